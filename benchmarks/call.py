@@ -1,0 +1,122 @@
+"""How fast is one call? Prints call-seconds per CPU-second, and where the time goes.
+
+A 60 s call with both directions speaking the whole time: simkit's own bridge (uvicorn, codec, PCM
+transport), both fakes, network and kernel. The shares come from sampling the same call on the
+CPU's own clock; each sample belongs to whoever called what was running, so that the codec counts
+to the bridge when the bridge transcodes, and to the fake when the fake listens.
+
+    python benchmarks/call.py [--calls 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import random
+import signal
+import statistics
+import time
+from collections import Counter
+from types import FrameType
+from typing import Any
+
+from simkit import Simulation
+from simkit.audio import voice
+from simkit.bridge import Bridge, Config
+from simkit.twilio import AUTH_TOKEN
+
+SECONDS = 60.0
+WORDS = "the quick brown fox jumps over the lazy dog and runs away from it again. " * 14
+
+PARTS = (
+    ("bridge", ("simkit/bridge/", "/starlette/", "/uvicorn/", "/websockets/")),
+    ("fakes", ("simkit/twilio/", "simkit/vapi/", "simkit/timeline/")),
+    ("network", ("simkit/network/",)),
+    ("kernel", ("simkit/kernel/",)),
+)
+
+
+def make() -> tuple[Simulation, Any]:
+    """Return a simulation and the call to run in it."""
+    sim = Simulation(seed=0)
+    config = Config(
+        public_url="https://bridge.example.com", twilio_auth_token=AUTH_TOKEN, vapi_api_key="key"
+    )
+    sim.host("bridge.example.com").serve(Bridge(config).app())
+    agent = voice.speak(WORDS, random.Random(1), seconds=SECONDS)
+    caller = voice.speak(WORDS, random.Random(2), seconds=SECONDS)
+
+    async def one_call() -> None:
+        # The agent must not be interrupted: both are to speak all the time.
+        sim.vapi.assistant(first_message=agent, voice_seconds=1e6)
+        call = await sim.twilio.call(to="+15550100")
+        await call.says(caller)
+        await call.hangs_up()
+
+    return sim, one_call()
+
+
+def timed_call() -> float:
+    """Return the CPU seconds of one call, without making and closing its world."""
+    sim, call = make()
+    gc.collect()
+    started = time.process_time()
+    sim.run(call)
+    took = time.process_time() - started
+    sim.close()
+    return took
+
+
+def sampled(calls: int) -> Counter[str]:
+    """Return how often each part was found at work."""
+    found: Counter[str] = Counter()
+
+    def sample(signum: int, frame: FrameType | None) -> None:
+        found[owner_of(frame)] += 1
+
+    signal.signal(signal.SIGPROF, sample)
+    for _ in range(calls):
+        sim, call = make()
+        signal.setitimer(signal.ITIMER_PROF, 0.001, 0.001)
+        try:
+            sim.run(call)
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+        sim.close()
+    return found
+
+
+def owner_of(frame: FrameType | None) -> str:
+    """Name the part that the work of a frame belongs to: the nearest caller that is one."""
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if "simkit/wire/" in name and "self" in frame.f_locals:
+            # A socket of the bridge is the bridge's, one of a fake the fake's.
+            home = type(frame.f_locals["self"]).__module__
+            return "bridge" if home.startswith("simkit.bridge") else "fakes"
+        for part, places in PARTS:
+            if any(place in name for place in places):
+                return part
+        frame = frame.f_back
+    return "other"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="CPU cost of one simulated call")
+    parser.add_argument("--calls", type=int, default=5, help="calls to time (default 5)")
+    calls = parser.parse_args().calls
+    timed_call()  # imports and caches
+    speeds = sorted(SECONDS / timed_call() for _ in range(calls))
+    shares = sampled(calls)
+    total = sum(shares.values())
+    print(f"a call of {SECONDS:.0f} s, both directions speaking, {calls} times")
+    print(f"{statistics.median(speeds):.0f} call-seconds per CPU-second (median)")
+    print(f"{speeds[0]:.0f} to {speeds[-1]:.0f} (slowest to fastest)")
+    for part, count in shares.most_common():
+        print(f"{100 * count / total:5.1f} %  {part}")
+    print(f"the whole costs {total / shares['bridge']:.2f} times the bridge's own share")
+
+
+if __name__ == "__main__":
+    main()

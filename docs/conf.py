@@ -1,0 +1,11 @@
+"""Sphinx configuration."""
+
+project = "simkit"
+copyright = "the simkit authors"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_theme = "furo"
+exclude_patterns = ["_build"]
+nitpicky = False
+myst_heading_anchors = 2
+autodoc_typehints = "description"
+suppress_warnings = ["misc.highlighting_failure"]

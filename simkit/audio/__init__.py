@@ -1,0 +1,28 @@
+"""Audio: samples and what can be known from them.
+
+mu-law and streaming resampling in exact arithmetic, a synthetic voice whose every utterance is
+unlike any other, provenance (which utterance is in this sound?), and sound files. Samples are
+``int16`` numpy arrays of shape ``(n,)`` with the rate beside them, 8 kHz unless said.
+"""
+
+from . import files, mulaw, provenance, resample, voice
+from .files import AudioFileError
+from .mulaw import RATE, Samples
+from .provenance import Repertoire, Span, Tracker
+from .speech import Speech, Word
+
+__all__ = [
+    "RATE",
+    "AudioFileError",
+    "Repertoire",
+    "Samples",
+    "Span",
+    "Speech",
+    "Tracker",
+    "Word",
+    "files",
+    "mulaw",
+    "provenance",
+    "resample",
+    "voice",
+]

@@ -1,0 +1,113 @@
+"""Streaming conversion between 8 and 16 kHz, the same bits on every machine.
+
+One half-band filter serves both directions: 47 taps, flat to 3.4 kHz within 0.013 dB, 56.7 dB
+down from 4.6 kHz, delay 1.5 ms. Its coefficients are integers, and the sums are exact in float64
+(every partial sum stays far below 2**53), so neither vector width nor order of addition shows in
+the result. State is kept across calls: any chunking gives the same samples.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .mulaw import Samples
+
+# The ufunc behind np.clip, which itself takes four times as long for a frame.
+_clip: Any = np._core.umath.clip  # type: ignore[attr-defined]
+
+_Floats = npt.NDArray[np.float64]
+
+# sinc(n/2) under a Kaiser window of beta 5.4, in 2**-14 and summing to exactly 1. Every second tap
+# of a half-band filter is zero but for the middle one, which is 1 here.
+_SIDE = (-12, 34, -71, 130, -219, 346, -527, 788, -1184, 1857, -3336, 10386)
+_INTERPOLATE = np.array([*_SIDE, *reversed(_SIDE)], dtype=np.float64) / 2**14
+_DECIMATE = _INTERPOLATE / 2
+_TAPS = len(_INTERPOLATE)
+
+DELAY_NS = 1_500_000
+"""Delay of one conversion between 8 and 16 kHz: 12 samples at 8 kHz."""
+
+
+class Upsampler:
+    """8 kHz to 16 kHz. Even output samples are the input itself, odd ones are interpolated."""
+
+    def __init__(self) -> None:
+        self._x: _Floats = np.zeros(_TAPS - 1)
+
+    def process(self, samples: npt.NDArray[Any]) -> Samples:
+        """Return two samples for each one of ``samples`` (shape ``(n,)``, int16 or exact float)."""
+        n = len(samples)
+        if n == 0:
+            return np.zeros(0, dtype=np.int16)
+        x = self._x = _shifted(self._x, samples, _TAPS - 1)
+        out = np.empty(2 * n, dtype=np.int16)
+        out[0::2] = x[_TAPS // 2 - 1 : _TAPS // 2 - 1 + n]
+        _round_into(out[1::2], np.correlate(x, _INTERPOLATE))
+        return out
+
+
+class Downsampler:
+    """16 kHz to 8 kHz."""
+
+    def __init__(self) -> None:
+        self._x: _Floats = np.zeros(2 * _TAPS - 1)
+        self._odd = 0  # samples at the end of _x that no output has used up
+
+    def process(self, samples: npt.NDArray[Any]) -> Samples:
+        """Return one sample for every two of ``samples``; an odd one waits for the next call."""
+        x = self._x = _shifted(self._x, samples, 2 * _TAPS - 1 + self._odd)
+        n = (len(samples) + self._odd) // 2
+        self._odd = (len(samples) + self._odd) % 2
+        out = np.empty(n, dtype=np.int16)
+        if n:
+            total = np.correlate(x[0 : 2 * (n + _TAPS) - 3 : 2], _DECIMATE)
+            total += x[_TAPS - 1 : _TAPS - 1 + 2 * n : 2] * 0.5
+            _round_into(out, total)
+        return out
+
+
+class Unchanged:
+    """The same rate on both sides."""
+
+    def process(self, samples: npt.NDArray[Any]) -> Samples:
+        """Return ``samples`` as int16."""
+        return samples.astype(np.int16, copy=False)
+
+
+Resampler = Upsampler | Downsampler | Unchanged
+
+
+def resampler(from_rate: int, to_rate: int) -> Resampler:
+    """Make a streaming converter.
+
+    Raises:
+        ValueError: the pair of rates is not supported.
+    """
+    if from_rate == to_rate:
+        return Unchanged()
+    if (from_rate, to_rate) == (8000, 16000):
+        return Upsampler()
+    if (from_rate, to_rate) == (16000, 8000):
+        return Downsampler()
+    raise ValueError(
+        f"cannot convert {from_rate} Hz to {to_rate} Hz: 8000 and 16000 are supported, "
+        "in either direction"
+    )
+
+
+def _shifted(x: _Floats, samples: npt.NDArray[Any], keep: int) -> _Floats:
+    """Return the last ``keep`` of ``x`` and then ``samples``; in place when the length stays."""
+    if len(x) != keep + len(samples):
+        return np.concatenate((x[len(x) - keep :], samples))
+    x[:keep] = x[len(x) - keep :]
+    x[keep:] = samples
+    return x
+
+
+def _round_into(out: Samples, total: _Floats) -> None:
+    """Limit to 16 bits and round to the nearest even, without a detour."""
+    _clip(total, -32768.0, 32767.0, out=total)
+    np.rint(total, out=out, casting="unsafe")

@@ -1,0 +1,41 @@
+"""Checks: promises that must hold in every run, each with a name.
+
+They read the timeline only. :func:`run` judges all of them.
+"""
+
+from ..timeline import Timeline
+from .check import Check, CheckResult, Violation
+from .conduct import (
+    CLEAN_TEARDOWN,
+    NO_BLOCKING,
+    NO_OUTSIDE_WORLD,
+    NO_UNHANDLED_ERROR,
+    PROTOCOL_CONFORMANCE,
+    TWIML_IN_TIME,
+)
+from .sound import AGENT_AUDIO_INTACT, CALLER_AUDIO_COMPLETE, NO_CROSS_TALK, NO_STALE_AUDIO
+from .turns import ONE_REPLY_PER_TURN, STOPS_WHEN_INTERRUPTED
+
+ALL = (
+    TWIML_IN_TIME,
+    CALLER_AUDIO_COMPLETE,
+    AGENT_AUDIO_INTACT,
+    STOPS_WHEN_INTERRUPTED,
+    NO_STALE_AUDIO,
+    ONE_REPLY_PER_TURN,
+    NO_CROSS_TALK,
+    CLEAN_TEARDOWN,
+    PROTOCOL_CONFORMANCE,
+    NO_UNHANDLED_ERROR,
+    NO_BLOCKING,
+    NO_OUTSIDE_WORLD,
+)
+"""Every check, in the order of reporting."""
+
+
+def run(timeline: Timeline) -> list[CheckResult]:
+    """Judge every check."""
+    return [check.judge(timeline) for check in ALL]
+
+
+__all__ = ["ALL", "Check", "CheckResult", "Violation", "run"]

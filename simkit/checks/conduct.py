@@ -1,0 +1,114 @@
+"""Checks of how a bridge behaves towards its peers and its machine."""
+
+from __future__ import annotations
+
+from ..timeline import Timeline, sessions_of
+from .check import Check, Violation, milliseconds, seconds
+
+_TEARDOWN_NS = 1_000_000_000
+_BLOCKING_NS = 20_000_000
+_CLOSED_BY_SERVER = 31921
+
+
+def _twiml_in_time(timeline: Timeline) -> list[Violation]:
+    return [
+        Violation(
+            event.t_ns,
+            f"voice webhook failed at {seconds(event.t_ns)}: {event.fields['reason']}",
+        )
+        for event in timeline.of("error")
+        if event.fields.get("code") in (11200, 11205)
+    ]
+
+
+def _clean_teardown(timeline: Timeline) -> list[Violation]:
+    found = []
+    closed = {event.session: event.t_ns for event in timeline.of("close")}
+    opened = {event.session for event in timeline.of("open")}
+    for ended in timeline.of("ended"):
+        for session in sorted(sessions_of(timeline, ended.call or 0) & opened):
+            limit_ns = ended.t_ns + _TEARDOWN_NS
+            if closed.get(session, timeline.duration_ns + 1) > limit_ns:
+                if session not in closed and timeline.duration_ns < limit_ns:
+                    continue
+                found.append(
+                    Violation(
+                        ended.t_ns,
+                        f"call {ended.call} ended at {seconds(ended.t_ns)} and its socket to Vapi "
+                        "was still open a second later",
+                    )
+                )
+    found += [
+        Violation(
+            event.t_ns,
+            f"{len(event.fields['tasks'])} tasks outlived their calls: "
+            + ", ".join(event.fields["tasks"]),
+        )
+        for event in timeline.of("leaks")
+    ]
+    return found
+
+
+def _protocol_conformance(timeline: Timeline) -> list[Violation]:
+    # 31921 is reported for intended closes too, and says nothing against a bridge.
+    return [
+        Violation(
+            event.t_ns,
+            f"{event.source.capitalize()} reported at {seconds(event.t_ns)}: "
+            f"{event.fields.get('code', '')} {event.fields['reason']}".replace(":  ", ": "),
+        )
+        for event in timeline.of("warning", "error")
+        if event.fields.get("code") != _CLOSED_BY_SERVER
+    ]
+
+
+def _no_unhandled_error(timeline: Timeline) -> list[Violation]:
+    return [
+        Violation(
+            event.t_ns,
+            f"unhandled at {seconds(event.t_ns)} on {event.source}: {event.fields['error']} "
+            f"({event.fields['message']})",
+        )
+        for event in timeline.of("unhandled-error")
+    ]
+
+
+def _no_blocking(timeline: Timeline) -> list[Violation]:
+    return [
+        Violation(
+            event.t_ns,
+            f"the loop was blocked for {milliseconds(event.fields['duration_ns'])} at "
+            f"{seconds(event.t_ns)}",
+        )
+        for event in timeline.of("stall")
+        if event.fields["duration_ns"] > _BLOCKING_NS
+    ]
+
+
+def _no_outside_world(timeline: Timeline) -> list[Violation]:
+    return [
+        Violation(event.t_ns, f"tried to reach {event.fields['name']} at {seconds(event.t_ns)}")
+        for event in timeline.of("outside-world")
+    ]
+
+
+TWIML_IN_TIME = Check(
+    "twiml-in-time", "every voice webhook was answered with TwiML in time", _twiml_in_time
+)
+CLEAN_TEARDOWN = Check(
+    "clean-teardown",
+    "a second after each call nothing of it was left: no socket to Vapi, no task",
+    _clean_teardown,
+)
+PROTOCOL_CONFORMANCE = Check(
+    "protocol-conformance",
+    "neither Twilio nor Vapi received anything they reject",
+    _protocol_conformance,
+)
+NO_UNHANDLED_ERROR = Check(
+    "no-unhandled-error", "no exception was left unhandled", _no_unhandled_error
+)
+NO_BLOCKING = Check("no-blocking", "the loop was never blocked for over 20 ms", _no_blocking)
+NO_OUTSIDE_WORLD = Check(
+    "no-outside-world", "nothing outside the simulation was asked for", _no_outside_world
+)

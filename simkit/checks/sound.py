@@ -1,0 +1,175 @@
+"""Checks of what was heard and understood."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from ..timeline import Event, Timeline, barge_ins
+from .check import Check, Violation, milliseconds, seconds
+
+_TOLERANCE_NS = 60_000_000
+"""Sound at the edges of an utterance that is too quiet to recognise."""
+_STALE_NS = 5_000_000
+_TRANSIT_NS = 500_000_000
+"""Speech this short before the end of a call may still be on its way."""
+
+
+def _caller_audio_complete(timeline: Timeline) -> list[Violation]:
+    ends = {event.call: event.t_ns for event in timeline.of("ended", "hangs-up")}
+    found = []
+    for spoken in timeline.of("speaks"):
+        key = spoken.fields["utterance"]
+        spoken_ns = spoken.fields["duration_ns"]
+        end_ns = ends.get(spoken.call, timeline.duration_ns)
+        due_ns = min(spoken_ns, end_ns - _TRANSIT_NS - spoken.t_ns)
+        pieces = [e for e in timeline.of("receives") if e.fields["utterance"] == key]
+        if due_ns <= 0:
+            continue
+        reached = _covered(pieces, due_ns)
+        if due_ns - reached > _TOLERANCE_NS * max(1, len(pieces)):
+            found.append(
+                Violation(
+                    spoken.t_ns,
+                    f"{milliseconds(due_ns - reached)} of what the caller said at "
+                    f'{seconds(spoken.t_ns)} ("{spoken.fields["text"]}") never reached Vapi',
+                )
+            )
+        elif _goes_back(pieces):
+            found.append(
+                Violation(
+                    spoken.t_ns,
+                    f"what the caller said at {seconds(spoken.t_ns)} "
+                    f'("{spoken.fields["text"]}") reached Vapi twice in places, or out of order',
+                )
+            )
+    return found
+
+
+def _covered(pieces: list[Event], until_ns: int) -> int:
+    """Return how much of [0, until) the pieces cover, by their offsets."""
+    total, reached = 0, 0
+    for event in sorted(pieces, key=lambda event: int(event.fields["offset_ns"])):
+        start = max(reached, event.fields["offset_ns"])
+        end = min(until_ns, event.fields["offset_ns"] + event.fields["duration_ns"])
+        if end > start:
+            total += end - start
+            reached = end
+    return total
+
+
+def _goes_back(pieces: list[Event]) -> bool:
+    """Tell whether a piece, as they came, begins before the end of the one before it."""
+    return any(
+        after.fields["offset_ns"] + _STALE_NS
+        < before.fields["offset_ns"] + before.fields["duration_ns"]
+        for before, after in pairwise(pieces)
+    )
+
+
+def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
+    found = []
+    replies = {event.fields["utterance"]: event for event in timeline.of("replies")}
+    last: dict[tuple[int | None, int], Event] = {}
+    for heard in timeline.of("hears"):
+        key = heard.fields["utterance"]
+        if key is None:
+            if heard.fields["duration_ns"] > _TOLERANCE_NS:
+                found.append(
+                    Violation(
+                        heard.t_ns,
+                        f"caller heard {milliseconds(heard.fields['duration_ns'])} of sound at "
+                        f"{seconds(heard.t_ns)} that nobody is known to have made",
+                    )
+                )
+            continue
+        if key not in replies:
+            continue
+        text = replies[key].fields["text"]
+        before = last.get((heard.call, key))
+        expected_ns = 0
+        if before is not None:
+            expected_ns = before.fields["offset_ns"] + before.fields["duration_ns"]
+        jump_ns = heard.fields["offset_ns"] - expected_ns
+        if jump_ns < -_STALE_NS:
+            what = f"{milliseconds(-jump_ns)} of it again"
+        elif jump_ns > _TOLERANCE_NS:
+            what = f"it with {milliseconds(jump_ns)} missing"
+        elif before is not None and _gap(before, heard) > _TOLERANCE_NS:
+            what = f"it after a gap of {milliseconds(_gap(before, heard))}"
+        else:
+            what = ""
+        if what:
+            found.append(
+                Violation(heard.t_ns, f'at {seconds(heard.t_ns)}, of "{text}", caller heard {what}')
+            )
+        last[heard.call, key] = heard
+    return found
+
+
+def _gap(before: Event, after: Event) -> int:
+    gap_ns: int = after.t_ns - before.t_ns - before.fields["duration_ns"]
+    return gap_ns
+
+
+def _no_stale_audio(timeline: Timeline) -> list[Violation]:
+    found = []
+    for barge_in in barge_ins(timeline):
+        stale_ms = barge_in.stale_after_clear_ms or 0.0
+        if stale_ms * 1e6 > _STALE_NS:
+            found.append(
+                Violation(
+                    barge_in.onset_ns,
+                    f"caller heard {stale_ms:.0f} ms of reply {barge_in.reply} after the clear "
+                    f"that followed the interruption at {seconds(barge_in.onset_ns)}",
+                )
+            )
+    return found
+
+
+def _no_cross_talk(timeline: Timeline) -> list[Violation]:
+    found = []
+    said_in = {event.fields["utterance"]: event.call for event in timeline.of("speaks")}
+    spoken_in = {event.fields["utterance"]: event.session for event in timeline.of("replies")}
+    session_call: dict[int | None, int | None] = {}
+    session_caller: dict[int | None, int | None] = {}
+    for event in timeline.of("hears", "receives"):
+        key = event.fields["utterance"]
+        if event.kind == "hears" and key in spoken_in:
+            session = spoken_in[key]
+            if session_call.setdefault(session, event.call) != event.call:
+                found.append(
+                    Violation(
+                        event.t_ns,
+                        f"caller {event.call} heard at {seconds(event.t_ns)} what was said to "
+                        f"caller {session_call[session]}",
+                    )
+                )
+        elif event.kind == "receives" and key in said_in:
+            caller = said_in[key]
+            if session_caller.setdefault(event.session, caller) != caller:
+                found.append(
+                    Violation(
+                        event.t_ns,
+                        f"Vapi's call {event.session} received at {seconds(event.t_ns)} what "
+                        f"caller {caller} said, besides caller {session_caller[event.session]}",
+                    )
+                )
+    return found
+
+
+CALLER_AUDIO_COMPLETE = Check(
+    "caller-audio-complete",
+    "everything the caller said reached Vapi, in order",
+    _caller_audio_complete,
+)
+AGENT_AUDIO_INTACT = Check(
+    "agent-audio-intact",
+    "what the caller heard of the agent was in order, without gap, repeat or foreign sound",
+    _agent_audio_intact,
+)
+NO_STALE_AUDIO = Check(
+    "no-stale-audio", "nothing of an interrupted reply was heard after its clear", _no_stale_audio
+)
+NO_CROSS_TALK = Check(
+    "no-cross-talk", "nobody heard or was transcribed in a call that is not theirs", _no_cross_talk
+)

@@ -1,0 +1,8 @@
+"""The command line: ``simkit replay``, ``simkit import``.
+
+Exit codes: 0 all well, 1 a check failed, 2 the input was of no use (one line on stderr says why).
+"""
+
+from .main import main
+
+__all__ = ["main"]

@@ -1,0 +1,35 @@
+"""The kernel: virtual time.
+
+A :class:`Calendar` (simpy's environment, in integer nanoseconds), the asyncio :class:`Loop` that
+runs on it, the :class:`Realm` that makes ``time``, ``datetime`` and ``random`` agree with it, and
+:class:`Entropy`, the seeded generators. Nothing here knows of hosts, phones or calls.
+"""
+
+from .calendar import Calendar, seconds
+from .entropy import Entropy
+from .errors import (
+    DeadlockError,
+    ForeignThreadError,
+    LivelockError,
+    OutsideWorldError,
+    SimulationError,
+    TimeLimitError,
+)
+from .loop import Loop, Task
+from .realm import EPOCH_NS, Realm
+
+__all__ = [
+    "EPOCH_NS",
+    "Calendar",
+    "DeadlockError",
+    "Entropy",
+    "ForeignThreadError",
+    "LivelockError",
+    "Loop",
+    "OutsideWorldError",
+    "Realm",
+    "SimulationError",
+    "Task",
+    "TimeLimitError",
+    "seconds",
+]

@@ -1,0 +1,43 @@
+"""What simkit uses of asyncio besides its public interface, declared once.
+
+CPython's own loop, tasks and transports are extended, not rewritten; that takes a few attributes
+that typeshed does not list. They are the same in CPython 3.11 to 3.13.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import transports
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections import deque
+
+    class BaseLoop(asyncio.BaseEventLoop):
+        """``asyncio.BaseEventLoop`` with what its subclasses rely on."""
+
+        _ready: deque[asyncio.Handle]
+        _stopping: bool
+        _debug: bool
+        _thread_id: int | None
+        _task_factory: Any
+        _clock_resolution: float
+        _executor_shutdown_called: bool
+
+        def _check_closed(self) -> None: ...
+        def _check_thread(self) -> None: ...
+        def _check_callback(self, callback: Any, method: str) -> None: ...
+
+    class FlowControl(asyncio.Transport):
+        """asyncio's own flow control, which the subclass tells of its buffer's size."""
+
+        _loop: Any
+        _extra: dict[str, Any]
+
+        def __init__(self, extra: dict[str, Any], loop: Any) -> None: ...
+        def _maybe_pause_protocol(self) -> None: ...
+        def _maybe_resume_protocol(self) -> None: ...
+
+else:
+    BaseLoop = asyncio.BaseEventLoop
+    FlowControl = transports._FlowControlMixin

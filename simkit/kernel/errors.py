@@ -1,0 +1,93 @@
+"""Errors of the kernel: each says what happened, when in virtual time, and what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from types import CodeType, FrameType
+from typing import Any
+
+_ASYNCIO_DIR = os.path.dirname(asyncio.__file__)
+
+
+class SimulationError(RuntimeError):
+    """Base of everything simkit raises because a simulation cannot go on."""
+
+
+class DeadlockError(SimulationError):
+    """Nothing is scheduled and nothing is ready: every task waits for ever."""
+
+
+class LivelockError(SimulationError):
+    """The program keeps running callbacks while the virtual clock stands still."""
+
+
+class TimeLimitError(SimulationError):
+    """The virtual clock passed the limit that was set for the run."""
+
+
+class ForeignThreadError(SimulationError):
+    """Another thread tried to schedule work on a simulated loop.
+
+    Its instant would depend on the machine, so the run could not be repeated.
+    """
+
+
+class OutsideWorldError(SimulationError, OSError):
+    """The program under test tried to leave the simulation through a real socket."""
+
+
+def describe_tasks(tasks: set[asyncio.Task[Any]]) -> str:
+    """Return one line per task: its name and the line it awaits, oldest first."""
+    lines = [f"  {task.get_name()}: {await_line(task)}" for task in sorted(tasks, key=_age)]
+    return "\n".join(lines) if lines else "  (no task is pending)"
+
+
+def await_line(task: asyncio.Task[Any]) -> str:
+    """Say where a suspended task waits, in the user's terms.
+
+    The innermost line outside asyncio itself is the useful one: ``await queue.get()`` in the
+    bridge, not the future inside ``Queue.get``.
+    """
+    coro: Any = task.get_coro()
+    if inspect.iscoroutine(coro) and inspect.getcoroutinestate(coro) == inspect.CORO_CREATED:
+        return "has not started"
+    first: tuple[CodeType, int] | None = None
+    last: tuple[CodeType, int] | None = None
+    while coro is not None:
+        found = _frame_and_next(coro)
+        if found is None:
+            break
+        frame, code, coro = found
+        if frame is None:
+            break
+        first = first or (code, frame.f_lineno)
+        if not code.co_filename.startswith(_ASYNCIO_DIR):
+            last = (code, frame.f_lineno)
+    place = last or first
+    if place is None:
+        return "has not started"
+    code, line = place
+    return f"awaits at {_short(code.co_filename)}:{line} in {code.co_qualname}"
+
+
+def _frame_and_next(coro: Any) -> tuple[FrameType | None, CodeType, Any] | None:
+    for prefix in ("cr", "gi", "ag"):
+        if hasattr(coro, f"{prefix}_frame"):
+            onward = "gi_yieldfrom" if prefix == "gi" else f"{prefix}_await"
+            return (
+                getattr(coro, f"{prefix}_frame"),
+                getattr(coro, f"{prefix}_code"),
+                getattr(coro, onward),
+            )
+    return None
+
+
+def _short(filename: str) -> str:
+    """Keep the last two parts of a path, so that messages are the same on every machine."""
+    return "/".join(filename.replace(os.sep, "/").split("/")[-2:])
+
+
+def _age(task: asyncio.Task[Any]) -> int:
+    return getattr(task, "number", 0)

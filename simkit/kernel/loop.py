@@ -1,0 +1,345 @@
+"""The loop: asyncio's own, on a virtual clock, in an order that stock asyncio could show.
+
+Tasks, streams, servers and debug mode are CPython's. What differs is one iteration: instead of
+polling file descriptors, it takes what the calendar holds for this instant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextvars import Context, copy_context
+from typing import Any, TypeVar, TypeVarTuple
+
+from .base import BaseLoop
+from .calendar import Calendar
+from .entropy import Entropy
+from .errors import (
+    DeadlockError,
+    ForeignThreadError,
+    LivelockError,
+    TimeLimitError,
+    describe_tasks,
+)
+from .inside import get_ident
+from .realm import EPOCH_NS, Realm
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_LIVELOCK_ITERATIONS = 100_000
+
+logger = logging.getLogger("asyncio")
+
+
+class Task(asyncio.Task[Any]):
+    """A task that hashes by its number, so that sets of tasks iterate the same in every run."""
+
+    def __init__(
+        self, number: int, coro: Any, *, context: Context | None = None, **options: Any
+    ) -> None:
+        self.number = number
+        self.context = copy_context() if context is None else context
+        super().__init__(coro, context=self.context, **options)
+
+    def __hash__(self) -> int:
+        return self.number
+
+
+class Loop(BaseLoop):
+    """An asyncio event loop on a virtual clock.
+
+    One instant, one legal order: arrivals due are queued, then expired timers, behind what is
+    already ready; one iteration runs the handles that were ready; this repeats until nothing is
+    ready; only then does the clock jump. ``call_soon`` is first in, first out.
+
+    Args:
+        seed: everything random in the run follows from it.
+        epoch_ns: wall-clock time at virtual 0, ns since 1970.
+
+    Raises:
+        DeadlockError: while running, when nothing is scheduled any more.
+        LivelockError: while running, after 100,000 iterations at one instant.
+        TimeLimitError: while running, when the clock passes ``time_limit_ns``.
+    """
+
+    def __init__(self, seed: int = 0, *, epoch_ns: int = EPOCH_NS) -> None:
+        super().__init__()
+        self.calendar = Calendar()
+        self.entropy = Entropy(seed)
+        self.realm = Realm(self.calendar, self.entropy, epoch_ns=epoch_ns)
+        self.realm.on_stall = self.stall
+        self.executor_duration_ns = 0
+        """Virtual time that work given to an executor takes, besides what it sleeps itself."""
+        self.time_limit_ns: int | None = None
+        """Virtual instant at which the run is ended with :class:`TimeLimitError`; None: never."""
+        self._readable: list[asyncio.Handle] = []
+        self._instant = 0
+        self._iterations_here = 0
+        self._tasks_made = 0
+        self._signal_handlers: dict[int, asyncio.Handle] = {}
+        self._clock_resolution = 1e-9
+
+    # The clock
+
+    def time(self) -> float:
+        """Return virtual seconds since the simulation began."""
+        if self.realm.worker_ns is None:
+            return self.calendar._now / 1e9
+        return self.realm.now_ns() / 1e9
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call ``callback`` after ``delay`` virtual seconds."""
+        if delay is None:
+            raise TypeError("delay must not be None")
+        return self.call_at(self.time() + delay, callback, *args, context=context)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call ``callback`` at virtual second ``when``, rounded to the nanosecond."""
+        if when is None:
+            raise TypeError("when cannot be None")
+        self._check_closed()
+        if self._debug:
+            self._check_thread()
+            self._check_callback(callback, "call_at")
+        timer: Any = asyncio.TimerHandle(when, callback, args, self, context)
+        if when == math.inf:
+            return timer  # type: ignore[no-any-return]  # never due, as on the stock loop
+        when_ns = round(when * 1e9)
+        now_ns = self.calendar._now
+        if when_ns <= now_ns and when > now_ns / 1e9:
+            # A rest of less than a nanosecond still is the future: a loop that sleeps until a
+            # deadline must get there.
+            when_ns = now_ns + 1
+        self.calendar.add_timer(when_ns, timer)
+        timer._scheduled = True
+        return timer  # type: ignore[no-any-return]
+
+    def _timer_handle_cancelled(self, handle: Any) -> None:
+        if handle._scheduled:
+            self.calendar.timer_cancelled()
+
+    # One iteration
+
+    def run_forever(self) -> None:
+        """Run until ``stop`` is called, with clocks and entropy of the simulation in force."""
+        with self.realm:
+            super().run_forever()
+
+    def readable(self, handle: asyncio.Handle) -> None:
+        """Queue ``handle`` at the next poll, as a descriptor that has something to read."""
+        self._readable.append(handle)
+
+    def _run_once(self) -> None:
+        ready = self._ready
+        if not ready and not self._readable and not self._stopping:
+            self._jump()
+        calendar = self.calendar
+        if self._readable:
+            ready.extend(self._readable)
+            self._readable.clear()
+        calendar.run_due()
+        if calendar.due_timers:
+            ready.extend(calendar.due_timers)
+            calendar.due_timers.clear()
+        debug = self._debug
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if handle._cancelled:
+                continue
+            if debug:
+                self._run_watched(handle)
+            else:
+                handle._run()
+        handle = None  # type: ignore[assignment]  # breaks a cycle when an exception occurs
+        self._iterations_here += 1
+        if self._iterations_here > _LIVELOCK_ITERATIONS:
+            self._look_for_livelock()
+
+    def _run_watched(self, handle: asyncio.Handle) -> None:
+        """Run a callback and report one that blocked the loop, as asyncio's debug mode does."""
+        began = self.time()
+        handle._run()
+        took = self.time() - began
+        if took >= self.slow_callback_duration:
+            logger.warning("Executing %r took %.3f seconds", handle, took)
+
+    def _jump(self) -> None:
+        """Move to the next instant at which anything happens."""
+        calendar = self.calendar
+        if not calendar.advance():
+            raise DeadlockError(
+                f"deadlock at {calendar._now / 1e9:.6f} s of virtual time: nothing is "
+                "scheduled, and every task waits for something that will never come:\n"
+                + describe_tasks(asyncio.all_tasks(self))
+            )
+        if calendar._now != self._instant:
+            self._instant = calendar._now
+            self._iterations_here = 0
+            self._check_time_limit()
+
+    def stall(self, duration_ns: int) -> None:
+        """Let time pass while the thread does nothing, as ``time.sleep`` in a coroutine does.
+
+        Raises:
+            TimeLimitError: the limit was passed.
+        """
+        self.calendar.stall(duration_ns)
+        self._check_time_limit()
+
+    def _check_time_limit(self) -> None:
+        limit_ns = self.time_limit_ns
+        if limit_ns is not None and self.calendar._now > limit_ns:
+            raise TimeLimitError(
+                f"virtual time passed the limit of {limit_ns / 1e9:g} s; still "
+                "waiting:\n" + describe_tasks(asyncio.all_tasks(self))
+            )
+
+    def _look_for_livelock(self) -> None:
+        self._iterations_here = 0
+        if self._instant != self.calendar._now:
+            # It has moved meanwhile, by a stall.
+            self._instant = self.calendar._now
+            return
+        raise LivelockError(
+            f"livelock at {self.calendar._now / 1e9:.6f} s of virtual time: "
+            f"{_LIVELOCK_ITERATIONS:,} loop iterations and the clock did not move. Something "
+            "polls without waiting (a loop around asyncio.sleep(0)?). Pending tasks:\n"
+            + describe_tasks(asyncio.all_tasks(self))
+        )
+
+    # Tasks
+
+    def create_task(  # type: ignore[override]
+        self,
+        coro: Coroutine[Any, Any, T],
+        *,
+        name: str | None = None,
+        context: Context | None = None,
+        **options: Any,
+    ) -> asyncio.Task[T]:
+        """Schedule a coroutine; tasks are numbered and named in the order of their making."""
+        if self._task_factory is not None:
+            return super().create_task(coro, name=name, context=context, **options)
+        self._check_closed()
+        self._tasks_made += 1
+        number = self._tasks_made
+        return Task(
+            number, coro, loop=self, name=name or f"Task-{number}", context=context, **options
+        )
+
+    # Threads
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Queue ``callback``; refused from a thread other than the loop's.
+
+        Raises:
+            ForeignThreadError: another thread called while the loop runs.
+        """
+        if self._thread_id is not None and self._thread_id != get_ident():
+            raise ForeignThreadError(
+                "a foreign thread called call_soon_threadsafe on a simulated loop: when it "
+                "would run depends on the machine, so the run could not be repeated. Give the "
+                "work to loop.run_in_executor or asyncio.to_thread: simkit runs it inline"
+            )
+        return self.call_soon(callback, *args, context=context)
+
+    def _write_to_self(self) -> None:
+        """Wake nothing: this loop never sleeps."""
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        """Run ``func`` inline, in the next iteration; deliver its result when its time has passed.
+
+        It takes ``executor_duration_ns`` of virtual time plus what it sleeps with ``time.sleep``;
+        the loop itself does not stall.
+        """
+        self._check_closed()
+        future: asyncio.Future[T] = self.create_future()
+        self.calendar.at(self.calendar._now, lambda: self._work(future, func, args))
+        return future
+
+    def _work(self, future: asyncio.Future[T], func: Callable[..., T], args: Any) -> None:
+        if future.cancelled():
+            return
+        realm = self.realm
+        outer_ns, realm.worker_ns = realm.worker_ns, 0
+        # A thread has no running loop and no current task.
+        asyncio._set_running_loop(None)
+        result: Any = None
+        error: BaseException | None = None
+        try:
+            result = func(*args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as caught:
+            error = caught
+        finally:
+            asyncio._set_running_loop(self)
+            took_ns, realm.worker_ns = realm.worker_ns or 0, outer_ns
+
+        def deliver() -> None:
+            if future.cancelled():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        done_ns = self.calendar._now + took_ns + self.executor_duration_ns
+        self.calendar.at(done_ns, lambda: self.call_soon(deliver))
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Do nothing: work runs inline, there is no executor."""
+        self._executor_shutdown_called = True
+
+    # What a simulated machine has no use for
+
+    def add_signal_handler(self, sig: int, callback: Callable[[*Ts], object], *args: *Ts) -> None:
+        """Remember a signal handler; :meth:`raise_signal` runs it."""
+        self._signal_handlers[signal.Signals(sig)] = asyncio.Handle(callback, args, self, None)
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """Forget a signal handler; True when there was one."""
+        return self._signal_handlers.pop(signal.Signals(sig), None) is not None
+
+    def raise_signal(self, sig: int) -> bool:
+        """Deliver a signal to the program under test; True when it has a handler for it."""
+        handle = self._signal_handlers.get(signal.Signals(sig))
+        if handle is None:
+            return False
+        self._ready.append(handle)
+        return True
+
+    def _process_events(self, event_list: object) -> None:
+        """There is no selector, hence no events of one."""
+
+    def close(self) -> None:
+        """Close the loop and forget everything scheduled."""
+        if not self.is_closed() and not self.is_running():
+            self.calendar._queue.clear()
+            self._readable.clear()
+        super().close()
+
+
+if sys.version_info >= (3, 14):  # pragma: no cover
+    raise ImportError("simkit runs on Python 3.11 to 3.13")

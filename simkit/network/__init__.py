@@ -1,0 +1,22 @@
+"""The network: the internet in memory.
+
+Hosts with names and addresses, links with latency in each direction, and streams that behave as
+TCP does under asyncio. A name that is not part of the simulation does not resolve; no packet
+leaves.
+"""
+
+from .hosts import Host, Network, UnknownHostError
+from .link import Direction, Link
+from .loop import SimLoop, new_event_loop
+from .stream import StreamTransport
+
+__all__ = [
+    "Direction",
+    "Host",
+    "Link",
+    "Network",
+    "SimLoop",
+    "StreamTransport",
+    "UnknownHostError",
+    "new_event_loop",
+]

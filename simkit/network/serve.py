@@ -1,0 +1,172 @@
+"""Serving a program on a host: an ASGI application by uvicorn, or its own ``main``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import inspect
+import logging
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from .hosts import Host
+
+
+class AppError(Exception):
+    """The program under test cannot be loaded or did not start; says why."""
+
+
+class AppServer:
+    """One program on one host; starts as soon as the loop runs.
+
+    Raises:
+        AppError: there is no such application.
+    """
+
+    def __init__(self, host: Host, app: Any, port: int) -> None:
+        self.host = host
+        self.port = port
+        self.name = app if isinstance(app, str) else getattr(app, "__name__", type(app).__name__)
+        self._app = load(app) if isinstance(app, str) else app
+        self._uvicorn: _Server | None = None
+        self._failure: list[str] = []
+        self.started = asyncio.Event()
+        self.task = host.spawn(self._run(), name=f"{host.name} {self.name}")
+        self.task.add_done_callback(lambda _: self.started.set())
+
+    async def _run(self) -> None:
+        try:
+            app = self._app() if _is_factory(self._app) else self._app
+            if inspect.iscoroutine(app):
+                # A main of its own: it serves by itself and says nothing when it does.
+                asyncio.get_running_loop().call_soon(self.started.set)
+                await app
+                return
+        except Exception as error:
+            raise AppError(f"{self.name} failed to start: {_named(error)}") from error
+        config = uvicorn.Config(
+            app,
+            host="0.0.0.0",  # noqa: S104 - every address of a simulated machine
+            port=self.port,
+            loop="none",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._uvicorn = _Server(config, self.started)
+        with _listening_for_failures(self._failure):
+            try:
+                await self._uvicorn.serve()
+            except SystemExit:
+                reason = self._failure[-1] if self._failure else "uvicorn gave no reason"
+                raise AppError(f"{self.name} failed to start: {reason}") from None
+
+    async def wait_started(self) -> None:
+        """Wait until the program serves.
+
+        Raises:
+            AppError: it did not start.
+        """
+        await self.started.wait()
+        if self.task.done() and not self.task.cancelled():
+            error = self.task.exception()
+            if error is not None:
+                raise error
+
+    async def shut_down(self) -> None:
+        """End the program as a deployment would, within a few virtual seconds."""
+        if self._uvicorn is not None:
+            self._uvicorn.should_exit = True
+            await asyncio.wait((self.task,), timeout=5)
+        if not self.task.done():
+            self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers, that tells when it has started."""
+
+    def __init__(self, config: uvicorn.Config, started: asyncio.Event) -> None:
+        super().__init__(config)
+        self._has_started = started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the process's signals alone."""
+        yield
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        self._has_started.set()
+
+
+@contextlib.contextmanager
+def _listening_for_failures(reasons: list[str]) -> Iterator[None]:
+    """Collect what uvicorn only logs: why an application's start-up failed."""
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.exc_info and record.exc_info[1] is not None:
+                reasons.append(_named(record.exc_info[1]))
+            elif "Traceback" in record.getMessage():
+                reasons.append(record.getMessage().strip().splitlines()[-1])
+
+    collector = Collector(logging.ERROR)
+    logger = logging.getLogger("uvicorn.error")
+    logger.addHandler(collector)
+    try:
+        yield
+    finally:
+        logger.removeHandler(collector)
+
+
+def load(spec: str) -> Any:
+    """Import ``package.module:attribute``; the working directory is looked at first.
+
+    Raises:
+        AppError: no such module or attribute, or the module raised.
+    """
+    module_name, colon, attribute = spec.partition(":")
+    if not module_name or not colon or not attribute:
+        raise AppError(f"app {spec!r}: expected 'package.module:attribute', as in 'my_app:app'")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and module_name.startswith(error.name):
+            raise AppError(f"app {spec!r}: there is no module {error.name!r}") from None
+        raise AppError(f"app {spec!r}: importing it failed: {_named(error)}") from error
+    except Exception as error:
+        raise AppError(f"app {spec!r}: importing it failed: {_named(error)}") from error
+    for name in attribute.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            raise AppError(f"app {spec!r}: module {module_name!r} has no {attribute!r}") from None
+    if not callable(found):
+        raise AppError(f"app {spec!r}: expected an ASGI application, found {type(found).__name__}")
+    return found
+
+
+def _is_factory(app: Any) -> bool:
+    """Tell a function without parameters, which makes an application, from an application."""
+    try:
+        parameters = inspect.signature(app).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return not any(
+        parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        for parameter in parameters
+    )
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,386 @@
+"""Streams: TCP connections in memory, delivered straight to asyncio protocols.
+
+A :class:`StreamTransport` is one end, between two pipes. It behaves as asyncio's own selector
+transport does on a kernel socket: same buffering, same flow control, same order of callbacks, same
+errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import constants
+from collections.abc import Callable
+from contextvars import Context
+from typing import TYPE_CHECKING, Any
+
+from ..kernel.base import FlowControl
+from .pipe import Pipe
+from .sockets import SimSocket
+
+if TYPE_CHECKING:
+    from .loop import SimLoop
+
+MAX_READ = 256 * 1024
+"""Bytes that one read delivers at most, as in asyncio's selector transport."""
+
+
+class StreamTransport(FlowControl):
+    """One end of a connection in memory.
+
+    ``get_extra_info`` knows what asyncio's transports know (``socket``, ``sockname``,
+    ``peername``, ``sslcontext`` where TLS was elided) and two instants, both virtual ns:
+    ``simkit.sent_ns``, when the bytes just delivered left the peer, and ``simkit.arrival_ns``,
+    when the bytes written last reach it.
+    """
+
+    _start_tls_compatible = True
+    _sendfile_compatible = constants._SendfileMode.FALLBACK  # type: ignore[attr-defined]
+
+    def __init__(
+        self,
+        loop: SimLoop,
+        protocol: asyncio.BaseProtocol,
+        *,
+        incoming: Pipe,
+        outgoing: Pipe,
+        context: Context,
+        sock: SimSocket,
+        extra: dict[str, Any],
+        server: Any = None,
+        waiter: asyncio.Future[None] | None = None,
+    ) -> None:
+        super().__init__(extra, loop)
+        self._in = incoming
+        self._out = outgoing
+        incoming.reader = self
+        outgoing.writer = self
+        sock.transport = self
+        self._extra["socket"] = sock
+        self._extra["sockname"] = sock.getsockname()
+        self._extra["peername"] = sock.getpeername()
+        self._sock = sock
+        self._context = context
+        self._read_handle = asyncio.Handle(self._read_ready, (), loop, context)
+        self._buffer = bytearray()
+        self._server = server
+        self._closing = False
+        self._conn_lost = False
+        self._paused = False
+        self._started = False
+        self._woken = False
+        self._flush_due = False
+        self._eof_written = False
+        self._end_sent = False
+        self._end_read = False
+        self._sent_ns = 0
+        self.set_protocol(protocol)
+        if server is not None:
+            _attach(server, self)
+        loop.call_soon(self._protocol.connection_made, self, context=context)
+        loop.call_soon(self._start_reading, context=context)
+        if waiter is not None:
+            loop.call_soon(_release, waiter, context=context)
+
+    def __repr__(self) -> str:
+        state = "closing" if self._closing else "open"
+        here, there = self._extra["sockname"], self._extra["peername"]
+        return f"<StreamTransport {here} > {there} {state}>"
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return information about the connection; see the class."""
+        if name == "simkit.sent_ns":
+            return self._sent_ns
+        if name == "simkit.arrival_ns":
+            return self._out.last_arrival_ns
+        return self._extra.get(name, default)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Switch to another protocol."""
+        self._protocol: Any = protocol
+        self._buffered = isinstance(protocol, asyncio.BufferedProtocol)
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Return the current protocol."""
+        return self._protocol  # type: ignore[no-any-return]
+
+    # Reading
+
+    def is_reading(self) -> bool:
+        """True while data is delivered as it arrives."""
+        return not self._closing and not self._paused
+
+    def pause_reading(self) -> None:
+        """Leave what arrives in the receive buffer."""
+        if not self._closing:
+            self._paused = True
+
+    def resume_reading(self) -> None:
+        """Deliver again; what has arrived meanwhile comes with the next poll."""
+        if self._closing or not self._paused:
+            return
+        self._paused = False
+        if self._has_something_to_read():
+            self._poll_again()
+
+    def _has_something_to_read(self) -> bool:
+        return bool(self._in.arrived) or self._out.reset
+
+    def polls_readable(self) -> bool:
+        """Tell whether a descriptor would poll as readable: an end stays so once it was read."""
+        return self._end_read or self._has_something_to_read()
+
+    def _start_reading(self) -> None:
+        self._started = True
+        if self.is_reading() and self._has_something_to_read():
+            self._poll_again()
+
+    def _poll_again(self) -> None:
+        if not self._woken and self._started:
+            self._woken = True
+            self._loop.readable(self._read_handle)
+
+    def _wake(self) -> None:
+        """Called as an arrival: the descriptor became readable."""
+        if self._sock.watched:
+            self._sock.show_readable()
+        if not self._woken and self._started and not self._paused and not self._closing:
+            self._woken = True
+            self._loop._ready.append(self._read_handle)
+
+    def _read_ready(self) -> None:
+        self._woken = False
+        if self._closing or self._paused:
+            return
+        arrived = self._in.arrived
+        if not arrived:
+            if self._out.reset:
+                self._fatal_error(ConnectionResetError(104, "Connection reset by peer"))
+            return
+        if not arrived[0][1]:
+            arrived.popleft()
+            self._read_end()
+        elif self._buffered:
+            self._read_into_buffer()
+        else:
+            data = self._take(MAX_READ)
+            try:
+                self._protocol.data_received(data)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self._fatal_error(error, "Fatal error: protocol.data_received() call failed.")
+                return
+        if self.is_reading() and self._has_something_to_read():
+            self._poll_again()
+
+    def _take(self, limit: int) -> bytes:
+        """Take up to ``limit`` bytes out of the receive buffer and open the window by as much."""
+        pipe = self._in
+        arrived = pipe.arrived
+        self._sent_ns, data = arrived.popleft()
+        if arrived and arrived[0][1] and len(data) < limit:
+            parts = [data]
+            size = len(data)
+            while arrived and arrived[0][1] and size < limit:
+                self._sent_ns, data = arrived.popleft()
+                parts.append(data)
+                size += len(data)
+            data = b"".join(parts)
+        if len(data) > limit:
+            arrived.appendleft((self._sent_ns, data[limit:]))
+            data = data[:limit]
+        pipe.unread -= len(data)
+        if self._sock.watched and not self._has_something_to_read():
+            self._sock.show_drained()
+        writer = pipe.writer
+        if writer is not None and writer._buffer:
+            writer._flush_later(self._out.direction.latency_ns)
+        return data
+
+    def _read_into_buffer(self) -> None:
+        try:
+            buffer = self._protocol.get_buffer(-1)
+            if not len(buffer):
+                raise RuntimeError("get_buffer() returned an empty buffer")
+            data = self._take(min(len(buffer), MAX_READ))
+            buffer[: len(data)] = data
+            self._protocol.buffer_updated(len(data))
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._fatal_error(error, "Fatal error: protocol.buffer_updated() call failed.")
+
+    def _read_end(self) -> None:
+        self._end_read = True
+        try:
+            keep_open = self._protocol.eof_received()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._fatal_error(error, "Fatal error: protocol.eof_received() call failed.")
+            return
+        if not keep_open:
+            self.close()
+
+    # Writing
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send bytes; what exceeds the window waits in the transport's buffer."""
+        if data.__class__ is not bytes:
+            if not isinstance(data, (bytes, bytearray, memoryview)):
+                raise TypeError(
+                    f"data argument must be a bytes-like object, not {type(data).__name__!r}"
+                )
+            data = bytes(data)
+        if self._eof_written:
+            raise RuntimeError("Cannot call write() after write_eof()")
+        if not data or self._conn_lost:
+            return
+        pipe = self._out
+        if pipe.reset:
+            self._fatal_error(BrokenPipeError(32, "Broken pipe"))
+            return
+        if not self._buffer:
+            room = pipe.direction.window - pipe.unread
+            if len(data) <= room:
+                pipe.send(data)
+                return
+            if room > 0:
+                pipe.send(data[:room])
+                data = data[room:]
+        self._buffer += data
+        self._maybe_pause_protocol()
+
+    def _flush_later(self, delay_ns: int) -> None:
+        """The far program has read: the acknowledgement is on its way."""
+        if not self._flush_due:
+            self._flush_due = True
+            calendar = self._loop.calendar
+            calendar.at(calendar._now + delay_ns, self._acknowledged)
+
+    def _acknowledged(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon(self._flush, context=self._context)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        if self._conn_lost:
+            return
+        room = self._out.room
+        if room > 0 and self._buffer:
+            self._out.send(bytes(self._buffer[:room]))
+            del self._buffer[:room]
+        self._maybe_resume_protocol()
+        if not self._buffer:
+            if self._closing:
+                self._conn_lost = True
+                self._call_connection_lost(None)
+            elif self._eof_written:
+                self._send_end()
+
+    def get_write_buffer_size(self) -> int:
+        """Return the bytes that wait for the window to open."""
+        return len(self._buffer)
+
+    def can_write_eof(self) -> bool:
+        """Streams can be half-closed."""
+        return True
+
+    def write_eof(self) -> None:
+        """Close the sending direction once everything is sent."""
+        if self._closing or self._eof_written:
+            return
+        self._eof_written = True
+        if not self._buffer:
+            self._send_end()
+
+    def _send_end(self) -> None:
+        if not self._end_sent:
+            self._end_sent = True
+            self._out.send_end()
+
+    # Closing
+
+    def is_closing(self) -> bool:
+        """True once close or abort was called, or the connection was lost."""
+        return self._closing
+
+    def close(self) -> None:
+        """Stop reading, send what is buffered, then close."""
+        if self._closing:
+            return
+        self._closing = True
+        if not self._buffer:
+            self._conn_lost = True
+            self._loop.call_soon(self._call_connection_lost, None, context=self._context)
+
+    def abort(self) -> None:
+        """Close at once; what waits in the transport's buffer is lost."""
+        self._force_close(None)
+
+    def _fatal_error(self, error: BaseException, message: str = "Fatal error on transport") -> None:
+        if not isinstance(error, OSError):
+            self._loop.call_exception_handler(
+                {
+                    "message": message,
+                    "exception": error,
+                    "transport": self,
+                    "protocol": self._protocol,
+                }
+            )
+        self._force_close(error)
+
+    def _force_close(self, error: BaseException | None) -> None:
+        if self._conn_lost:
+            return
+        self._buffer.clear()
+        self._closing = True
+        self._conn_lost = True
+        self._loop.call_soon(self._call_connection_lost, error, context=self._context)
+
+    def _call_connection_lost(self, error: BaseException | None) -> None:
+        try:
+            self._protocol.connection_lost(error)
+        finally:
+            self._close_socket()
+            server, self._server = self._server, None
+            self._protocol = None
+            if server is not None:
+                _detach(server, self)
+
+    def _close_socket(self) -> None:
+        """Do what the kernel does when a program closes its descriptor."""
+        self._sock.close()
+        unread = self._in.arrived
+        self._in.reader = None
+        self._in.closed = True
+        if self._out.reset:
+            pass
+        elif unread and unread[0][1]:
+            self._out.send_reset(self._in)
+        else:
+            self._send_end()
+        unread.clear()
+
+
+def _release(waiter: asyncio.Future[None]) -> None:
+    if not waiter.cancelled():
+        waiter.set_result(None)
+
+
+_attach: Callable[[Any, StreamTransport], None]
+_detach: Callable[[Any, StreamTransport], None]
+if asyncio.base_events.Server._attach.__code__.co_argcount == 1:  # type: ignore[attr-defined]
+
+    def _attach(server: Any, transport: StreamTransport) -> None:
+        server._attach()
+
+    def _detach(server: Any, transport: StreamTransport) -> None:
+        server._detach()
+else:  # Python 3.13 counts the transports themselves
+
+    def _attach(server: Any, transport: StreamTransport) -> None:
+        server._attach(transport)
+
+    def _detach(server: Any, transport: StreamTransport) -> None:
+        server._detach(transport)

@@ -1,0 +1,173 @@
+"""The pytest plugin: the ``sim`` fixture, and async tests on the virtual loop.
+
+Any ``async def`` test or function-scoped async fixture that uses ``sim``, directly or through
+another fixture, runs on the simulation's loop; everything else stays with whichever async plugin
+is installed. In such tests ``snapshot`` (syrupy's) keeps one readable text file per assertion.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from .simulation import Simulation
+
+_SHOWN_LINES = 60
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the plugin's options."""
+    group = parser.getgroup("simkit")
+    group.addoption(
+        "--simkit-seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="seed of every simulation that a test does not seed itself (default 0)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and the snapshot fixture behind syrupy's own."""
+    config.addinivalue_line(
+        "markers",
+        "simkit(seed=0, time_limit=86400.0): how the test's `sim` fixture is made",
+    )
+    if config.pluginmanager.hasplugin("syrupy"):
+        from . import _snapshots
+
+        # Registered last, so that its `snapshot` comes after syrupy's and can ask for it.
+        config.pluginmanager.register(_snapshots, "simkit-snapshots")
+
+
+@pytest.fixture
+def sim(request: pytest.FixtureRequest) -> Iterator[Simulation]:
+    """A fresh simulation; closed after the test."""
+    from .simulation import Simulation
+
+    marker = request.node.get_closest_marker("simkit")
+    options = dict(marker.kwargs) if marker is not None else {}
+    options.setdefault("seed", request.config.getoption("simkit_seed"))
+    simulation = Simulation(**options)
+    yield simulation
+    try:
+        _report(request.node, simulation)
+    finally:
+        simulation.close()
+
+
+def _report(item: pytest.Item, simulation: Simulation) -> None:
+    """Put the end of the timeline under a failed test."""
+    if not getattr(item, "_simkit_failed", False):
+        return
+    lines = str(simulation.timeline).splitlines()
+    cut = [f"... {len(lines) - _SHOWN_LINES} lines before"] if len(lines) > _SHOWN_LINES else []
+    item.add_report_section("teardown", "simkit timeline", "\n".join(cut + lines[-_SHOWN_LINES:]))
+
+
+class SimFunction(pytest.Function):
+    """An async test that runs on its simulation's loop."""
+
+    def runtest(self) -> None:
+        """Run the test on the virtual clock."""
+        arguments = {name: self.funcargs[name] for name in self._fixtureinfo.argnames}
+        self._simkit_failed = True
+        simulation: Any = self.funcargs["sim"]
+        simulation.run(self.obj(**arguments))
+        self._simkit_failed = False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Take the async tests that use ``sim``, whichever plugin claimed them first."""
+    seen: set[tuple[Any, ...]] = set()
+    kept: list[pytest.Item] = []
+    for item in items:
+        if not _is_async_sim_test(item):
+            kept.append(item)
+            continue
+        assert isinstance(item, pytest.Function)
+        if "anyio_backend" in item.fixturenames:
+            # anyio's auto mode multiplies async tests by its backends; there is one loop here.
+            params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+            params.pop("anyio_backend", None)
+            key = (item.parent, item.originalname, repr(params))
+            if key in seen:
+                continue
+            seen.add(key)
+        kept.append(_as_sim_function(item))
+    items[:] = kept
+
+
+def _is_async_sim_test(item: pytest.Item) -> bool:
+    return (
+        isinstance(item, pytest.Function)
+        and "sim" in item.fixturenames
+        and inspect.iscoroutinefunction(item.obj)
+    )
+
+
+def _as_sim_function(item: pytest.Function) -> SimFunction:
+    taken: SimFunction = SimFunction.from_parent(
+        item.parent,
+        name=item.name,
+        callspec=getattr(item, "callspec", None),
+        callobj=item.obj,
+        fixtureinfo=item._fixtureinfo,
+        keywords=item.keywords,
+        originalname=item.originalname,
+    )
+    taken.own_markers[:] = [mark for mark in item.own_markers if mark.name != "asyncio"]
+    return taken
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, Any, Any]:
+    """Run async fixtures of a simulated test on its loop."""
+    function = fixturedef.func
+    is_generator = inspect.isasyncgenfunction(function)
+    if (
+        not (is_generator or inspect.iscoroutinefunction(function))
+        or fixturedef.scope != "function"
+        or "sim" not in request.fixturenames
+    ):
+        return (yield)
+    simulation = request.getfixturevalue("sim")
+    make: Any = _synchronous_generator if is_generator else _synchronous
+    fixturedef.func = make(function, simulation)  # type: ignore[misc]
+    try:
+        return (yield)
+    finally:
+        fixturedef.func = function  # type: ignore[misc]
+
+
+def _synchronous(function: Callable[..., Any], simulation: Simulation) -> Callable[..., Any]:
+    def fixture(*args: Any, **kwargs: Any) -> Any:
+        return simulation.run(function(*args, **kwargs))
+
+    return fixture
+
+
+def _synchronous_generator(
+    function: Callable[..., AsyncGenerator[Any, None]], simulation: Simulation
+) -> Callable[..., Any]:
+    def fixture(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        generator = function(*args, **kwargs)
+
+        async def step() -> Any:
+            return await anext(generator)
+
+        yield simulation.run(step())
+        try:
+            simulation.run(step())
+        except StopAsyncIteration:
+            return
+        raise ValueError(f"fixture {function.__name__} yields more than once")
+
+    return fixture

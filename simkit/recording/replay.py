@@ -1,0 +1,197 @@
+"""Replay: a recorded call again, against today's bridge.
+
+The caller's leg comes from the recording: the sound as it was, at its recorded instants, and the
+hang-up. Twilio and Vapi are live fakes, the bridge is real. The assistant says what it said then,
+as late as it was then, and is interrupted by what interrupted it then.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from ..audio import Samples, Speech, Word
+from ..audio.resample import DELAY_NS
+from ..bridge import Bridge, Config
+from ..checks import CheckResult, run
+from ..simulation import Simulation
+from ..timeline import BargeIn, Timeline, barge_ins
+from ..twilio import AUTH_TOKEN, CallFailed
+from ..vapi import API_KEY, Assistant, Reply
+from .format import RecordedEvent, Recording, RecordingError, Speaks
+
+BRIDGE_HOST = "bridge.example.com"
+
+
+@dataclass
+class Replay:
+    """What a replay showed."""
+
+    recording: Recording
+    timeline: Timeline
+    barge_ins: list[BargeIn]
+    checks: list[CheckResult]
+    mouth: Samples
+    """The caller's side, 8 kHz."""
+    ear: Samples
+    """What the caller heard, on the same clock."""
+    call_seconds: float
+    cpu_seconds: float
+    failure: str = ""
+    """Why the bridge did not connect the call; empty when it did."""
+
+    @property
+    def passed(self) -> bool:
+        """True when the call was connected and every check held."""
+        return not self.failure and all(check.passed for check in self.checks)
+
+    @property
+    def speed(self) -> float:
+        """Call-seconds per CPU-second."""
+        return self.call_seconds / max(self.cpu_seconds, 1e-9)
+
+
+def replay(recording: Recording, *, app: Any = None, seed: int = 0) -> Replay:
+    """Run a recorded call through a bridge.
+
+    Args:
+        recording: as :func:`simkit.recording.read` returns it.
+        app: an ASGI application or ``"module:attribute"``; None for simkit's own bridge.
+        seed: of the simulation.
+
+    Raises:
+        AppError: the application cannot be loaded or does not start.
+        RecordingError: the recording holds nothing to replay.
+    """
+    started = time.process_time()
+    header = recording.header
+    sound = _caller_sound(recording)
+    with Simulation(seed) as sim:
+        host = sim.host(BRIDGE_HOST)
+        for name, far in (("twilio", sim.twilio_host), ("vapi", sim.vapi_host)):
+            if name in header.links_ms:
+                sim.link(far, host).latency = header.links_ms[name] / 1000
+        host.serve(own_bridge() if app is None else app)
+        _set_assistant(sim, recording)
+
+        async def call_again() -> str:
+            try:
+                call = await sim.twilio.call(to=header.to, from_=header.from_)
+            except CallFailed as error:
+                return str(error)
+            origin = call.plays(sound, _caller_speech(recording))
+            rest = origin + header.duration_ms / 1000 - sim.now
+            try:
+                await call.ends(timeout=max(0.0, rest))
+            except TimeoutError:
+                await call.hangs_up()
+            return ""
+
+        failure = sim.run(call_again())
+        timeline = sim.finish()
+        mouth, ear = sim.twilio.calls[0].sound()
+        cpu_seconds = time.process_time() - started
+        return Replay(
+            recording=recording,
+            timeline=timeline,
+            barge_ins=barge_ins(timeline),
+            checks=run(timeline),
+            mouth=mouth,
+            ear=ear,
+            call_seconds=header.duration_ms / 1000,
+            cpu_seconds=cpu_seconds,
+            failure=failure,
+        )
+
+
+def own_bridge() -> Any:
+    """Return simkit's bridge, configured for the simulated accounts."""
+    config = Config(
+        public_url=f"https://{BRIDGE_HOST}",
+        twilio_auth_token=AUTH_TOKEN,
+        vapi_api_key=API_KEY,
+        vapi_assistant_id="recorded-assistant",
+    )
+    return Bridge(config).app()
+
+
+def _caller_sound(recording: Recording) -> Samples:
+    """Return the caller's side of the whole call."""
+    names = {said.sound.file for _, said in recording.speech("caller")}
+    if len(names) != 1:
+        raise RecordingError(
+            f"{recording.name}: the caller speaks in {len(names)} sound files, expected one that "
+            "holds the caller's side of the call"
+        )
+    return recording.sounds[names.pop()]
+
+
+def _caller_speech(recording: Recording) -> list[tuple[float, Speech]]:
+    """Return what the caller says, with its start in seconds and the transcripts it led to."""
+    links = recording.header.links_ms
+    twilio_ms, vapi_ms = links.get("twilio", 0.0), links.get("vapi", 0.0)
+    path_ms = twilio_ms + vapi_ms + DELAY_NS / 1e6 + vapi_ms
+    spoken = recording.speech("caller")
+    partials = [
+        event
+        for event in recording.messages("vapi", "in", "transcript")
+        if event.message.get("role") == "user" and event.message.get("transcriptType") == "partial"
+    ]
+    result = []
+    for number, (event, said) in enumerate(spoken):
+        until_ms = spoken[number + 1][0].t_ms if number + 1 < len(spoken) else float("inf")
+        own = tuple(
+            (
+                str(partial.message.get("transcript", "")),
+                (partial.t_ms - event.t_ms - path_ms) / 1e3,
+            )
+            for partial in partials
+            if event.t_ms + path_ms <= partial.t_ms < until_ms
+        )
+        result.append((event.t_ms / 1000, _speech(recording, said, own)))
+    return result
+
+
+def _set_assistant(sim: Simulation, recording: Recording) -> None:
+    """Let the assistant say what it said, as late as it was."""
+    header = recording.header
+    vapi_ms = header.links_ms.get("vapi", 0.0)
+    twilio_ms = header.links_ms.get("twilio", 0.0)
+    caller = recording.speech("caller")
+    first: Speech | None = None
+    replies: list[Reply] = []
+    delay = Assistant.first_message_delay
+    for event, said in recording.speech("agent"):
+        speech = _speech(recording, said)
+        before = [_end_ms(*spoken) for spoken in caller if _end_ms(*spoken) <= event.t_ms]
+        if not before and first is None:
+            first = speech
+            # From the stream's start: one flight to the bridge, then POST /call over a new
+            # connection (4 flights) and the opening of the socket (3), then one flight back.
+            opening_ms = 20 + twilio_ms + 8 * vapi_ms
+            delay = max(0.0, event.t_ms - opening_ms) / 1000
+            continue
+        ended_ms = before[-1] if before else 0.0
+        arrived_ms = ended_ms + twilio_ms + vapi_ms + DELAY_NS / 1e6
+        replies.append(Reply(speech, max(0.0, event.t_ms - vapi_ms - arrived_ms) / 1000))
+    try:
+        sim.vapi.assistant(
+            first_message=first,
+            replies=replies,
+            **{"first_message_delay": delay, **header.assistant},
+        )
+    except (TypeError, ValueError, AttributeError) as error:
+        raise RecordingError(f"{recording.name}: header: assistant: {error}") from None
+
+
+def _end_ms(event: RecordedEvent, said: Speaks) -> float:
+    """Return when the last word was said."""
+    return event.t_ms + (said.words[-1][2] if said.words else said.sound.samples) / 8
+
+
+def _speech(
+    recording: Recording, said: Speaks, partials: tuple[tuple[str, float], ...] = ()
+) -> Speech:
+    words = tuple(Word(text, start, end) for text, start, end in said.words)
+    return Speech(said.text, recording.sound(said.sound), words, partials)

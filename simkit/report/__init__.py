@@ -1,0 +1,9 @@
+"""Reports: a call as people look at it.
+
+Built from the timeline, the measures and the checks alone. So far the terminal; pictures and
+sound follow.
+"""
+
+from .terminal import console, print_barge_ins, print_checks, print_timeline
+
+__all__ = ["console", "print_barge_ins", "print_checks", "print_timeline"]

@@ -1,0 +1,123 @@
+"""The report of a call in a terminal: timeline, measures, checks. Plain when piped."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import IO
+
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+from ..checks import CheckResult
+from ..timeline import BargeIn, Timeline
+
+_PIPED_WIDTH = 160
+_WIDE = 125
+_COLUMNS = {
+    "at": "at",
+    "caller": "caller",
+    "reply": "interrupts",
+    "stop": "stops after",
+    "detect": "detect",
+    "react": "react",
+    "fly": "fly",
+    "tail": "tail",
+    "unheard": "unheard",
+    "told": "told by",
+    "into": "into the reply",
+}
+_NARROW = ("at", "caller", "stop", "detect", "react", "fly", "tail")
+"""The columns that fit into 80 characters."""
+_LANES = {
+    "twilio": "red",
+    "bridge": "cyan",
+    "vapi": "magenta",
+    "caller": "green",
+    "agent": "yellow",
+}
+
+
+def console(file: IO[str] | None = None) -> Console:
+    """Make a console: colour on a terminal, plain text and no wrapping in a pipe."""
+    out = file if file is not None else sys.stdout
+    if out.isatty():
+        return Console(file=out, highlight=False)
+    return Console(file=out, highlight=False, no_color=True, width=_PIPED_WIDTH, soft_wrap=True)
+
+
+def print_timeline(out: Console, timeline: Timeline) -> None:
+    """Print a timeline, each line in the colour of its source."""
+    for line in str(timeline).splitlines():
+        out.print(_coloured(line), soft_wrap=True)
+
+
+def _coloured(line: str) -> Text:
+    text = Text(line)
+    text.stylize("dim", 0, 10)
+    for lane, colour in _LANES.items():
+        for start in _places(line, lane):
+            text.stylize(colour, start, start + len(lane))
+    if " clear" in line or "silence, " in line:
+        text.stylize("bold", 10)
+    return text
+
+
+def _places(line: str, lane: str) -> Iterable[int]:
+    """Yield where a lane's name stands as a source or a target."""
+    head = line[:31]
+    at = head.find(lane)
+    while at >= 0:
+        yield at
+        at = head.find(lane, at + 1)
+
+
+def print_barge_ins(out: Console, barge_ins: list[BargeIn]) -> None:
+    """Print each barge-in with its four parts."""
+    if not barge_ins:
+        out.print("no barge-in: the caller never began to speak while hearing the agent")
+        return
+    wide = out.width >= _WIDE
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, header in _COLUMNS.items():
+        if wide or name in _NARROW:
+            justify: JustifyMethod = "left" if name in ("caller", "reply", "told") else "right"
+            table.add_column(header, justify=justify, no_wrap=True)
+    for barge_in in barge_ins:
+        cells = {
+            "at": f"{barge_in.onset_ns / 1e9:.3f}",
+            "caller": f'"{_clip(barge_in.text, 32 if wide else 18)}"',
+            "reply": f"reply {barge_in.reply}" if barge_in.reply else "?",
+            "stop": _ms(barge_in.time_to_stop_ms, "never"),
+            "detect": _ms(barge_in.detect_ms, "-"),
+            "react": _ms(barge_in.react_ms, "-"),
+            "fly": _ms(barge_in.fly_ms, "-"),
+            "tail": _ms(barge_in.tail_ms, "-"),
+            "unheard": _ms(barge_in.unheard_ms, "-"),
+            "told": barge_in.detected_by or "nobody",
+            "into": _ms(barge_in.reply_at_ms, "-"),
+        }
+        table.add_row(*(cell for name, cell in cells.items() if wide or name in _NARROW))
+    out.print(table)
+
+
+def print_checks(out: Console, checks: list[CheckResult]) -> None:
+    """Print each check with its sentence, failed ones with every violation."""
+    width = max((len(check.name) for check in checks), default=0)
+    for check in checks:
+        verdict = Text("passed" if check.passed else "FAILED")
+        verdict.stylize("green" if check.passed else "bold red")
+        line = Text.assemble(verdict, f"  {check.name:<{width}}  {check.sentence}")
+        out.print(line, soft_wrap=True)
+        for violation in check.violations[1:]:
+            out.print(f"{'':{width + 10}}{violation.sentence}", soft_wrap=True)
+
+
+def _clip(text: str, length: int) -> str:
+    safe = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return safe if len(safe) <= length else safe[: length - 3] + "..."
+
+
+def _ms(value: float | None, missing: str) -> str:
+    return missing if value is None else f"{value:.0f} ms"

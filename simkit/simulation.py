@@ -1,0 +1,311 @@
+"""The assembled world: the one place where kernel, network and fakes meet."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from .audio import Repertoire, Samples, files
+from .kernel import Calendar, Task
+from .network import Host, Link, SimLoop
+from .network.hosts import current_host
+from .timeline import Clock, Timeline
+from .twilio import Twilio
+from .vapi import HOST as VAPI_HOST
+from .vapi import Vapi
+
+if TYPE_CHECKING:
+    import respx
+    import simpy
+
+T = TypeVar("T")
+
+TWILIO_HOST = "twilio"
+TWILIO_LATENCY = 0.020
+"""One-way seconds between Twilio and any other host, unless a link says otherwise."""
+VAPI_LATENCY = 0.010
+"""One-way seconds between Vapi and any other host, unless a link says otherwise."""
+
+VOICE_PATH = "/voice/inbound"
+_SETTLE_NS = 1_000_000_000
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy")
+
+
+class Simulation:
+    """A world with a phone, Twilio, Vapi and the internet between them, on a virtual clock.
+
+    The same seed gives the same timeline to the byte.
+
+    Args:
+        seed: everything random follows from it.
+        time_limit: virtual seconds after which a run is ended with ``TimeLimitError``.
+
+    >>> sim = Simulation(seed=0)
+    >>> async def an_hour() -> float:
+    ...     await asyncio.sleep(3600)
+    ...     return sim.now
+    >>> sim.run(an_hour())
+    3600.0
+    >>> sim.close()
+    """
+
+    def __init__(self, seed: int = 0, *, time_limit: float = 86_400.0) -> None:
+        if not isinstance(seed, int):
+            raise TypeError(f"seed: an integer, found {seed!r}")
+        if not time_limit > 0:
+            raise ValueError(f"time_limit: seconds, more than 0; found {time_limit!r}")
+        self.seed = seed
+        self.loop = SimLoop(seed)
+        self.loop.time_limit_ns = round(time_limit * 1e9)
+        self.loop.set_exception_handler(self._on_unhandled)
+        self._network = self.loop.network
+        self._clock = clock = Clock(self.loop, self.loop.calendar.read_ns)
+        random_for = self.loop.entropy.stream
+        self._timeline = Timeline(clock.read_ns)
+        self._repertoire = Repertoire()
+        self.loop.realm.on_stall = self._on_stall
+        self._network.on_refused = lambda name: self._timeline.record(
+            "outside-world", self._network.current().name, name=name
+        )
+        self.twilio_host = self._network.host(TWILIO_HOST, "api.twilio.com")
+        self.twilio_host.access_latency = TWILIO_LATENCY
+        self.vapi_host = self._network.host(VAPI_HOST)
+        self.vapi_host.access_latency = VAPI_LATENCY
+        self.twilio = Twilio(
+            clock=clock,
+            timeline=self._timeline,
+            repertoire=self._repertoire,
+            random_for=random_for,
+            spawn=lambda coro, name: self.twilio_host.spawn(coro, name=name),
+        )
+        """The fake Twilio: place calls, point numbers, turn knobs."""
+        self.vapi = Vapi(
+            clock=clock,
+            timeline=self._timeline,
+            repertoire=self._repertoire,
+            random_for=random_for,
+        )
+        """The fake Vapi: set the assistant, turn knobs."""
+        self._network.listen(self.vapi_host, 443, self.vapi.connection)
+        self._stubs: Any = None
+        self._servers_started = 0
+        self._known_tasks: set[asyncio.Task[Any]] = set()
+        self._is_closed = False
+
+    # The world
+
+    def host(self, name: str, *aliases: str) -> Host:
+        """Return the machine called ``name``; made when it is new."""
+        host = self._network.host(name, *aliases)
+        if self.twilio.default_voice_url is None and host.name not in (TWILIO_HOST, VAPI_HOST):
+            self.twilio.default_voice_url = f"https://{host.name}{VOICE_PATH}"
+        return host
+
+    def link(self, a: str | Host, b: str | Host) -> Link:
+        """Return the link between two hosts, to set its latency.
+
+        Raises:
+            ValueError: one of them is not part of the simulation.
+        """
+        return self._network.link(a, b)
+
+    @property
+    def http(self) -> respx.Router:
+        """A respx router for the bridge's other HTTP dependencies.
+
+        A host name that a route mentions becomes part of the simulation; async side effects run
+        on the virtual clock.
+        """
+        if self._stubs is None:
+            from .network.stubs import StubbedHttp
+
+            self._stubs = StubbedHttp(self._network)
+        router: respx.Router = self._stubs.router
+        return router
+
+    @property
+    def env(self) -> Calendar:
+        """The simpy environment that everything runs on; it counts integer nanoseconds."""
+        return self.loop.calendar
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the simulation began."""
+        return self.now_ns / 1e9
+
+    @property
+    def now_ns(self) -> int:
+        """Virtual nanoseconds since the simulation began."""
+        return self.loop.calendar.now_ns
+
+    # Running
+
+    def run(self, coro: Coroutine[Any, Any, T]) -> T:
+        """Run on the virtual clock until ``coro`` ends; returns its result.
+
+        Everything that was served is up before ``coro`` begins. May be called again: the world
+        goes on where it stopped.
+
+        Raises:
+            AppError: a program that was to be served did not start.
+        """
+        with _without_proxies():
+            return self.loop.run_until_complete(self._main(coro))
+
+    async def _main(self, coro: Coroutine[Any, Any, T]) -> T:
+        try:
+            await self._start_servers()
+        except BaseException:
+            coro.close()
+            raise
+        return await coro
+
+    async def _start_servers(self) -> None:
+        servers = self._network.servers
+        while self._servers_started < len(servers):
+            await servers[self._servers_started].wait_started()
+            self._servers_started += 1
+        if not self.twilio.calls:
+            self._known_tasks = asyncio.all_tasks(self.loop)
+
+    async def wait_for(self, event: simpy.Event) -> Any:
+        """Wait for a simpy event; returns its value or raises its error."""
+        done: asyncio.Future[Any] = self.loop.create_future()
+
+        def on_event(happened: simpy.Event) -> None:
+            if done.cancelled():
+                return
+            value: Any = happened.value
+            if happened.ok:
+                done.set_result(value)
+            else:
+                happened.defused = True
+                done.set_exception(value)
+
+        waiting: list[Any] | None = event.callbacks
+        if waiting is None:
+            on_event(event)
+        else:
+            waiting.append(on_event)
+        return await done
+
+    def finish(self) -> Timeline:
+        """Let the world come to rest: a second after the last call's end; returns the timeline."""
+        if not self._is_closed:
+            with _without_proxies():
+                self.loop.run_until_complete(self._settle())
+        return self.timeline
+
+    async def _settle(self) -> None:
+        ends = self._timeline.of("ended")
+        if ends and len(ends) == len(self.twilio.calls):
+            await self._clock.sleep_until(ends[-1].t_ns + _SETTLE_NS)
+            self._record_leaks()
+
+    def _record_leaks(self) -> None:
+        """Note tasks of served programs that outlive every call."""
+        for server in self._network.servers:
+            left = [
+                task.get_name()
+                for task in sorted(asyncio.all_tasks(self.loop), key=lambda task: hash(task))
+                if task not in self._known_tasks
+                and _host_of(task) is server.host
+                and task is not server.task
+            ]
+            if left:
+                self._timeline.record("leaks", server.host.name, tasks=left)
+
+    def close(self) -> None:
+        """End the programs and the loop; what happened stays readable."""
+        if self._is_closed:
+            return
+        self._bring_up_to_date()
+        self._is_closed = True
+        with _without_proxies():
+            self.loop.run_until_complete(self._shut_down())
+        self.loop.close()
+
+    async def _shut_down(self) -> None:
+        for server in self._network.servers:
+            await server.shut_down()
+        rest = [task for task in asyncio.all_tasks(self.loop) if task is not asyncio.current_task()]
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        await self.loop.shutdown_asyncgens()
+
+    def __enter__(self) -> Simulation:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    # What happened
+
+    @property
+    def timeline(self) -> Timeline:
+        """Everything that happened so far."""
+        self._bring_up_to_date()
+        return self._timeline
+
+    def _bring_up_to_date(self) -> None:
+        if not self._is_closed:
+            self.twilio.settle()
+            self.vapi.settle()
+
+    def write_audio(self, path: str | os.PathLike[str], call: int = 1) -> None:
+        """Write a call as stereo: left the caller's mouth, right the caller's ear, on one clock.
+
+        Args:
+            path: ends in ``.wav`` or ``.flac``.
+            call: its number, from 1.
+
+        Raises:
+            ValueError: there was no such call.
+        """
+        if not 1 <= call <= len(self.twilio.calls):
+            raise ValueError(f"call {call}: there were {len(self.twilio.calls)} calls")
+        files.write(Path(path), *_of_one_length(*self.twilio.calls[call - 1].sound()))
+
+    def _on_stall(self, duration_ns: int) -> None:
+        """A ``time.sleep`` in the loop's thread: time passes, arrivals pile up."""
+        self._timeline.record("stall", self._network.current().name, duration_ns=duration_ns)
+        self.loop.stall(duration_ns)
+
+    def _on_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Record what asyncio reports as unhandled, and let it be logged as usual."""
+        if self._is_closed:
+            return
+        error = context.get("exception")
+        self._timeline.record(
+            "unhandled-error",
+            self._network.current().name,
+            message=context.get("message", ""),
+            error=type(error).__name__ if error is not None else "",
+        )
+        loop.default_exception_handler(context)
+
+
+def _host_of(task: asyncio.Task[Any]) -> Host | None:
+    return task.context.get(current_host) if isinstance(task, Task) else None
+
+
+def _of_one_length(*channels: Samples) -> list[Samples]:
+    length = max(len(channel) for channel in channels)
+    return [np.pad(channel, (0, length - len(channel))) for channel in channels]
+
+
+@contextmanager
+def _without_proxies() -> Iterator[None]:
+    """Hide the machine's proxy settings: clients would dial a host that is not here."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.lower() in _PROXIES}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)

@@ -1,0 +1,43 @@
+"""Integer nanoseconds over any asyncio loop, virtual or real."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+class Clock:
+    """Reads time and sets timers in nanoseconds since ``start``.
+
+    Args:
+        loop: whose time it is.
+        read_ns: reads a virtual clock directly, exact and fast; None asks ``loop.time``.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, read_ns: Callable[[], int] | None = None
+    ) -> None:
+        self.loop = loop
+        self._start = 0.0 if read_ns is not None else loop.time()
+        self.read_ns = read_ns or self._ask_loop
+        """Return nanoseconds since the clock was made."""
+
+    def _ask_loop(self) -> int:
+        return round((self.loop.time() - self._start) * 1e9)
+
+    @property
+    def now_ns(self) -> int:
+        """Nanoseconds since the clock was made."""
+        return self.read_ns()
+
+    def call_at(
+        self, when_ns: int, callback: Callable[..., object], *args: object
+    ) -> asyncio.TimerHandle:
+        """Call ``callback(*args)`` at ``when_ns``."""
+        return self.loop.call_at(self._start + when_ns / 1e9, callback, *args)
+
+    async def sleep_until(self, when_ns: int) -> None:
+        """Return at ``when_ns``, at once if that is past."""
+        delay_ns = when_ns - self.now_ns
+        if delay_ns > 0:
+            await asyncio.sleep(delay_ns / 1e9)

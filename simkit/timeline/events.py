@@ -1,0 +1,168 @@
+"""Events: small typed records of what happened, and the timeline that collects them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from msgspec import Struct
+
+MEDIA_GAP_NS = 100_000_000
+"""A pause between two frames that is longer ends a run of media."""
+
+
+class Event(Struct, kw_only=True):
+    """One thing that happened.
+
+    A message has a source and a target, and is dated at the bridge: when it left or reached it.
+    ``sent_ns`` and ``arrived_ns`` are both its ends. Everything else has no target and is dated
+    where it happened.
+    """
+
+    t_ns: int
+    """Virtual nanoseconds since the simulation began."""
+    source: str
+    """The lane: ``caller``, ``twilio``, ``bridge``, ``vapi`` or ``agent``."""
+    target: str | None = None
+    kind: str
+    """``media``, ``mark``, ``clear``, ``speaks``, ``hears``, ``user-interrupted``, ..."""
+    call: int | None = None
+    """Number of the phone call it belongs to, from 1."""
+    session: int | None = None
+    """Number of the Vapi call it belongs to, from 1."""
+    sent_ns: int | None = None
+    arrived_ns: int | None = None
+    fields: dict[str, Any] = {}
+    """What else there is to know; durations end in ``_ns``."""
+
+
+class Timeline:
+    """Everything that happened, in the order of time.
+
+    It prints as the text that snapshots hold. ``==`` compares that text, with another timeline or
+    with a syrupy snapshot.
+    """
+
+    def __init__(self, now_ns: Callable[[], int] = lambda: 0) -> None:
+        self._now_ns = now_ns
+        self._events: list[Event] = []
+        self._runs: dict[tuple[str, str | None, int | None, int | None], Event] = {}
+        self._sorted = True
+
+    def record(
+        self,
+        kind: str,
+        source: str,
+        target: str | None = None,
+        *,
+        t_ns: int | None = None,
+        call: int | None = None,
+        session: int | None = None,
+        sent_ns: int | None = None,
+        arrived_ns: int | None = None,
+        **fields: Any,
+    ) -> Event:
+        """Append an event, dated now unless ``t_ns`` says otherwise."""
+        event = Event(
+            t_ns=self._now_ns() if t_ns is None else t_ns,
+            source=source,
+            target=target,
+            kind=kind,
+            call=call,
+            session=session,
+            sent_ns=sent_ns,
+            arrived_ns=arrived_ns,
+            fields=fields,
+        )
+        if self._events and event.t_ns < self._events[-1].t_ns:
+            self._sorted = False
+        self._events.append(event)
+        return event
+
+    def redate(self, event: Event, arrived_ns: int | None) -> None:
+        """Date a message to the bridge, now that its arrival there is known."""
+        if arrived_ns is not None:
+            event.t_ns = event.arrived_ns = arrived_ns
+            self._sorted = False
+
+    def frame(
+        self,
+        source: str,
+        target: str,
+        t_ns: int,
+        audio_ns: int,
+        *,
+        call: int | None = None,
+        session: int | None = None,
+        in_order: bool = True,
+    ) -> None:
+        """Count one frame of audio into the current run of its leg."""
+        key = (source, target, call, session)
+        run = self._runs.get(key)
+        if run is None or t_ns - run.fields["last_ns"] > MEDIA_GAP_NS:
+            run = self._runs[key] = self.record(
+                "media",
+                source,
+                target,
+                t_ns=t_ns,
+                call=call,
+                session=session,
+                frames=0,
+                audio_ns=0,
+                last_ns=t_ns,
+                out_of_order=0,
+            )
+        fields = run.fields
+        fields["frames"] += 1
+        fields["audio_ns"] += audio_ns
+        fields["last_ns"] = t_ns
+        if not in_order:
+            fields["out_of_order"] += 1
+
+    def end_run(
+        self, source: str, target: str, *, call: int | None = None, session: int | None = None
+    ) -> None:
+        """Let the next frame of this leg begin a new run."""
+        self._runs.pop((source, target, call, session), None)
+
+    @property
+    def duration_ns(self) -> int:
+        """Virtual time that was covered so far."""
+        return self._now_ns()
+
+    @property
+    def events(self) -> list[Event]:
+        """All events by instant; those of one instant in the order they were recorded."""
+        if not self._sorted:
+            self._events.sort(key=lambda event: event.t_ns)
+            self._sorted = True
+        return self._events
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.events)
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def of(self, *kinds: str, call: int | None = None) -> list[Event]:
+        """Return the events of these kinds, of one call when it is given."""
+        return [
+            event
+            for event in self.events
+            if event.kind in kinds and (call is None or event.call == call)
+        ]
+
+    def __str__(self) -> str:
+        from .text import render
+
+        return render(self)
+
+    def __repr__(self) -> str:
+        return f"<Timeline of {len(self)} events, {self.duration_ns / 1e9:.3f} s>"
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Timeline):
+            return str(self) == str(other)
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]

@@ -1,0 +1,154 @@
+"""The timeline as text that a person reviews in a pull request.
+
+One line an event; runs of media fold into one line; ids are short and stable; there is no
+wall-clock time, path or random id in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .events import Event, Timeline
+from .measures import BargeIn, barge_ins
+
+
+def render(timeline: Timeline) -> str:
+    """Return the whole timeline as text, a newline at its end."""
+    shown = [event for event in timeline.events if event.kind not in _SILENT]
+    several = len({event.call for event in shown} - {None}) > 1
+    lines = [(event.t_ns, (_belongs(event) if several else "") + line(event)) for event in shown]
+    silences: dict[tuple[int, int], str] = {}
+    for barge_in in barge_ins(timeline):
+        for when_ns, text in _silence(barge_in):
+            # Who speaks three times before the agent stops hears it stop once.
+            silences.setdefault((barge_in.call, when_ns), text)
+    lines += [
+        (when_ns, (f"call {call}  " if several else "") + text)
+        for (call, when_ns), text in silences.items()
+    ]
+    lines.sort(key=lambda entry: entry[0])
+    return "".join(f"{text.rstrip()}\n" for _, text in lines)
+
+
+def line(event: Event) -> str:
+    """Return one event as a line."""
+    more = "+" if event.kind == "media" else " "
+    what = _WORDS.get(event.kind, _plainly)(event)
+    if event.target is None:
+        return f"{event.t_ns / 1e9:9.3f}{more} {event.source:<8} {what}"
+    return f"{event.t_ns / 1e9:9.3f}{more} {event.source:<8} > {event.target:<8} {what}"
+
+
+def _belongs(event: Event) -> str:
+    if event.call is not None:
+        return f"call {event.call}  "
+    return f"vapi {event.session}  " if event.session is not None else " " * 8
+
+
+def _silence(barge_in: BargeIn) -> list[tuple[int, str]]:
+    """Return when the agent fell silent for the caller, as a line; nothing if it never did."""
+    stop_ms = barge_in.time_to_stop_ms
+    if stop_ms is None:
+        return []
+    when_ns = barge_in.onset_ns + round(stop_ms * 1e6)
+    text = f"{when_ns / 1e9:9.3f}  {'caller':<8} hears      silence, {stop_ms:.0f} ms after onset"
+    if barge_in.unheard_ms is not None:
+        text += f"; {barge_in.unheard_ms / 1000:.1f} s unheard"
+    return [(when_ns, text)]
+
+
+def _quoted(text: str) -> str:
+    """Quote what somebody said or named, on one line and not too much of it."""
+    safe = "".join(letter if letter.isprintable() else "?" for letter in text)
+    if len(safe) > _SHOWN:
+        safe = safe[:_SHOWN].rsplit(" ", 1)[0] + " ..."
+    return f'"{safe}"'
+
+
+def _seconds(ns: int) -> str:
+    return f"{ns / 1e9:.3f} s"
+
+
+def _media(event: Event) -> str:
+    fields = event.fields
+    order = f"  {fields['out_of_order']} out of order" if fields["out_of_order"] else ""
+    return f"media x{fields['frames']}  {_seconds(fields['audio_ns'])}{order}"
+
+
+def _request(event: Event) -> str:
+    shown = "  ".join(f"{key}={value}" for key, value in event.fields["shown"].items())
+    return f"{event.fields['method']} {event.fields['path']}  {shown}"
+
+
+def _response(event: Event) -> str:
+    return f"HTTP {event.fields['status']}  {event.fields['summary']}"
+
+
+def _speaks(event: Event) -> str:
+    fields = event.fields
+    return f"speaks     {_quoted(fields['text'])}  {_seconds(fields['duration_ns'])}"
+
+
+def _replies(event: Event) -> str:
+    fields = event.fields
+    return (
+        f"speaks     reply {fields['reply']} {_quoted(fields['text'])}  "
+        f"{_seconds(fields['duration_ns'])}"
+    )
+
+
+def _replied(event: Event) -> str:
+    fields = event.fields
+    if not fields["interrupted"]:
+        return f"is done    reply {fields['reply']}"
+    return f"stops      reply {fields['reply']}, {_seconds(fields['audio_ns'])} of it sent"
+
+
+def _hears(event: Event) -> str:
+    fields = event.fields
+    what = _quoted(fields["text"]) if fields["utterance"] is not None else "something unknown"
+    return f"hears      {what}  {_seconds(fields['duration_ns'])}"
+
+
+def _transcript(event: Event) -> str:
+    fields = event.fields
+    return f"transcript {fields['transcript_type']} {fields['role']} {_quoted(fields['text'])}"
+
+
+def _speech_update(event: Event) -> str:
+    return f"speech-update {event.fields['role']} {event.fields['status']}"
+
+
+def _mark(event: Event) -> str:
+    return f"mark {_quoted(event.fields['name'])}"
+
+
+def _close(event: Event) -> str:
+    return f"close {event.fields['code']}"
+
+
+def _plainly(event: Event) -> str:
+    shown = "  ".join(f"{key}={_value(value)}" for key, value in event.fields.items())
+    return f"{event.kind}  {shown}" if shown else event.kind
+
+
+def _value(value: Any) -> str:
+    return _quoted(value) if isinstance(value, str) and " " in value else str(value)
+
+
+_SHOWN = 64
+_SILENT = ("receives",)
+_WORDS: dict[str, Callable[[Event], str]] = {
+    "media": _media,
+    "request": _request,
+    "response": _response,
+    "speaks": _speaks,
+    "replies": _replies,
+    "replied": _replied,
+    "hears": _hears,
+    "transcript": _transcript,
+    "speech-update": _speech_update,
+    "mark": _mark,
+    "close": _close,
+}

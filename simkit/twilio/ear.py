@@ -1,0 +1,165 @@
+"""The ear: what left play-out towards the caller, and whose words it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..audio import Repertoire, Samples, Span, Tracker, mulaw
+from ..audio.speech import Speech
+from ..timeline import Event, Timeline
+from .playout import BYTE_NS, PlayOut
+
+_EDGE = 80
+"""Samples at either end of an utterance that need not be heard: a codec holds back a few."""
+
+
+@dataclass(frozen=True)
+class HeardUtterance:
+    """A stretch of one utterance that reached the ear; times in seconds of the simulation."""
+
+    text: str
+    start: float
+    end: float
+    whole: bool
+    """Everything of the utterance was heard."""
+
+
+class Ear:
+    """Listens to the play-outs of one call."""
+
+    def __init__(
+        self, timeline: Timeline, repertoire: Repertoire, *, call: int, origin_ns: int
+    ) -> None:
+        self._timeline = timeline
+        self._repertoire = repertoire
+        self._call = call
+        self._tracker = Tracker(repertoire)
+        self._playouts: list[PlayOut] = []
+        self._next: list[tuple[int, int]] = []  # per play-out: burst, bytes of it listened to
+        self._events: list[Event] = []
+        self.origin_ns = origin_ns
+        """Instant of the first sample."""
+
+    def listen_to(self, playout: PlayOut) -> None:
+        """Hear what leaves ``playout`` from now on."""
+        self._playouts.append(playout)
+        self._next.append((0, 0))
+
+    def update(self, now_ns: int) -> list[Span]:
+        """Hear everything that has played by now; returns what was recognised."""
+        ended = True
+        for number, playout in enumerate(self._playouts):
+            self._update_one(number, playout, now_ns)
+            ended = ended and (not playout.bursts or playout.bursts[-1].end_ns < now_ns)
+        return self._tracker.update(final=ended)
+
+    def _update_one(self, number: int, playout: PlayOut, now_ns: int) -> None:
+        index, heard = self._next[number]
+        while index < len(playout.bursts):
+            burst = playout.bursts[index]
+            played = min(len(burst.data), max(0, (now_ns - burst.start_ns) // BYTE_NS))
+            if played > heard:
+                if heard == 0:
+                    self._tracker.skip_to((burst.start_ns - self.origin_ns) // BYTE_NS)
+                self._tracker.feed(mulaw.decode(bytes(burst.data[heard:played])))
+            heard = played
+            if played < len(burst.data) or index == len(playout.bursts) - 1:
+                break
+            index, heard = index + 1, 0
+        self._next[number] = (index, heard)
+
+    def settle(self, now_ns: int) -> None:
+        """Bring the timeline up to date with what was heard."""
+        spans = self.update(now_ns)
+        for number, span in enumerate(spans):
+            text = "" if span.key is None else words_in(self._repertoire[span.key], span)
+            if number == len(self._events):
+                self._events.append(
+                    self._timeline.record(
+                        "hears",
+                        "caller",
+                        t_ns=self.instant(span.start),
+                        call=self._call,
+                        utterance=span.key,
+                        offset_ns=span.offset * BYTE_NS,
+                        duration_ns=0,
+                        text="",
+                    )
+                )
+            fields = self._events[number].fields
+            fields["duration_ns"] = self._heard(span) * BYTE_NS
+            fields["text"] = text
+
+    def _heard(self, span: Span) -> int:
+        """Return how much of a span was heard, without the silence after the last word."""
+        length = span.end - span.start
+        if span.key is None:
+            return length
+        return max(0, min(length, self._repertoire[span.key].spoken - span.offset))
+
+    def instant(self, sample: int) -> int:
+        """Return when a sample was heard, in virtual ns."""
+        return self.origin_ns + sample * BYTE_NS
+
+    def find(self, text: str, after_ns: int, now_ns: int) -> tuple[int | None, int | None]:
+        """Look for words in what was heard since ``after_ns``.
+
+        Returns:
+            The instant at which the last word had been heard, or None; and the instant at which
+            it will be, if what plays now goes on, or None.
+        """
+        expected = None
+        for span in self.update(now_ns):
+            if span.key is None:
+                continue
+            found = self._repertoire[span.key].find(text)
+            if found is None:
+                continue
+            first, end = found
+            begun = span.offset <= first + _EDGE
+            end_ns = self.instant(span.start + end - span.offset)
+            if not begun or end_ns <= after_ns:
+                continue
+            if end - _EDGE <= span.offset + span.end - span.start:
+                return end_ns, None
+            expected = end_ns
+        return None, expected
+
+    def utterances(self, now_ns: int) -> list[HeardUtterance]:
+        """Return the stretches of speech that were heard."""
+        result = []
+        for span in self.update(now_ns):
+            if span.key is not None:
+                speech = self._repertoire[span.key]
+                last = span.offset + span.end - span.start
+                result.append(
+                    HeardUtterance(
+                        words_in(speech, span),
+                        self.instant(span.start) / 1e9,
+                        self.instant(span.end) / 1e9,
+                        whole=bool(speech.words)
+                        and span.offset <= speech.words[0].start + _EDGE
+                        and last >= speech.words[-1].end - _EDGE,
+                    )
+                )
+        return result
+
+    def samples(self, now_ns: int) -> Samples:
+        """Return everything heard so far on the call's own clock, silence included."""
+        sound = np.zeros(max(0, (now_ns - self.origin_ns) // BYTE_NS), dtype=np.int16)
+        for playout in self._playouts:
+            for burst in playout.bursts:
+                at = (burst.start_ns - self.origin_ns) // BYTE_NS
+                played = mulaw.decode(bytes(burst.data))[: max(0, len(sound) - at)]
+                sound[at : at + len(played)] = played
+        return sound
+
+
+def words_in(speech: Speech, span: Span) -> str:
+    """Return the words of which more than half lies in a span."""
+    last = span.offset + span.end - span.start
+    return " ".join(
+        word.text for word in speech.words if span.offset <= (word.start + word.end) // 2 < last
+    )

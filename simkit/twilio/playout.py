@@ -1,0 +1,148 @@
+"""Play-out: the queue between what a server sent and what the caller hears.
+
+Audio leaves in packets of 20 ms on a fixed grid. Nothing ticks: what plays when follows from the
+instants of arrival, so that a message costs the same however much audio it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..timeline import Clock
+
+PACKET = 160
+"""Bytes of mu-law in one packet."""
+PACKET_NS = 20_000_000
+BYTE_NS = 125_000
+
+
+@dataclass
+class Burst:
+    """Audio that plays without a gap: its first instant, and its bytes."""
+
+    start_ns: int
+    data: bytearray = field(default_factory=bytearray)
+
+    @property
+    def end_ns(self) -> int:
+        """When its last byte has played."""
+        return self.start_ns + len(self.data) * BYTE_NS
+
+
+class PlayOut:
+    """One stream's queue of audio and marks.
+
+    Args:
+        clock: tells the time.
+        grid_ns: instant of any packet; all others lie whole packets away.
+        buffer_ns: from arrival in an empty queue to the first sound.
+        limit: bytes of queued audio beyond which more is discarded.
+        returns: called with the name of a mark whose audio has played or was cleared.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        grid_ns: int,
+        buffer_ns: int,
+        mark_delay_ns: int,
+        limit: int,
+        returns: Callable[[str], object],
+    ) -> None:
+        self._clock = clock
+        self._grid_ns = grid_ns
+        self._buffer_ns = buffer_ns
+        self._mark_delay_ns = mark_delay_ns
+        self._limit = limit
+        self._returns = returns
+        self._pending: dict[int, tuple[str, object]] = {}
+        self._marks_seen = 0
+        self.bursts: list[Burst] = []
+        """Everything that was or will be played, in order; cleared audio is not in it."""
+
+    @property
+    def queued(self) -> int:
+        """Bytes that have not left yet."""
+        if not self.bursts:
+            return 0
+        burst = self.bursts[-1]
+        return len(burst.data) - self._left(burst, self._clock.read_ns())
+
+    def media(self, data: bytes) -> bool:
+        """Queue audio; False when the queue was full and some of it was discarded."""
+        room = self._limit - self.queued
+        fits = len(data) <= room
+        data = data if fits else data[: max(0, room)]
+        if data:
+            self._burst_for(self._clock.read_ns()).data.extend(data)
+        return fits
+
+    def _burst_for(self, now_ns: int) -> Burst:
+        if self.bursts:
+            burst = self.bursts[-1]
+            left = self._left(burst, now_ns)
+            whole = len(burst.data) % PACKET == 0
+            # A packet that left half full is padded; what comes later goes into the next.
+            if left < len(burst.data) or (whole and now_ns <= burst.end_ns):
+                return burst
+            if now_ns <= burst.end_ns:
+                burst.data.extend(b"\xff" * (-len(burst.data) % PACKET))
+                return burst
+        start_ns = self._on_grid(now_ns + self._buffer_ns)
+        if self.bursts:
+            start_ns = max(start_ns, self._on_grid(self.bursts[-1].end_ns))
+        self.bursts.append(Burst(start_ns))
+        return self.bursts[-1]
+
+    def mark(self, name: str) -> None:
+        """Return the mark when everything queued now has played; at once when nothing is."""
+        now_ns = self._clock.read_ns()
+        end_ns = self.bursts[-1].end_ns if self.bursts else now_ns
+        if end_ns <= now_ns and not self._pending:
+            self._returns(name)
+            return
+        number = self._marks_seen = self._marks_seen + 1
+        due_ns = max(end_ns + self._mark_delay_ns, now_ns)
+        timer = self._clock.call_at(due_ns, self._played, number)
+        self._pending[number] = (name, timer)
+
+    def _played(self, number: int) -> None:
+        # Marks come back in the order they were sent, those due at one instant too.
+        for earlier in sorted(self._pending):
+            if earlier <= number:
+                name, timer = self._pending.pop(earlier)
+                timer.cancel()  # type: ignore[attr-defined]
+                self._returns(name)
+
+    def clear(self) -> int:
+        """Drop what has not left and return all pending marks; returns the bytes dropped."""
+        dropped = 0
+        if self.bursts:
+            burst = self.bursts[-1]
+            left = self._left(burst, self._clock.read_ns())
+            dropped = len(burst.data) - left
+            del burst.data[left:]
+            if not burst.data:
+                self.bursts.pop()
+        if self._pending:
+            self._played(max(self._pending))
+        return dropped
+
+    def stop(self) -> None:
+        """End: nothing more leaves, and no mark comes back."""
+        for _, timer in self._pending.values():
+            timer.cancel()  # type: ignore[attr-defined]
+        self._pending.clear()
+        self.clear()
+
+    def _left(self, burst: Burst, now_ns: int) -> int:
+        """Return how many bytes have left in packets by ``now_ns``."""
+        if now_ns < burst.start_ns:
+            return 0
+        packets = (now_ns - burst.start_ns) // PACKET_NS + 1
+        return min(len(burst.data), packets * PACKET)
+
+    def _on_grid(self, when_ns: int) -> int:
+        return when_ns + (self._grid_ns - when_ns) % PACKET_NS

@@ -1,0 +1,324 @@
+"""Hearing: what the assistant makes of the audio that really arrives.
+
+Voice activity is judged by loudness, 20 ms at a time. Words are transcribed by provenance: a word
+counts only if its audio arrived intact, so that frames lost on the way are words lost in the
+transcript, and audio of the wrong rate or format is silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..audio import RATE, Repertoire, Samples, Span, Tracker, mulaw
+from ..audio.provenance import to_8k
+from ..timeline import Clock, Timeline
+from ..wire.vapi import AudioFormat
+from .assistant import Assistant
+
+_INTACT = 0.8
+"""Share of a word's samples that must arrive for it to be understood."""
+
+_RUN_GAP_NS = 120_000_000
+"""A pause this long ends a run of voice: what interrupts must be continuous."""
+_FORGET_NS = 500_000_000
+"""Silence this long is not looked at for words."""
+_UNFINISHED_NS = 500_000_000
+_BLOCK_NS = 20_000_000
+_LEAD_IN = 15
+"""Blocks before the onset of voice that are looked at for words: 300 ms."""
+_SILENCE_SAMPLES = RATE // 50
+_SILENCE: Samples = np.zeros(_SILENCE_SAMPLES, dtype=np.int16)
+
+
+@dataclass
+class Ears:
+    """Whom hearing tells what."""
+
+    voice: Callable[[float], object]
+    """Continuous voice so far, in seconds; at every voiced block."""
+    started: Callable[[], object]
+    partial: Callable[[str], object]
+    final: Callable[[str], object]
+    stopped: Callable[[], object]
+
+
+class Hearing:
+    """Listens to one call.
+
+    Args:
+        session: number of the call in the timeline.
+        audio: format of the frames that :meth:`feed` gets.
+        ears: whom to tell.
+    """
+
+    def __init__(
+        self,
+        session: int,
+        audio: AudioFormat,
+        assistant: Assistant,
+        ears: Ears,
+        *,
+        clock: Clock,
+        timeline: Timeline,
+        repertoire: Repertoire,
+    ) -> None:
+        self._session = session
+        self._is_mulaw = audio.format == "mulaw"
+        self._rate = audio.sample_rate
+        self._assistant = assistant
+        self._ears = ears
+        self._clock = clock
+        self._timeline = timeline
+        self._repertoire = repertoire
+        self._tracker = Tracker(repertoire)
+        self._block = self._rate // 50
+        self._silent_block = (
+            bytes([mulaw.SILENCE]) * self._block if self._is_mulaw else bytes(2 * self._block)
+        )
+        self._loud = assistant.loudness_to_energy(self._block)
+        self._odd = b""
+        self._rest: Samples = np.zeros(0, dtype=np.int16)
+        self._position = 0  # 8 kHz samples received so far
+        self._arrivals: list[tuple[int, int]] = []  # (position, instant) where voice began
+        self._quiet: deque[Samples] = deque(maxlen=_LEAD_IN)
+        self._recorded = 0
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        # The turn: from the onset of voice until its final transcript.
+        self._in_turn = False
+        self._turn_position = 0
+        self._heard_until = 0  # position up to which turns have ended
+        self._onset_ns = 0
+        self._blocks: list[int] = []  # arrival of each block of the turn
+        self._last_voice_ns = -_FORGET_NS
+        self._run_ns = 0
+        self._last_partial = ""
+        self._own_partials: list[tuple[str, int]] | None = None
+
+    @property
+    def ended_ns(self) -> int:
+        """When the caller's last word had arrived; to the sample where it was recognised."""
+        last, complete = self._last_span()
+        if last is None or not complete:
+            return self._last_voice_ns
+        spoken = self._repertoire[last.key or 0].spoken
+        return self._arrival_ns(last.start - last.offset + spoken)
+
+    def _arrival_ns(self, position: int) -> int:
+        """Return when a sample of this turn arrived, as if blocks came sample by sample."""
+        since = position - self._turn_position
+        block = min(max(0, since // _SILENCE_SAMPLES), len(self._blocks) - 1)
+        return self._blocks[block] - 20_000_000 + (since - block * _SILENCE_SAMPLES) * 125_000
+
+    def _last_span(self) -> tuple[Span | None, bool]:
+        """Return what was recognised last in this turn, and whether its last word was."""
+        spans = [span for span in self._turn_spans() if span.key is not None]
+        if not spans:
+            return None, False
+        last = spans[-1]
+        spoken = self._repertoire[last.key or 0].spoken
+        return last, last.offset + last.end - last.start >= spoken - _SILENCE_SAMPLES
+
+    def feed(self, data: bytes) -> None:
+        """Take a frame of any size."""
+        if data == self._silent_block and not len(self._rest) and not self._odd:
+            self._judge(None)
+            return
+        if self._is_mulaw:
+            samples = mulaw.decode(data)
+        else:
+            data = self._odd + data
+            whole = len(data) & ~1
+            self._odd = data[whole:]
+            samples = np.frombuffer(data[:whole], dtype="<i2")
+        if len(self._rest):
+            samples = np.concatenate((self._rest, samples))
+        blocks = len(samples) // self._block
+        for number in range(blocks):
+            self._judge(samples[number * self._block : (number + 1) * self._block])
+        self._rest = samples[blocks * self._block :]
+
+    def _judge(self, block: Samples | None) -> None:
+        """Take 20 ms; None is silence."""
+        now_ns = self._clock.read_ns()
+        voiced = False
+        if block is not None:
+            exact = block.astype(np.float64)
+            voiced = float(exact.dot(exact)) >= self._loud
+        sound = _SILENCE if block is None else to_8k(block, self._rate)
+        self._position += _SILENCE_SAMPLES
+        if now_ns - self._last_voice_ns < _FORGET_NS:
+            self._tracker.feed(sound)
+        elif voiced:
+            # Speech begins more quietly than what counts as voice.
+            before = _SILENCE_SAMPLES * (len(self._quiet) + 1)
+            self._tracker.skip_to(self._position - before)
+            self._arrivals.append((self._position - before, now_ns))
+            for quiet in self._quiet:
+                self._tracker.feed(quiet)
+            self._quiet.clear()
+            self._tracker.feed(sound)
+        else:
+            self._quiet.append(sound)
+        if self._in_turn:
+            self._blocks.append(now_ns)
+        if voiced:
+            self._on_voice(now_ns)
+
+    def _on_voice(self, now_ns: int) -> None:
+        if now_ns - self._last_voice_ns > _RUN_GAP_NS:
+            self._run_ns = 0
+        self._run_ns += 20_000_000
+        self._last_voice_ns = now_ns
+        if not self._in_turn:
+            self._begin_turn(now_ns)
+        self._recognise(now_ns)
+        self._ears.voice(self._run_ns / 1e9)
+
+    def _begin_turn(self, now_ns: int) -> None:
+        assistant = self._assistant
+        self._in_turn = True
+        # The block that just arrived ends now; it began 20 ms ago.
+        self._onset_ns = now_ns - 20_000_000
+        self._turn_position = self._position - _SILENCE_SAMPLES
+        self._blocks = [now_ns]
+        self._last_partial = ""
+        self._own_partials = None
+        self._at("started", self._onset_ns + round(assistant.speech_started_after * 1e9))
+        self._at("partial", self._onset_ns + round(assistant.first_partial_after * 1e9))
+        # The voice may have ended anywhere in its last block.
+        self._at("final", self._onset_ns + round(assistant.final_after * 1e9))
+
+    def _recognise(self, now_ns: int) -> None:
+        """Follow the transcript times of a recording, once its words are recognised."""
+        if self._own_partials is not None or now_ns - self._onset_ns > _FORGET_NS:
+            return
+        spans = [span for span in self._turn_spans() if span.key is not None]
+        if not spans:
+            return
+        schedule = self._repertoire[spans[0].key or 0].partials
+        self._own_partials = []
+        if schedule:
+            start_ns = self._arrival_ns(spans[0].start - spans[0].offset)
+            self._timers.pop("partial").cancel()
+            self._own_partials = [(text, start_ns + round(after * 1e9)) for text, after in schedule]
+            self._at("own-partial", self._own_partials[0][1])
+
+    # Timers
+
+    def _at(self, name: str, when_ns: int) -> None:
+        found = self._timers.pop(name, None)
+        if found is not None:
+            found.cancel()
+        due_ns = max(when_ns, self._clock.read_ns())
+        self._timers[name] = self._clock.call_at(due_ns, self._due, name)
+
+    def _due(self, name: str) -> None:
+        del self._timers[name]
+        now_ns = self._clock.read_ns()
+        if name == "started":
+            # Noise that is over by now was not speech.
+            if now_ns - self._last_voice_ns < _RUN_GAP_NS * 2 or self._words():
+                self._ears.started()
+        elif name == "partial":
+            self._tell_partial(self._words())
+            self._at("partial", now_ns + round(self._assistant.partial_every * 1e9))
+        elif name == "own-partial":
+            self._tell_own_partial()
+        elif name == "final":
+            self._maybe_final(now_ns)
+        elif name == "stopped":
+            self._ears.stopped()
+
+    def _tell_partial(self, text: str) -> None:
+        if text and text != self._last_partial:
+            self._last_partial = text
+            self._ears.partial(text)
+
+    def _tell_own_partial(self) -> None:
+        """Tell a partial that a recording dates, if its audio arrived."""
+        if not self._own_partials:
+            return
+        text, _ = self._own_partials.pop(0)
+        if any(span.key is not None for span in self._turn_spans()):
+            self._tell_partial(text)
+        if self._own_partials:
+            self._at("own-partial", self._own_partials[0][1])
+
+    def _maybe_final(self, now_ns: int) -> None:
+        after_ns = round(self._assistant.final_after * 1e9)
+        last, complete = self._last_span()
+        due_ns = self.ended_ns + after_ns
+        if last is not None and not complete:
+            # Half a sentence is waited on for longer, as smart endpointing does.
+            due_ns = max(due_ns, self._last_voice_ns + _UNFINISHED_NS)
+        if now_ns < due_ns:
+            goes_on = now_ns - self._last_voice_ns <= 2 * _BLOCK_NS
+            look_ns = now_ns + (after_ns if goes_on else _BLOCK_NS)
+            self._at("final", due_ns if complete else min(due_ns, look_ns))
+            return
+        self._in_turn = False
+        for name in ("partial", "own-partial"):
+            timer = self._timers.pop(name, None)
+            if timer is not None:
+                timer.cancel()
+        text = self._words()
+        self._heard_until = self._position
+        if text:
+            self._ears.final(text)
+            stopped_ns = self.ended_ns + round(self._assistant.stopped_after * 1e9)
+            self._at("stopped", stopped_ns)
+
+    def stop(self) -> None:
+        """Hear no more."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    # Words
+
+    def _turn_spans(self) -> list[Span]:
+        first = self._turn_position - _LEAD_IN * _SILENCE_SAMPLES
+        return [
+            span
+            for span in self._tracker.update()
+            if span.end > self._turn_position or span.start >= max(first, self._heard_until)
+        ]
+
+    def _words(self) -> str:
+        """Return the words of this turn whose audio arrived intact, in the order of arrival."""
+        spans = [span for span in self._turn_spans() if span.key is not None]
+        words: list[str] = []
+        for key in dict.fromkeys(span.key for span in spans):
+            speech = self._repertoire[key or 0]
+            starts, ends = speech.word_bounds
+            arrived = np.zeros(len(starts), dtype=np.int64)
+            for span in spans:
+                if span.key == key:
+                    last = span.offset + span.end - span.start
+                    arrived += np.maximum(
+                        0, np.minimum(ends, last) - np.maximum(starts, span.offset)
+                    )
+            intact = np.flatnonzero(arrived >= _INTACT * (ends - starts))
+            words += [speech.words[index].text for index in intact]
+        return " ".join(words)
+
+    def settle(self) -> None:
+        """Bring the timeline up to date with what was received."""
+        spans = self._tracker.update()
+        for span in spans[self._recorded :]:
+            began = [instant for position, instant in self._arrivals if position <= span.start]
+            self._timeline.record(
+                "receives",
+                "vapi",
+                t_ns=began[-1] if began else self._clock.read_ns(),
+                session=self._session,
+                utterance=span.key,
+                offset_ns=span.offset * 125_000,
+                duration_ns=(span.end - span.start) * 125_000,
+            )
+        self._recorded = len(spans)

@@ -1,0 +1,122 @@
+"""Speaking: the assistant's voice on its way to the client, frame by frame."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ..audio import Speech, mulaw
+from ..timeline import Clock
+from ..wire.vapi import AudioFormat
+from .assistant import Assistant
+
+
+class Speaking:
+    """Sends audio by absolute deadlines: speech when there is some, else silence if asked to.
+
+    Args:
+        audio: format of the frames.
+        send: takes one frame.
+    """
+
+    def __init__(
+        self,
+        audio: AudioFormat,
+        assistant: Assistant,
+        send: Callable[[bytes], object],
+        *,
+        clock: Clock,
+    ) -> None:
+        self._is_mulaw = audio.format == "mulaw"
+        self._rate = audio.sample_rate
+        self._width = 1 if self._is_mulaw else 2
+        self._assistant = assistant
+        self._send = send
+        self._clock = clock
+        self._frame_ns = round(assistant.frame * 1e9)
+        self._frame_bytes = round(assistant.frame * self._rate) * self._width
+        silent = bytes([mulaw.SILENCE]) if self._is_mulaw else b"\0"
+        self._silence = silent * self._frame_bytes
+        self._timer: asyncio.TimerHandle | None = None
+        self._sound = b""
+        self._sent = 0
+        self.start_ns = 0
+        """When the current or last reply began."""
+        self._end_ns = 0
+
+    @property
+    def is_speaking(self) -> bool:
+        """True from the first audio of a reply until it would have played in real time."""
+        return self.start_ns <= self._clock.read_ns() < self._end_ns
+
+    @property
+    def sent_ns(self) -> int:
+        """How much of the current or last reply was sent, in ns of audio."""
+        return min(self._sent, len(self._sound)) // self._width * 1_000_000_000 // self._rate
+
+    def idle(self) -> None:
+        """Begin the stream without a word."""
+        if self._assistant.silence_frames:
+            self._next_silence(self._clock.read_ns())
+
+    def speak(self, speech: Speech) -> None:
+        """Send a reply, from now on."""
+        samples = speech.at_rate(self._rate)
+        self._sound = mulaw.encode(samples) if self._is_mulaw else samples.astype("<i2").tobytes()
+        if self._assistant.silence_frames:
+            # A continuous stream has frames of one size.
+            self._sound += self._silence[: -len(self._sound) % self._frame_bytes]
+        self._sent = 0
+        self.start_ns = self._clock.read_ns()
+        self._end_ns = self.start_ns + speech.duration_ns
+        self._cancel()
+        self._next_frames()
+
+    def stop(self) -> None:
+        """Send nothing more of the current reply."""
+        self._end_ns = min(self._end_ns, self._clock.read_ns())
+        self._sound = self._sound[: self._sent]
+        self._cancel()
+        self.idle()
+
+    def finish_frames(self, count: int) -> None:
+        """Send that many more frames of the current reply at once."""
+        for _ in range(count):
+            if self._sent < len(self._sound):
+                self._send_one()
+
+    def close(self) -> None:
+        """Send nothing any more."""
+        self._end_ns = min(self._end_ns, self._clock.read_ns())
+        self._cancel()
+
+    def _next_frames(self) -> None:
+        """Send the frames that are due, and wait for the next."""
+        now_ns = self._clock.read_ns()
+        lead = self._assistant.lead
+        while self._sent < len(self._sound):
+            frame = self._sent // self._frame_bytes
+            due_ns = self.start_ns + frame * self._frame_ns
+            due_ns -= round(min(lead * 1e9, frame * self._frame_ns))
+            if due_ns > now_ns:
+                self._timer = self._clock.call_at(due_ns, self._next_frames)
+                return
+            self._send_one()
+        frames = -(-len(self._sound) // self._frame_bytes)
+        after_ns = max(self._end_ns, self.start_ns + frames * self._frame_ns)
+        if self._assistant.silence_frames:
+            self._timer = self._clock.call_at(after_ns, self._next_silence, after_ns)
+
+    def _send_one(self) -> None:
+        self._send(self._sound[self._sent : self._sent + self._frame_bytes])
+        self._sent += self._frame_bytes
+
+    def _next_silence(self, due_ns: int) -> None:
+        self._send(self._silence)
+        due_ns += self._frame_ns
+        self._timer = self._clock.call_at(due_ns, self._next_silence, due_ns)
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,223 @@
+"""Checks of conduct, and what all checks have in common."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from simkit import checks
+from simkit.checks import Check, CheckResult, Violation
+from simkit.checks.conduct import (
+    CLEAN_TEARDOWN,
+    NO_BLOCKING,
+    NO_OUTSIDE_WORLD,
+    NO_UNHANDLED_ERROR,
+    PROTOCOL_CONFORMANCE,
+    TWIML_IN_TIME,
+)
+from simkit.timeline import Timeline
+
+MS = 1_000_000
+S = 1_000 * MS
+
+
+def one_event(kind: str, source: str = "twilio", **fields) -> Timeline:
+    timeline = Timeline(lambda: 10 * S)
+    timeline.record(kind, source, t_ns=1234 * MS, call=1, **fields)
+    return timeline
+
+
+# All of them
+
+
+def test_there_are_twelve_checks_in_this_order():
+    assert [check.name for check in checks.ALL] == [
+        "twiml-in-time",
+        "caller-audio-complete",
+        "agent-audio-intact",
+        "stops-when-interrupted",
+        "no-stale-audio",
+        "one-reply-per-turn",
+        "no-cross-talk",
+        "clean-teardown",
+        "protocol-conformance",
+        "no-unhandled-error",
+        "no-blocking",
+        "no-outside-world",
+    ]
+
+
+def test_every_name_is_unique_and_kebab_case():
+    names = [check.name for check in checks.ALL]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", name) for name in names)
+
+
+def test_every_promise_is_one_sentence_of_its_own():
+    promises = [check.promise for check in checks.ALL]
+    assert len(set(promises)) == len(promises)
+    assert all(promise[0].islower() and not promise.endswith(".") for promise in promises)
+
+
+def test_an_empty_timeline_breaks_no_promise():
+    results = checks.run(Timeline())
+    assert [result.name for result in results] == [check.name for check in checks.ALL]
+    assert all(result.passed and result.sentence == result.promise for result in results)
+
+
+# A result
+
+
+def test_the_sentence_of_a_kept_promise_is_the_promise():
+    result = CheckResult("a", "all is well", [])
+    assert (result.passed, result.sentence) == (True, "all is well")
+
+
+def test_the_sentence_of_one_violation_is_its_own():
+    result = CheckResult("a", "all is well", [Violation(1, "it broke")])
+    assert (result.passed, result.sentence) == (False, "it broke")
+
+
+def test_the_sentence_of_several_counts_the_others():
+    result = CheckResult("a", "all is well", [Violation(n, f"broke {n}") for n in (1, 2, 3)])
+    assert result.sentence == "broke 1 (and 2 more)"
+
+
+def test_violations_are_told_from_the_first_on():
+    found = [Violation(5, "later"), Violation(2, "first"), Violation(5, "later too")]
+    result = Check("a", "all is well", lambda _: found).judge(Timeline())
+    assert [violation.sentence for violation in result.violations] == [
+        "first",
+        "later",
+        "later too",
+    ]
+
+
+# twiml-in-time
+
+
+@pytest.mark.parametrize("code", [11200, 11205])
+def test_a_failed_webhook_is_named_with_its_instant_and_reason(code):
+    result = TWIML_IN_TIME.judge(one_event("error", code=code, reason="HTTP 500"))
+    assert result.sentence == "voice webhook failed at 1.234: HTTP 500"
+
+
+@pytest.mark.parametrize("fields", [{"code": 31921}, {}])
+def test_other_errors_are_not_the_webhook_s(fields):
+    assert TWIML_IN_TIME.judge(one_event("error", reason="closed", **fields)).passed
+
+
+# clean-teardown
+
+
+def ended_call(closed_ns: int | None, until_ns: int = 20 * S, *, opens: bool = True) -> Timeline:
+    """Call 1 ends at 5 s; it was bridged to Vapi's call 3, whose socket opened at 1 s."""
+    timeline = Timeline(lambda: until_ns)
+    if opens:
+        timeline.record("open", "vapi", "bridge", t_ns=S, session=3)
+    timeline.record("replies", "agent", t_ns=S, session=3, utterance=1, text="hi", reply=1)
+    timeline.record("hears", "caller", t_ns=S, call=1, utterance=1, duration_ns=S, offset_ns=0)
+    timeline.record("ended", "twilio", t_ns=5 * S, call=1, status="completed")
+    if closed_ns is not None:
+        timeline.record("close", "bridge", "vapi", t_ns=closed_ns, session=3, code=1000)
+    return timeline
+
+
+def test_a_socket_that_closes_within_a_second_was_torn_down():
+    assert CLEAN_TEARDOWN.judge(ended_call(closed_ns=6 * S)).passed
+
+
+def test_a_socket_that_closed_before_the_end_was_torn_down():
+    assert CLEAN_TEARDOWN.judge(ended_call(closed_ns=4 * S)).passed
+
+
+@pytest.mark.parametrize("closed_ns", [None, 6 * S + 1])
+def test_a_socket_that_stays_open_for_longer_was_not(closed_ns):
+    assert CLEAN_TEARDOWN.judge(ended_call(closed_ns)).sentence == (
+        "call 1 ended at 5.000 and its socket to Vapi was still open a second later"
+    )
+
+
+def test_nothing_is_said_before_the_second_has_passed():
+    assert CLEAN_TEARDOWN.judge(ended_call(None, until_ns=6 * S - 1)).passed
+    assert not CLEAN_TEARDOWN.judge(ended_call(None, until_ns=6 * S)).passed
+
+
+def test_a_socket_of_another_call_may_stay():
+    timeline = ended_call(closed_ns=5 * S)
+    timeline.record("open", "vapi", "bridge", t_ns=S, session=4)
+    assert CLEAN_TEARDOWN.judge(timeline).passed
+
+
+def test_a_socket_that_never_opened_need_not_close():
+    assert CLEAN_TEARDOWN.judge(ended_call(closed_ns=None, opens=False)).passed
+
+
+def test_tasks_that_outlive_their_calls_are_named():
+    result = CLEAN_TEARDOWN.judge(one_event("leaks", "bridge", tasks=["pump", "keepalive"]))
+    assert result.sentence == "2 tasks outlived their calls: pump, keepalive"
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the socket of a call in which nothing was heard belongs to no call"
+)
+def test_the_open_socket_of_a_call_without_a_word_is_told():
+    timeline = Timeline(lambda: 20 * S)
+    timeline.record("open", "vapi", "bridge", t_ns=S, session=1)
+    timeline.record("ended", "twilio", t_ns=5 * S, call=1, status="completed")
+    assert not CLEAN_TEARDOWN.judge(timeline).passed
+
+
+# protocol-conformance
+
+
+def test_what_twilio_rejects_is_quoted_with_its_code():
+    result = PROTOCOL_CONFORMANCE.judge(one_event("warning", code=31951, reason="not base64"))
+    assert result.sentence == "Twilio reported at 1.234: 31951 not base64"
+
+
+def test_vapi_has_no_codes():
+    result = PROTOCOL_CONFORMANCE.judge(one_event("warning", "vapi", reason="unknown type"))
+    assert result.sentence == "Vapi reported at 1.234: unknown type"
+
+
+def test_an_error_counts_as_a_warning_does():
+    assert not PROTOCOL_CONFORMANCE.judge(one_event("error", code=31902, reason="x")).passed
+
+
+def test_a_socket_that_the_server_closes_is_no_offence():
+    assert PROTOCOL_CONFORMANCE.judge(one_event("error", code=31921, reason="1000")).passed
+
+
+# The machine
+
+
+def test_an_unhandled_error_is_named_with_its_host():
+    result = NO_UNHANDLED_ERROR.judge(
+        one_event("unhandled-error", "bridge", error="KeyError", message="Task exception")
+    )
+    assert result.sentence == "unhandled at 1.234 on bridge: KeyError (Task exception)"
+
+
+def test_an_error_that_twilio_reports_is_handled():
+    assert NO_UNHANDLED_ERROR.judge(one_event("error", code=31902, reason="x")).passed
+
+
+def test_the_loop_may_be_blocked_for_20_ms():
+    assert NO_BLOCKING.judge(one_event("stall", "bridge", duration_ns=20 * MS)).passed
+
+
+def test_but_not_for_longer():
+    result = NO_BLOCKING.judge(one_event("stall", "bridge", duration_ns=150 * MS))
+    assert result.sentence == "the loop was blocked for 150 ms at 1.234"
+    assert not NO_BLOCKING.judge(one_event("stall", "bridge", duration_ns=20 * MS + 1)).passed
+
+
+def test_a_name_outside_the_simulation_is_told():
+    result = NO_OUTSIDE_WORLD.judge(one_event("outside-world", "bridge", name="example.org"))
+    assert result.sentence == "tried to reach example.org at 1.234"
+
+
+def test_hosts_of_the_simulation_are_not_the_outside_world():
+    assert NO_OUTSIDE_WORLD.judge(one_event("request", "bridge", name="api.vapi.ai")).passed

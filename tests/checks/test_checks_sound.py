@@ -1,0 +1,300 @@
+"""Checks of what was heard and understood, on timelines by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from simkit.checks.sound import (
+    AGENT_AUDIO_INTACT,
+    CALLER_AUDIO_COMPLETE,
+    NO_CROSS_TALK,
+    NO_STALE_AUDIO,
+)
+from simkit.timeline import Timeline
+
+MS = 1_000_000
+
+
+def new() -> Timeline:
+    return Timeline(lambda: 60_000 * MS)
+
+
+def says(timeline: Timeline, t_ms: int, ms: int, *, utterance=1, call=1) -> Timeline:
+    timeline.record(
+        "speaks",
+        "caller",
+        t_ns=t_ms * MS,
+        call=call,
+        utterance=utterance,
+        text="wait",
+        duration_ns=ms * MS,
+    )
+    return timeline
+
+
+def receives(timeline, t_ms: int, offset_ms: float, ms: float, *, utterance=1, session=1):
+    timeline.record(
+        "receives",
+        "vapi",
+        t_ns=t_ms * MS,
+        session=session,
+        utterance=utterance,
+        offset_ns=round(offset_ms * MS),
+        duration_ns=round(ms * MS),
+    )
+
+
+def replies(timeline, t_ms: int, ms: int, *, utterance=1, session=1, reply=1):
+    timeline.record(
+        "replies",
+        "agent",
+        t_ns=t_ms * MS,
+        session=session,
+        reply=reply,
+        utterance=utterance,
+        text="Tuesday",
+        duration_ns=ms * MS,
+        arrived_ns=t_ms * MS,
+    )
+
+
+def hears(timeline, t_ms: int, offset_ms: float, ms: float, *, utterance: int | None = 1, call=1):
+    timeline.record(
+        "hears",
+        "caller",
+        t_ns=t_ms * MS,
+        call=call,
+        utterance=utterance,
+        offset_ns=round(offset_ms * MS),
+        duration_ns=round(ms * MS),
+        text="Tuesday",
+    )
+
+
+# caller-audio-complete
+
+
+def caller_said(*pieces: tuple[int, float, float], ms: int = 1000) -> Timeline:
+    timeline = says(new(), 2000, ms)
+    for piece in pieces:
+        receives(timeline, *piece)
+    return timeline
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [(2050, 0, 1000)],
+        [(2050, 0, 500), (2550, 500, 500)],
+        [(2050, 0, 940)],
+        [(2050, 30, 400), (2550, 460, 510)],
+        [(2050, 0, 505), (2550, 500, 500)],
+    ],
+)
+def test_what_reached_vapi_in_order_is_complete(pieces):
+    assert CALLER_AUDIO_COMPLETE.judge(caller_said(*pieces)).passed
+
+
+def test_what_was_lost_is_told_in_milliseconds():
+    result = CALLER_AUDIO_COMPLETE.judge(caller_said((2250, 200, 800)))
+    assert result.sentence == (
+        '200 ms of what the caller said at 2.000 ("wait") never reached Vapi'
+    )
+
+
+def test_speech_that_never_arrived_is_lost_as_a_whole():
+    assert CALLER_AUDIO_COMPLETE.judge(caller_said()).sentence.startswith("1000 ms of what")
+
+
+def test_audio_that_arrives_twice_does_not_make_up_for_what_is_lost():
+    result = CALLER_AUDIO_COMPLETE.judge(caller_said((2050, 0, 500), (2550, 0, 500)))
+    assert result.sentence.startswith("500 ms of what")
+
+
+def test_60_ms_a_piece_are_forgiven_and_no_more():
+    assert CALLER_AUDIO_COMPLETE.judge(caller_said((2050, 0, 940))).passed
+    assert not CALLER_AUDIO_COMPLETE.judge(caller_said((2050, 0, 939.9))).passed
+
+
+@pytest.mark.parametrize(
+    "pieces", [[(2050, 500, 500), (2550, 0, 500)], [(2050, 0, 600), (2650, 500, 500)]]
+)
+def test_what_goes_back_is_told(pieces):
+    assert CALLER_AUDIO_COMPLETE.judge(caller_said(*pieces)).sentence == (
+        'what the caller said at 2.000 ("wait") reached Vapi twice in places, or out of order'
+    )
+
+
+@pytest.mark.parametrize("kind", ["hangs-up", "ended"])
+def test_speech_just_before_the_end_may_still_be_on_its_way(kind):
+    timeline = caller_said((2050, 0, 250))
+    timeline.record(kind, "caller", t_ns=2750 * MS, call=1)
+    assert CALLER_AUDIO_COMPLETE.judge(timeline).passed
+
+
+def test_but_not_speech_from_long_before_it():
+    timeline = caller_said()
+    timeline.record("hangs-up", "caller", t_ns=2750 * MS, call=1)
+    assert CALLER_AUDIO_COMPLETE.judge(timeline).sentence.startswith("250 ms of what")
+
+
+def test_the_end_of_another_call_is_no_excuse():
+    timeline = caller_said()
+    timeline.record("ended", "twilio", t_ns=2100 * MS, call=2)
+    assert CALLER_AUDIO_COMPLETE.judge(timeline).sentence.startswith("1000 ms of what")
+
+
+# agent-audio-intact
+
+
+def agent_said(*pieces: tuple[int, float, float]) -> Timeline:
+    timeline = new()
+    replies(timeline, 1900, 1000)
+    for piece in pieces:
+        hears(timeline, *piece)
+    return timeline
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [(2000, 0, 1000)],
+        [(2000, 0, 500), (2500, 500, 500)],
+        [(2000, 60, 940)],
+        [(2000, 0, 500), (2560, 500, 500)],
+        [(2000, 0, 500), (2495, 495, 505)],
+    ],
+)
+def test_a_reply_heard_in_order_is_intact(pieces):
+    assert AGENT_AUDIO_INTACT.judge(agent_said(*pieces)).passed
+
+
+def test_a_reply_that_is_cut_off_is_intact_as_far_as_it_went():
+    assert AGENT_AUDIO_INTACT.judge(agent_said((2000, 0, 300))).passed
+
+
+@pytest.mark.parametrize(
+    ("pieces", "sentence"),
+    [
+        (
+            [(2000, 0, 500), (2500, 300, 700)],
+            'at 2.500, of "Tuesday", caller heard 200 ms of it again',
+        ),
+        (
+            [(2000, 0, 500), (2500, 700, 300)],
+            'at 2.500, of "Tuesday", caller heard it with 200 ms missing',
+        ),
+        (
+            [(2000, 100, 900)],
+            'at 2.000, of "Tuesday", caller heard it with 100 ms missing',
+        ),
+        (
+            [(2000, 0, 500), (2750, 500, 500)],
+            'at 2.750, of "Tuesday", caller heard it after a gap of 250 ms',
+        ),
+    ],
+)
+def test_what_was_wrong_with_a_reply_is_told(pieces, sentence):
+    assert AGENT_AUDIO_INTACT.judge(agent_said(*pieces)).sentence == sentence
+
+
+def test_sound_that_nobody_made_is_told():
+    timeline = agent_said((2000, 0, 1000))
+    hears(timeline, 4000, 0, 61, utterance=None)
+    assert AGENT_AUDIO_INTACT.judge(timeline).sentence == (
+        "caller heard 61 ms of sound at 4.000 that nobody is known to have made"
+    )
+
+
+def test_up_to_60_ms_of_unknown_sound_are_forgiven():
+    timeline = agent_said()
+    hears(timeline, 4000, 0, 60, utterance=None)
+    assert AGENT_AUDIO_INTACT.judge(timeline).passed
+
+
+def test_twilio_s_own_voice_is_not_the_agent_s():
+    timeline = new()
+    hears(timeline, 2000, 300, 100, utterance=9)
+    assert AGENT_AUDIO_INTACT.judge(timeline).passed
+
+
+def test_two_callers_may_hear_the_same_reply_from_its_start():
+    timeline = agent_said((2000, 0, 500))
+    hears(timeline, 2100, 0, 500, call=2)
+    assert AGENT_AUDIO_INTACT.judge(timeline).passed
+
+
+# no-stale-audio
+
+
+def interrupted(clear_arrives_ms: int) -> Timeline:
+    """The caller hears 2,000 to 3,000 ms of the reply and interrupts at 2,500."""
+    timeline = agent_said((2000, 0, 1000))
+    says(timeline, 2500, 300, utterance=2)
+    timeline.record(
+        "clear",
+        "bridge",
+        "twilio",
+        t_ns=2700 * MS,
+        call=1,
+        sent_ns=2700 * MS,
+        arrived_ns=clear_arrives_ms * MS,
+    )
+    return timeline
+
+
+@pytest.mark.parametrize("arrives_ms", [2975, 3000])
+def test_the_frame_that_was_leaving_and_5_ms_are_not_stale(arrives_ms):
+    assert NO_STALE_AUDIO.judge(interrupted(arrives_ms)).passed
+
+
+def test_more_is():
+    assert not NO_STALE_AUDIO.judge(interrupted(2974)).passed
+    assert NO_STALE_AUDIO.judge(interrupted(2720)).sentence == (
+        "caller heard 260 ms of reply 1 after the clear that followed the interruption at 2.500"
+    )
+
+
+def test_without_a_clear_nothing_is_stale():
+    timeline = says(agent_said((2000, 0, 1000)), 2500, 300, utterance=2)
+    assert NO_STALE_AUDIO.judge(timeline).passed
+
+
+# no-cross-talk
+
+
+def two_calls() -> Timeline:
+    timeline = new()
+    for number in (1, 2):
+        replies(timeline, 1000, 1000, utterance=10 * number, session=number)
+        hears(timeline, 1100, 0, 1000, utterance=10 * number, call=number)
+        says(timeline, 3000, 500, utterance=20 * number, call=number)
+        receives(timeline, 3050, 0, 500, utterance=20 * number, session=number)
+    return timeline
+
+
+def test_two_calls_that_stay_apart_do_not_cross():
+    assert NO_CROSS_TALK.judge(two_calls()).passed
+
+
+def test_hearing_the_other_caller_s_agent_is_told():
+    timeline = two_calls()
+    hears(timeline, 5000, 0, 100, utterance=10, call=2)
+    assert NO_CROSS_TALK.judge(timeline).sentence == (
+        "caller 2 heard at 5.000 what was said to caller 1"
+    )
+
+
+def test_being_transcribed_in_the_other_call_is_told():
+    timeline = two_calls()
+    receives(timeline, 5000, 0, 100, utterance=20, session=2)
+    assert NO_CROSS_TALK.judge(timeline).sentence == (
+        "Vapi's call 2 received at 5.000 what caller 1 said, besides caller 2"
+    )
+
+
+def test_sound_of_unknown_origin_crosses_nothing():
+    timeline = two_calls()
+    hears(timeline, 5000, 0, 100, utterance=None, call=2)
+    receives(timeline, 5000, 0, 100, utterance=None, session=2)
+    assert NO_CROSS_TALK.judge(timeline).passed

@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from simkit.network.serve import AppError, load
+
+NAME = "bridge.example.com"
+
+
+async def asgi(scope, receive, send):
+    """An application without a framework, which has no lifespan."""
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"plain asgi"})
+
+
+def starlette(text="starlette", lifespan=None):
+    async def root(request):
+        return PlainTextResponse(text)
+
+    return Starlette(routes=[Route("/", root)], lifespan=lifespan)
+
+
+def factory():
+    return starlette("made by a factory")
+
+
+async def main_program():
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nits own main")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "0.0.0.0", 443) as server:
+        await server.serve_forever()
+
+
+@pytest.fixture
+def bridge(network):
+    return network.host(NAME)
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Write an importable module and return its name."""
+    monkeypatch.syspath_prepend(tmp_path)
+    names = []
+
+    def write(source):
+        names.append(f"app_under_test_{len(names)}")
+        (tmp_path / f"{names[-1]}.py").write_text(source)
+        return names[-1]
+
+    yield write
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+def ask(runner, server, port=443):
+    async def main():
+        await server.wait_started()
+        try:
+            async with httpx.AsyncClient() as client:
+                scheme = "https" if port == 443 else "http"
+                return (await client.get(f"{scheme}://{NAME}:{port}/")).text
+        finally:
+            await server.shut_down()
+
+    return runner.run(main())
+
+
+def start(runner, server):
+    async def main():
+        try:
+            await server.wait_started()
+        finally:
+            await server.shut_down()
+
+    runner.run(main())
+
+
+@pytest.mark.parametrize(
+    ("app", "answer"),
+    [
+        (asgi, "plain asgi"),
+        (starlette(), "starlette"),
+        (factory, "made by a factory"),
+        (main_program, "its own main"),
+    ],
+)
+def test_whatever_serves_can_be_served(runner, bridge, app, answer):
+    assert ask(runner, bridge.serve(app)) == answer
+
+
+def test_a_program_can_be_named_by_module_and_attribute(runner, bridge, module):
+    name = module("class Apps:\n    from tests.network.test_serve import asgi as main\n")
+    assert ask(runner, bridge.serve(f"{name}:Apps.main")) == "plain asgi"
+
+
+def test_a_port_can_be_chosen(runner, bridge):
+    assert ask(runner, bridge.serve(asgi, port=8080), port=8080) == "plain asgi"
+
+
+def test_a_server_starts_by_itself_once_the_loop_runs(runner, bridge):
+    server = bridge.serve(starlette())
+
+    async def main():
+        await asyncio.sleep(1)
+        assert server.started.is_set()
+        await server.shut_down()
+
+    runner.run(main())
+
+
+def test_start_up_takes_the_virtual_time_that_it_takes(runner, loop, bridge):
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        await asyncio.sleep(3)
+        yield
+
+    async def main():
+        server = bridge.serve(starlette(lifespan=lifespan))
+        await server.wait_started()
+        started_at = loop.time()
+        await server.shut_down()
+        return started_at
+
+    assert runner.run(main()) == 3.0
+
+
+def test_shutting_down_runs_the_programs_own_clean_up(runner, bridge):
+    log = []
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        yield
+        log.append("cleaned up")
+
+    start(runner, bridge.serve(starlette(lifespan=lifespan)))
+    assert log == ["cleaned up"]
+
+
+def test_a_main_of_its_own_is_cancelled_to_shut_it_down(runner, bridge):
+    log = []
+
+    async def program():
+        try:
+            await asyncio.sleep(10**6)
+        finally:
+            log.append("cancelled")
+
+    start(runner, bridge.serve(program))
+    assert log == ["cancelled"]
+
+
+def test_a_factory_with_optional_parameters_is_one(runner, bridge):
+    def configured(debug=False, *, text="configured"):
+        return starlette(text)
+
+    assert ask(runner, bridge.serve(configured)) == "configured"
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("no_such_module:app", "app 'no_such_module:app': there is no module 'no_such_module'"),
+        ("json.nothing:app", "app 'json.nothing:app': there is no module 'json.nothing'"),
+        ("json:app", "app 'json:app': module 'json' has no 'app'"),
+        ("json:decoder.app", "app 'json:decoder.app': module 'json' has no 'decoder.app'"),
+        ("json:__name__", "app 'json:__name__': expected an ASGI application, found str"),
+        ("json", "app 'json': expected 'package.module:attribute', as in 'my_app:app'"),
+        (":app", "expected 'package.module:attribute'"),
+        ("json:", "expected 'package.module:attribute'"),
+    ],
+)
+def test_an_application_that_is_not_there_is_named(bridge, spec, message):
+    with pytest.raises(AppError) as caught:
+        bridge.serve(spec)
+    assert message in str(caught.value)
+    assert bridge.network.servers == []
+
+
+def test_an_import_that_raises_is_reported_with_its_error(module):
+    name = module("raise RuntimeError('no configuration')")
+    with pytest.raises(AppError, match="importing it failed: RuntimeError: no config") as caught:
+        load(f"{name}:app")
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def test_a_module_missing_inside_the_application_is_not_mistaken_for_it(module):
+    name = module("import surely_not_installed")
+    with pytest.raises(AppError, match=r"importing it failed: .*'surely_not_installed'"):
+        load(f"{name}:app")
+
+
+def test_a_lifespan_that_fails_is_reported_with_its_error(runner, bridge):
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        raise ConnectionError("no database")
+        yield
+
+    with pytest.raises(AppError, match="Starlette failed to start: ConnectionError: no database"):
+        start(runner, bridge.serve(starlette(lifespan=lifespan)))
+
+
+@pytest.mark.xfail(
+    strict=True, reason="AppServer's log collector takes tracebacks only, not the plain reason"
+)
+def test_the_message_of_a_failed_start_up_is_reported(runner, bridge):
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "no licence key"})
+
+    with pytest.raises(AppError, match="app failed to start: no licence key"):
+        start(runner, bridge.serve(app))
+
+
+@pytest.mark.xfail(
+    strict=True, reason="uvicorn logs the OSError itself as the message; the collector ignores it"
+)
+def test_a_port_in_use_is_given_as_the_reason(runner, bridge):
+    async def main():
+        first, second = bridge.serve(asgi), bridge.serve(asgi)
+        await first.wait_started()
+        try:
+            await second.wait_started()
+        finally:
+            await first.shut_down()
+
+    with pytest.raises(AppError, match="address already in use"):
+        runner.run(main())
+
+
+def test_a_factory_that_raises_is_reported_with_its_error(runner, bridge):
+    def broken():
+        raise KeyError("TWILIO_AUTH_TOKEN")
+
+    with pytest.raises(AppError, match="broken failed to start: KeyError: 'TWILIO_AUTH_TOKEN'"):
+        start(runner, bridge.serve(broken))
+
+
+def test_a_main_that_raises_at_once_is_reported_with_its_error(runner, bridge):
+    async def program():
+        raise ValueError("bad settings")
+
+    with pytest.raises(AppError, match="program failed to start: ValueError: bad settings"):
+        start(runner, bridge.serve(program))

@@ -1,0 +1,175 @@
+"""The plugin, by runs of pytest itself."""
+
+from __future__ import annotations
+
+import pytest
+
+CONFTEST = """
+import pytest
+from simkit.bridge import Config, create_app
+from simkit.twilio import AUTH_TOKEN
+
+@pytest.fixture
+def bridge(sim):
+    config = Config(
+        public_url="https://bridge.example.com", twilio_auth_token=AUTH_TOKEN, vapi_api_key="key"
+    )
+    sim.host("bridge.example.com").serve(create_app(config))
+"""
+
+TEST = """
+import asyncio, time
+
+async def test_caller_interrupts(sim, bridge, snapshot):
+    sim.vapi.assistant(
+        first_message="Your appointment is scheduled for Tuesday at 3 PM",
+        replies=["Thursday it is."],
+    )
+    call = await sim.twilio.call(to="+15550100")
+    await call.hears("Your appointment")
+    await call.says("wait, can we do Thursday instead?")
+    await call.hears("Thursday it is.")
+    await call.hangs_up()
+    assert call.barge_ins[0].time_to_stop_ms < 300
+    assert sim.timeline == snapshot
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makeconftest(CONFTEST)
+    return pytester
+
+
+def run(project: pytest.Pytester, *args: str) -> pytest.RunResult:
+    return project.runpytest_subprocess(
+        "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function", *args
+    )
+
+
+def test_a_snapshot_is_written_compared_and_its_loss_noticed(project):
+    project.makepyfile(test_barge_in=TEST)
+    result = run(project)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*1 snapshot failed.*"])
+    run(project, "--snapshot-update").assert_outcomes(passed=1)
+    [kept] = (project.path / "__snapshots__").rglob("*.txt")
+    assert kept.name == "test_caller_interrupts.txt"
+    text = kept.read_text()
+    assert text.startswith("    0.060  twilio   > bridge   POST /voice/inbound")
+    run(project).assert_outcomes(passed=1)
+    kept.write_text(text.replace("clear", "cleared"))
+    result = run(project)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*bridge   > twilio   clear*"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-o", "asyncio_mode=auto"),
+        ("-o", "asyncio_mode=strict"),
+        ("-p", "no:asyncio"),
+        ("-o", "anyio_mode=auto"),
+    ],
+    ids=["asyncio auto", "asyncio strict", "no asyncio plugin", "anyio auto"],
+)
+def test_async_tests_with_sim_run_on_the_virtual_loop_in_any_company(project, options):
+    project.makepyfile(
+        """
+        import asyncio, time, pytest
+
+        async def test_an_hour_passes(sim):
+            started = time.monotonic()
+            await asyncio.sleep(3600)
+            assert time.monotonic() - started == 3600
+
+        @pytest.mark.asyncio
+        async def test_a_marked_test_is_simulated_too(sim):
+            await asyncio.sleep(3600)
+
+        @pytest.fixture
+        async def call(sim, bridge):
+            sim.vapi.assistant(first_message="hello there")
+            call = await sim.twilio.call(to="+15550100")
+            yield call
+            await call.hangs_up()
+            await asyncio.sleep(3600)
+
+        @pytest.fixture
+        async def later(sim):
+            await asyncio.sleep(60)
+            return sim.now
+
+        class TestCall:
+            async def test_an_async_fixture_runs_there_as_well(self, call, later):
+                await call.hears("hello there")
+                assert later >= 60
+
+            @pytest.mark.parametrize("seconds", [1, 2])
+            async def test_parameters_work(self, sim, seconds):
+                await asyncio.sleep(seconds)
+                assert sim.now == seconds
+
+        def test_a_plain_test_runs_coroutines(sim):
+            sim.run(asyncio.sleep(3600))
+            assert sim.now == 3600
+        """
+    )
+    result = run(project, "-W", "ignore", *options)
+    result.assert_outcomes(passed=6)
+
+
+def test_other_async_tests_stay_with_their_own_plugin(project):
+    project.makepyfile(
+        """
+        import asyncio
+
+        async def test_on_the_real_loop():
+            assert "simkit" not in type(asyncio.get_running_loop()).__module__
+
+        async def test_on_the_virtual_loop(sim):
+            assert "simkit" in type(asyncio.get_running_loop()).__module__
+        """
+    )
+    run(project, "-o", "asyncio_mode=auto").assert_outcomes(passed=2)
+
+
+def test_failures_explain_themselves_and_seeds_are_obeyed(project):
+    project.makepyfile(
+        """
+        import pytest
+
+        async def test_failing(sim, bridge):
+            call = await sim.twilio.call(to="+15550100")
+            assert False
+
+        async def test_without_app(sim):
+            sim.host("bridge.example.com").serve("nowhere:app")
+
+        def test_seed(sim):
+            assert sim.seed == 7
+
+        @pytest.mark.simkit(seed=3)
+        def test_marked(sim):
+            assert sim.seed == 3
+        """
+    )
+    result = run(project, "-p", "no:syrupy", "--simkit-seed", "7")
+    result.assert_outcomes(failed=2, passed=2)
+    result.stdout.fnmatch_lines(["*simkit timeline*", "*POST /voice/inbound*"])
+    result.stdout.fnmatch_lines(["*AppError*no module 'nowhere'*"])
+
+
+def test_snapshots_of_other_tests_are_left_to_syrupy(project):
+    project.makepyfile("def test_it(snapshot):\n    assert [1, 2] == snapshot\n")
+    run(project, "--snapshot-update").assert_outcomes(passed=1)
+    assert [path.suffix for path in (project.path / "__snapshots__").iterdir()] == [".ambr"]
+
+
+def test_other_values_in_a_simulated_test_are_kept_as_text_too(project):
+    project.makepyfile("def test_it(sim, snapshot):\n    assert {'a': 1} == snapshot\n")
+    run(project, "--snapshot-update").assert_outcomes(passed=1)
+    [kept] = (project.path / "__snapshots__").rglob("*.txt")
+    assert "'a': 1" in kept.read_text()
+    run(project).assert_outcomes(passed=1)
