@@ -34,7 +34,7 @@ class StreamTransport(FlowControl):
     """
 
     _start_tls_compatible = True
-    _sendfile_compatible = constants._SendfileMode.FALLBACK  # type: ignore[attr-defined]
+    _sendfile_compatible = constants._SendfileMode.FALLBACK
 
     def __init__(
         self,

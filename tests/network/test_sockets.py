@@ -118,18 +118,7 @@ def test_the_end_of_an_idle_connection_polls_readable(runner, how):
     assert runner.run(main()) == (False, True)
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        "before",
-        pytest.param(
-            "after",
-            marks=pytest.mark.xfail(
-                strict=True, reason="an end that has been read is forgotten by the descriptor"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("asked", ["before", "after"])
 def test_an_end_that_was_read_polls_readable_ever_after(runner, asked):
     async def main():
         pair = await connected(Patient)

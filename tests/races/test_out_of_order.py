@@ -57,9 +57,7 @@ async def test_agent_audio_is_heard_in_order(sim, serve, snapshot):
 
 
 @pytest.mark.parametrize(("swap", "duplicate"), [(0.2, 0.0), (0.0, 0.2)])
-async def test_a_bridge_that_ignores_chunk_numbers_garbles_the_caller(
-    sim, serve, swap, duplicate
-):
+async def test_a_bridge_that_ignores_chunk_numbers_garbles_the_caller(sim, serve, swap, duplicate):
     serve(IgnoresChunkNumbers)
     with pytest.raises(AssertionError):
         await caller_leg(sim, swap=swap, duplicate=duplicate)

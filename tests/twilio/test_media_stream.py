@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 
 import pytest
 from twilio.request_validator import RequestValidator
@@ -53,7 +54,7 @@ async def test_frames_are_160_bytes_every_20_ms_and_numbered_without_gaps(sim, s
     assert [frame["sequenceNumber"] for frame in frames] == [str(n + 1) for n in numbers]
     assert [frame["media"]["timestamp"] for frame in frames] == [str(80 + 20 * n) for n in numbers]
     at = arrivals[2 : 2 + len(frames)]
-    assert {later - earlier for earlier, later in zip(at, at[1:], strict=False)} == {20_000_000}
+    assert {later - earlier for earlier, later in itertools.pairwise(at)} == {20_000_000}
     assert server.of("stop")[0]["sequenceNumber"] == str(len(frames) + 2)
 
 

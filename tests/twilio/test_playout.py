@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,6 +109,6 @@ def test_whatever_is_sent_plays_in_order_without_overlap_and_every_mark_returns_
     bursts, marks = played(script, buffer_ns=buffer_ms * MS)
     assert [name for _, name in marks] == names
     assert sum(size for _, size in bursts) <= sent + 160 * len(steps)
-    for (start, size), (later, _) in zip(bursts, bursts[1:], strict=False):
+    for (start, size), (later, _) in itertools.pairwise(bursts):
         assert later >= start + size / 8
     assert all(start % 20 == 0 for start, _ in bursts)

@@ -32,7 +32,7 @@ class Client:
             "assistantId": "a",
             "transport": {"provider": "vapi.websocket", "conversationType": "voice"} | transport,
         }
-        async with httpx.AsyncClient(verify=False, timeout=None) as http:  # noqa: S113, S501
+        async with httpx.AsyncClient(verify=False, timeout=None) as http:
             return await http.post(f"{URL}/call", json=body, headers=HEADERS)
 
     async def open(self, **transport: Any) -> None:

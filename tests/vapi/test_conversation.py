@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 
 import numpy as np
@@ -30,7 +31,7 @@ async def test_frames_come_every_20_ms_from_the_start(sim, client):
     await client.open()
     await client.speak(None, 1.0)
     at = [when for when, _ in client.sound]
-    assert {round(later - earlier, 9) for earlier, later in zip(at, at[1:], strict=False)} == {0.02}
+    assert {round(later - earlier, 9) for earlier, later in itertools.pairwise(at)} == {0.02}
     assert {len(frame) for _, frame in client.sound} == {640}
 
 
@@ -118,7 +119,7 @@ async def test_voice_of_200_ms_interrupts_and_then_a_backoff_is_kept(sim, client
     [(interrupted, _)] = client.of("user-interrupted")
     assert interrupted - began - 2 * FLIGHT == pytest.approx(0.2, abs=0.021)
     assert max(at for at in client.voiced if at < 2.5) <= interrupted + 0.001
-    [(said, message)] = client.of("transcript", role="assistant")[:1]
+    [(_said, message)] = client.of("transcript", role="assistant")[:1]
     assert message["transcript"] in "This is going to be a rather long speech."
     assert message["transcript"] != "This is going to be a rather long speech."
     again = [at for at in client.voiced if at > interrupted + 0.1]
