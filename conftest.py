@@ -15,10 +15,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
 pytest_plugins = ["pytester"]
+
+# The same examples every time, and none fails for being slow on a busy machine.
+# ``--hypothesis-profile=search`` looks for new ones.
+hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile("project")
 
 ROOT = Path(__file__).parent
 _FILE = re.compile(r"# ([\w./-]+\.(?:py|log))\n")
