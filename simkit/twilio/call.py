@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 from ..audio import Repertoire, mulaw, voice
 from ..timeline import Clock, Timeline
 from ..wire.disorder import Disorder
+from ..wire.errors import shorten
 from ..wire.http import HttpError
 from ..wire.websocket import address_of
 from .ear import Ear
@@ -120,6 +121,10 @@ class CallFlow:
 
     async def _request(self, url: str) -> list[Verb]:
         """Ask the bridge what to do."""
+        try:
+            address_of(url)
+        except ValueError as error:
+            raise TwimlError(11100, str(error)) from None
         response = await self._webhooks.post(url, self._params(), call=self.leg.number)
         if not 200 <= response.status < 300:
             self.failure = f"POST {url} was answered with HTTP {response.status}"
@@ -135,9 +140,9 @@ class CallFlow:
                 await self._connect(verb)
                 action = verb.attributes.get("action")
                 if action and not self._hung_up.is_set():
-                    return urljoin(url, action)
+                    return _join(url, action)
             elif verb.name == "Redirect":
-                return urljoin(url, verb.text)
+                return _join(url, verb.text)
             elif verb.name == "Say":
                 await self._say(verb.text)
             elif verb.name == "Pause":
@@ -271,6 +276,13 @@ class CallFlow:
             params |= {f"{name}{part}": "" for part in ("City", "State", "Zip")}
             params[f"{name}Country"] = "US"
         return params
+
+
+def _join(base: str, url: str) -> str:
+    try:
+        return urljoin(base, url)
+    except ValueError as error:
+        raise TwimlError(11100, f"{error}: {shorten(url)}") from None
 
 
 def _length(pause: Verb) -> float:

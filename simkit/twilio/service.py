@@ -10,6 +10,7 @@ from typing import Any
 from ..audio import Repertoire
 from ..timeline import Clock, Timeline
 from ..wire.disorder import Disorder
+from ..wire.websocket import address_of
 from .call import CallFailed, CallFlow, Leg
 from .phone import Call
 from .settings import TwilioSettings
@@ -68,7 +69,12 @@ class Twilio:
         """Every call that was placed, in order."""
 
     def number(self, number: str, *, voice_url: str) -> None:
-        """Point a phone number at a voice webhook."""
+        """Point a phone number at a voice webhook.
+
+        Raises:
+            ValueError: no http or https URL with a host.
+        """
+        address_of(voice_url)
         self._voice_urls[number] = voice_url
 
     def disorder(self, *, swap: float = 0.0, duplicate: float = 0.0) -> None:

@@ -153,6 +153,13 @@ class MediaStream(WebSocketPeer):
         for message in emitted:
             self._send_media(message, in_order=emitted == [data])
 
+    def _send_held(self) -> None:
+        """No more sound will follow: send what waited for a successor to change places with."""
+        if self._disorder is not None and self.is_open:
+            held = self._disorder.flush()
+            for message in held:
+                self._send_media(message, in_order=len(held) == 1)
+
     def _send_media(self, data: bytes, *, in_order: bool = True) -> None:
         self.send_text(data)
         self._timeline.frame(
@@ -206,6 +213,7 @@ class MediaStream(WebSocketPeer):
         """The call ended or moves on: say so and close."""
         self._stopping = True
         self._quieten()
+        self._send_held()
         identity = self._identity
         self._tell(
             "stop",
@@ -298,7 +306,7 @@ class MediaStream(WebSocketPeer):
             return
         opened = self.playout is not None
         if not opened:
-            error = 31920 if "refused with HTTP" in reason else 31902
+            error = 31920 if reason.startswith("upgrade") else 31902
             self._report(error, reason or "the handshake did not complete")
         elif code == 1006:
             self._report(31903, "connection broken while streaming")

@@ -22,6 +22,7 @@ class SeedSocket(TransportSocket):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._sequence = 0
+        self._frame_ns = 0
 
     def send_audio(self, sound: bytes) -> None:
         """Send a numbered audio message."""
@@ -31,20 +32,34 @@ class SeedSocket(TransportSocket):
         data = binascii.b2a_base64(sound, newline=False).decode()
         message = seed_dialect.encode(seed_dialect.Audio(data=data, sequence=self._sequence))
         emitted = [message] if self.disorder is None else self.disorder.emit(message)
-        for one in emitted:
-            self.send_text(one)
+        self._frame_ns = round(len(sound) * self._frame_ns_per_byte)
+        self._send_all(emitted, in_order=emitted == [message])
+
+    def _send_all(self, messages: list[bytes], *, in_order: bool) -> None:
+        for message in messages:
+            self.send_text(message)
             self._timeline.frame(
                 "vapi",
                 "bridge",
                 self.arrival_ns,
-                round(len(sound) * self._frame_ns_per_byte),
+                self._frame_ns,
                 session=self.session,
-                in_order=emitted == [message],
+                in_order=in_order,
             )
 
     def tell(self, message: vapi.ServerMessage) -> None:
         """Send what this dialect has a word for."""
         said: seed_dialect.FromVapi
+        if (
+            isinstance(message, vapi.SpeechUpdate)
+            and (message.role, message.status) == ("assistant", "stopped")
+            and self.disorder is not None
+            and self.is_open
+        ):
+            # Nothing follows for a while: what waited for a successor goes out now.
+            held = self.disorder.flush()
+            self._send_all(held, in_order=len(held) == 1)
+            return
         if isinstance(message, vapi.UserInterrupted):
             said = seed_dialect.Interrupt()
         elif isinstance(message, vapi.Transcript) and message.role == "user":

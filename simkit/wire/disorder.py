@@ -37,12 +37,16 @@ class Disorder(Generic[T]):
         self._duplicate = duplicate
         self._held: list[T] = []
 
+    def flush(self) -> list[T]:
+        """Return what still waits for a successor, when there will be none."""
+        held, self._held = self._held, []
+        return held
+
     def emit(self, message: T) -> list[T]:
         """Return what is sent now that ``message`` is ready."""
         copies = [message, message] if self._draw.random() < self._duplicate else [message]
         if self._held:
-            held, self._held = self._held, []
-            return copies + held
+            return copies + self.flush()
         if self._draw.random() < self._swap:
             self._held = copies
             return []

@@ -80,6 +80,7 @@ async def fetch(
 
     Raises:
         HttpError: no answer came, and at which stage it failed.
+        ValueError: no http or https URL with a host.
     """
     host, port, secure = address_of(url)
     parts = urlsplit(url)
@@ -109,7 +110,7 @@ async def fetch(
             return response
     except TimeoutError:
         raise HttpError(stage, "timed out") from None
-    except (OSError, h11.RemoteProtocolError) as error:
+    except (OSError, UnicodeError, h11.ProtocolError) as error:
         raise HttpError(stage, str(error) or type(error).__name__) from error
     finally:
         if writer is not None:
@@ -124,7 +125,9 @@ async def _read_response(connection: h11.Connection, reader: asyncio.StreamReade
             connection.receive_data(await reader.read(65536))
         elif isinstance(event, h11.Response):
             response.status = event.status_code
-            response.headers = [(key.decode(), value.decode()) for key, value in event.headers]
+            response.headers = [
+                (key.decode(), value.decode("latin-1")) for key, value in event.headers
+            ]
         elif isinstance(event, h11.Data):
             response.body += bytes(event.data)
             if len(response.body) > MAX_BODY:
@@ -166,7 +169,8 @@ class HttpServer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; the first head decides between HTTP and WebSocket."""
-        if self._request is None:
+        # What came ahead of its turn is in h11's hands already, and so is its rest.
+        if self._request is None and not self._connection.trailing_data[0]:
             self._head += data
             if b"\r\n\r\n" not in self._head:
                 if len(self._head) > 65536:
@@ -190,7 +194,9 @@ class HttpServer(asyncio.Protocol):
                 if event is h11.NEED_DATA or event is h11.PAUSED:
                     return
                 if isinstance(event, h11.Request):
-                    headers = {key.decode(): value.decode() for key, value in event.headers}
+                    headers = {
+                        key.decode(): value.decode("latin-1") for key, value in event.headers
+                    }
                     self._request = HttpRequest(
                         event.method.decode(),
                         event.target.decode(),
@@ -213,9 +219,18 @@ class HttpServer(asyncio.Protocol):
         except h11.RemoteProtocolError:
             self._transport.abort()
 
+    def _render(self, response: HttpResponse, *, with_body: bool) -> bytes:
+        headers = [*response.headers, ("Content-Length", str(len(response.body)))]
+        connection = self._connection
+        sent = connection.send(h11.Response(status_code=response.status, headers=headers)) or b""
+        if with_body:
+            sent += connection.send(h11.Data(data=response.body)) or b""
+        return sent + (connection.send(h11.EndOfMessage()) or b"")
+
     async def _answer(self, request: HttpRequest) -> None:
+        with_body = request.method != "HEAD"
         try:
-            response = await self._handle(request)
+            sent = self._render(await self._handle(request), with_body=with_body)
         except Exception:
             asyncio.get_running_loop().call_exception_handler(
                 {
@@ -223,12 +238,9 @@ class HttpServer(asyncio.Protocol):
                     "exception": sys.exc_info()[1],
                 }
             )
-            response = HttpResponse(500)
-        headers = [*response.headers, ("Content-Length", str(len(response.body)))]
+            sent = self._render(HttpResponse(500), with_body=with_body)
         connection = self._connection
-        sent = connection.send(h11.Response(status_code=response.status, headers=headers))
-        sent = (sent or b"") + (connection.send(h11.Data(data=response.body)) or b"")
-        self._transport.write(sent + (connection.send(h11.EndOfMessage()) or b""))
+        self._transport.write(sent)
         self._request = None
         if connection.our_state is h11.MUST_CLOSE:
             self._transport.close()

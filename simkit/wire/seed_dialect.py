@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from .errors import WireError, shorten
+from .errors import WireError, explain, shorten
 
 
 class _Message(Struct, frozen=True, tag_field="type", omit_defaults=True):
@@ -68,7 +68,9 @@ def decode(data: bytes | str) -> FromVapi:
     try:
         return _from_vapi.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise WireError(f"seed dialect, from Vapi: {error}; found {shorten(data)}") from None
+        raise WireError(
+            f"seed dialect, from Vapi: {explain(error)}; found {shorten(data)}"
+        ) from None
 
 
 def decode_for_vapi(data: bytes | str) -> ToVapi:
@@ -80,4 +82,4 @@ def decode_for_vapi(data: bytes | str) -> ToVapi:
     try:
         return _to_vapi.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise WireError(f"seed dialect, to Vapi: {error}; found {shorten(data)}") from None
+        raise WireError(f"seed dialect, to Vapi: {explain(error)}; found {shorten(data)}") from None

@@ -10,8 +10,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit
 
 Params = Mapping[str, str | list[str]]
 
@@ -60,33 +61,40 @@ def is_valid_body(url: str, body: bytes) -> bool:
 
 def with_body_hash(url: str, body: bytes) -> str:
     """Return the URL with the hash of a JSON body appended to its query."""
-    joint = "&" if urlsplit(url).query else "?"
-    return f"{url}{joint}bodySHA256={hashlib.sha256(body).hexdigest()}"
+    url, mark, fragment = url.partition("#")
+    joint = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
+    return f"{url}{joint}bodySHA256={hashlib.sha256(body).hexdigest()}{mark}{fragment}"
 
 
 def _values(value: str | list[str]) -> Iterable[str]:
     return [value] if isinstance(value, str) else sorted(set(value))
 
 
+def _split(url: str) -> tuple[str, str, str]:
+    """Return scheme with ``://``, host with port, and the rest; all exactly as given.
+
+    A signature is over the text of the URL: nothing may be normalised.
+    """
+    before, mark, after = url.partition("#")[0].partition("://")
+    scheme, rest = (before + mark, after) if mark else ("", before)
+    host = re.match("[^/?]*", rest)[0]  # type: ignore[index]
+    return scheme, host.rpartition("@")[2], rest[len(host) :]
+
+
 def _bare(url: str) -> str:
-    parts = urlsplit(url)
-    netloc = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, netloc, parts.path, parts.query, ""))
+    return "".join(_split(url))
 
 
 def _without_port(url: str) -> str:
-    parts = urlsplit(url)
-    netloc = parts.netloc.rpartition("@")[2]
-    host = netloc.rpartition(":")[0] if _has_port(netloc) else netloc
-    return urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
+    scheme, host, rest = _split(url)
+    return scheme + (host.rpartition(":")[0] if _has_port(host) else host) + rest
 
 
 def _with_port(url: str) -> str:
-    parts = urlsplit(url)
-    netloc = parts.netloc.rpartition("@")[2]
-    if not _has_port(netloc):
-        netloc += ":443" if parts.scheme in ("https", "wss") else ":80"
-    return urlunsplit((parts.scheme, netloc, parts.path, parts.query, ""))
+    scheme, host, rest = _split(url)
+    if not _has_port(host):
+        host += ":443" if scheme.lower() in ("https://", "wss://") else ":80"
+    return scheme + host + rest
 
 
 def _has_port(netloc: str) -> bool:

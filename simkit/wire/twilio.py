@@ -11,9 +11,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from .errors import WireError, shorten
+from .errors import WireError, explain, shorten
 
-NumberText = Annotated[str, Meta(max_length=15)]
+_DIGITS = 15
+NumberText = Annotated[str, Meta(max_length=_DIGITS)]
 """A counter as Twilio sends it: decimal digits in a JSON string; :func:`number` reads it."""
 
 
@@ -170,17 +171,19 @@ def decode(data: bytes | str) -> FromTwilio:
     try:
         return _from_twilio.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise WireError(f"message from Twilio: {error}; found {shorten(data)}") from None
+        raise WireError(f"message from Twilio: {explain(error)}; found {shorten(data)}") from None
 
 
 def number(text: str) -> int:
     """Read a counter.
 
     Raises:
-        WireError: something other than decimal digits.
+        WireError: something other than 1 to 15 decimal digits.
     """
-    if not text.isascii() or not text.isdigit():
-        raise WireError(f"message from Twilio: expected decimal digits, found {shorten(text)}")
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS:
+        raise WireError(
+            f"message from Twilio: expected 1 to {_DIGITS} decimal digits, found {shorten(text)}"
+        )
     return int(text)
 
 
@@ -193,7 +196,7 @@ def decode_for_twilio(data: bytes | str) -> ToTwilio:
     try:
         return _to_twilio.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise WireError(f"message to Twilio: {error}; found {shorten(data)}") from None
+        raise WireError(f"message to Twilio: {explain(error)}; found {shorten(data)}") from None
 
 
 class StreamStatus(Struct, frozen=True, rename="pascal"):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
-from .errors import WireError, shorten
+from .errors import WireError, explain, shorten
 
 Role = Literal["user", "assistant"]
 
@@ -357,7 +357,7 @@ def _not_plain(data: bytes | str, error: Exception) -> ServerMessage | Unknown:
             pass
     elif kind not in _TYPES:
         return Unknown(kind)
-    raise WireError(f"message from Vapi: {error}; found {shorten(data)}") from None
+    raise WireError(f"message from Vapi: {explain(error)}; found {shorten(data)}") from None
 
 
 def decode_for_vapi(data: bytes | str) -> ClientMessage:
@@ -369,7 +369,7 @@ def decode_for_vapi(data: bytes | str) -> ClientMessage:
     try:
         return _client.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise WireError(f"message to Vapi: {error}; found {shorten(data)}") from None
+        raise WireError(f"message to Vapi: {explain(error)}; found {shorten(data)}") from None
 
 
 def decode_call(data: bytes | str) -> Call:
@@ -381,7 +381,7 @@ def decode_call(data: bytes | str) -> Call:
     try:
         return _call.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise WireError(f"answer to POST /call: {error}; found {shorten(data)}") from None
+        raise WireError(f"answer to POST /call: {explain(error)}; found {shorten(data)}") from None
 
 
 def decode_create_call(data: bytes | str) -> CreateCall:
@@ -393,4 +393,4 @@ def decode_create_call(data: bytes | str) -> CreateCall:
     try:
         return _create.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise WireError(str(error)) from None
+        raise WireError(explain(error)) from None

@@ -27,6 +27,7 @@ except ImportError:  # pragma: no cover - a platform without the C extension
 MAX_MESSAGE = 16 * 1024 * 1024
 """Bytes of the largest message accepted; a larger one closes the socket with 1009."""
 
+_MAX_HEAD = 64 * 1024
 _TEXT = 0x81  # final fragment, text
 _BINARY = 0x82
 _DATA = frozenset((_TEXT, _BINARY))
@@ -43,6 +44,7 @@ class WebSocketPeer(asyncio.Protocol):
         self.core: Any = core
         self.transport: Any = None
         self._rest = b""
+        self._head_ended = False
         self._fragments: list[bytes] = []
         self._fragments_are_text = False
         self._is_client = isinstance(core, ClientProtocol)
@@ -135,12 +137,12 @@ class WebSocketPeer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the connection."""
-        if not self._opened:
-            self.core.receive_data(data)
-            self._pump()
-            return
         if self._rest:
             data = self._rest + data
+        if not self._opened:
+            data = self._take_head(data)
+            if not self._opened:
+                return
         at, end = 0, len(data)
         core = self.core
         while end - at >= 2:
@@ -185,8 +187,36 @@ class WebSocketPeer(asyncio.Protocol):
                 self._pump()
         self._rest = data[at:]
 
+    def _take_head(self, data: bytes) -> bytes:
+        """Give the core the head of the handshake, and return what follows an upgrade.
+
+        Frames may follow the answer at once, also half a frame; the core must not keep that half,
+        since its rest goes another way.
+        """
+        self._rest = b""
+        if not self._head_ended:
+            end = data.find(b"\r\n\r\n") + 4
+            if end < 4 and len(data) <= _MAX_HEAD:
+                self._rest = data
+                return b""
+            self._head_ended = True
+            if end >= 4:
+                self.core.receive_data(data[:end])
+                data = data[end:]
+                self._pump()
+        if not self._opened:
+            # The body of a refusal, or no HTTP at all.
+            self.core.receive_data(data)
+            self._pump()
+            return b""
+        return data
+
     def eof_received(self) -> None:
         """The far end closed its direction."""
+        if not self._opened and self._rest:
+            self._head_ended = True
+            self.core.receive_data(self._rest)
+            self._rest = b""
         self.core.receive_eof()
         self._pump()
 
@@ -194,6 +224,8 @@ class WebSocketPeer(asyncio.Protocol):
         """The connection is gone."""
         code = self.core.close_rcvd.code if self.core.close_rcvd else 1006
         reason = self.core.close_rcvd.reason if self.core.close_rcvd else str(error or "")
+        if self._head_ended and not self._opened and self.core.handshake_exc is not None:
+            reason = f"upgrade not understood: {self.core.handshake_exc}"
         self._finish(code, reason)
 
     # The slow path
@@ -226,6 +258,8 @@ class WebSocketPeer(asyncio.Protocol):
                 self.transport.write(data)
             elif self.transport.can_write_eof():
                 self.transport.write_eof()
+            else:  # TLS knows no half-close
+                self.transport.close()
 
     def _on_frame(self, frame: Frame) -> None:
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import itertools
 
@@ -282,3 +283,31 @@ async def test_an_empty_say_is_skipped(sim, server):
     server.twiml = "<Response><Say></Say><Say>Hello.</Say></Response>"
     call = await sim.twilio.call(to=NUMBER)
     await call.hears("Hello.")
+
+
+@pytest.mark.parametrize(
+    "target", ["ftp://bridge.example.com/", "https://host:port/", "http://[::"]
+)
+async def test_a_redirect_to_no_url_fails_the_call_with_11100(sim, server, target):
+    server.twiml = f"<Response><Redirect>{target}</Redirect></Response>"
+    with pytest.raises(CallFailed):
+        await sim.twilio.call(to=NUMBER)
+    assert [event.fields["code"] for event in sim.timeline.of("error")] == [11100]
+
+
+@pytest.mark.parametrize("url", ["bridge.example.com/voice", "ftp://host/voice", "https:///voice"])
+async def test_a_number_cannot_point_at_what_is_no_url(sim, url):
+    with pytest.raises(ValueError, match="expected an http"):
+        sim.twilio.number(NUMBER, voice_url=url)
+
+
+@pytest.mark.parametrize("seconds", [0.13, 0.15])
+async def test_the_last_frame_of_a_disordered_stream_is_sent_before_the_stop(sim, server, seconds):
+    sim.twilio.disorder(swap=1.0)
+    call = await sim.twilio.call(to=NUMBER)
+    await asyncio.sleep(seconds)
+    await call.hangs_up()
+    await asyncio.sleep(0.5)
+    chunks = [int(frame["media"]["chunk"]) for frame in server.of("media")]
+    assert sorted(chunks) == list(range(1, len(chunks) + 1))
+    assert int(server.of("stop")[0]["sequenceNumber"]) == len(chunks) + 2

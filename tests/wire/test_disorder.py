@@ -67,11 +67,6 @@ def test_a_share_outside_zero_to_one_is_refused_by_name(name, share):
         Disorder(random.Random(0), **shares)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AttributeError,
-    reason="the last message is held for a successor that never comes",
-)
 def test_the_last_message_is_not_lost():
     disorder: Disorder[int] = Disorder(random.Random(0), swap=1.0, duplicate=0.0)
     sent = disorder.emit(1)

@@ -151,7 +151,6 @@ def test_an_answer_is_read_however_it_is_framed(answer, status, body):
         assert (response.status, response.body) == (status, body)
 
 
-@pytest.mark.xfail(strict=True, raises=UnicodeDecodeError, reason="headers are decoded as UTF-8")
 def test_a_header_in_latin_1_is_read():
     answer = b"HTTP/1.1 200 OK\r\nX-Name: caf\xe9\r\nContent-Length: 0\r\n\r\n"
     assert fetched(answer).header("x-name") == "café"

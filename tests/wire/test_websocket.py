@@ -75,9 +75,6 @@ def test_a_wrong_answer_never_opens(answer):
     assert not client.is_open
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the core's handshake_exc is not told"
-)
 def test_a_garbled_answer_closes_with_a_reason():
     client, _ = pair()
     client.data_received(b"nonsense\r\n\r\n")
@@ -159,11 +156,6 @@ def test_a_whole_frame_may_follow_the_answer_at_once():
     assert client.seen == ["open", ("text", b"hello")]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="what the core keeps of a cut frame never meets its rest",
-)
 @pytest.mark.parametrize("left", [1, 3, 6])
 def test_half_a_frame_may_follow_the_answer_at_once(left):
     client, server = pair()

@@ -131,9 +131,6 @@ def test_after_the_closing_handshake_the_server_ends_the_connection():
     assert server.transport.ended
 
 
-@pytest.mark.xfail(
-    strict=True, reason="without half-close (TLS) the connection stays open for ever"
-)
 def test_without_half_close_the_server_closes_the_connection():
     client, server = opened(half_close=False)
     client.close()
