@@ -24,7 +24,7 @@ _QUIET_RMS = 40  # -58 dBFS: below it there is nothing to recognise
 _FAINT_RMS = 200  # -44 dBFS: below it sound that nobody made is not worth a word
 _FAINT = 0.01  # share of an utterance's mean power below which a window of it cannot be judged
 _SAME = 0.5  # squared correlation at which the expected continuation is accepted: r = 0.71
-_FOUND = 0.64  # squared correlation at which the best place of a search is: r = 0.80
+_FOUND = 0.81  # squared correlation at which the best place of a search is: r = 0.90
 _CERTAIN = 0.95  # squared correlation at which a search need not go on
 _NEAR = 4000  # half a second: where to look first, from the start or from the last known offset
 
