@@ -28,6 +28,9 @@ _VOWELS = (
 )  # fmt: skip
 _GRAIN = 144  # samples: a formant has rung out after 18 ms
 
+SHORTEST_WORD_S = 0.03
+"""The least that can be made of a word."""
+
 _LEAD_MS = 0
 _WORD_MS, _LETTER_MS, _GAP_MS = 55, 52, 35
 _PAUSE_MS = {",": 120, ";": 120, ":": 120, "—": 120, "…": 120, ".": 160, "?": 160, "!": 160}
@@ -51,7 +54,7 @@ def speak(text: str, draw: random.Random, *, seconds: float | None = None) -> Sp
     plan[-1] = (plan[-1][0], plan[-1][1], 0)
     total = _LEAD_MS + sum(spoken + pause for _, spoken, pause in plan)
     scale = 1.0 if seconds is None else seconds * 1000 / total
-    if seconds is not None and seconds * 1000 < 30 * len(texts):
+    if seconds is not None and seconds < SHORTEST_WORD_S * len(texts):
         raise ValueError(
             f"{seconds} s is too short for the {len(texts)} words of {text!r}: allow 30 ms a word"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -18,6 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ..audio import RATE, AudioFileError, Samples, files
+from ..wire.errors import explain, shorten
 
 FORMAT = "simkit-recording"
 VERSION = 1
@@ -25,10 +27,11 @@ EVENTS_FILE = "call.jsonl"
 
 MAX_LINE = 1024 * 1024
 MAX_EVENTS = 5_000_000
+MAX_TEXT = 20_000
 _MAX_MS = files.MAX_SECONDS * 1000.0
 
 Milliseconds = Annotated[float, Meta(ge=0, le=_MAX_MS)]
-SoundFile = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}\.flac$")]
+SoundFile = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}\.flac\Z")]
 """A file beside ``call.jsonl``: no folder, no dots but one."""
 
 
@@ -65,7 +68,7 @@ class SoundRef(Struct, frozen=True, forbid_unknown_fields=True):
 class Speaks(Struct, frozen=True, forbid_unknown_fields=True, tag_field="event", tag="speaks"):
     """The message of an event on the legs ``caller`` and ``agent``: somebody speaks."""
 
-    text: Annotated[str, Meta(min_length=1, max_length=20_000)]
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
     sound: SoundRef
     words: list[tuple[str, Annotated[int, Meta(ge=0)], Annotated[int, Meta(ge=0)]]] = []
     """Each word with its first sample and end, counted from ``sound.start``."""
@@ -151,7 +154,7 @@ def read(folder: str | os.PathLike[str]) -> Recording:
         RecordingError: with the file, the line, the field, what was found and what was expected.
     """
     path = Path(folder)
-    if not path.is_dir():
+    if not os.path.isdir(path):  # unlike Path.is_dir, False for what no file system takes
         raise RecordingError(f"{path}: there is no such folder")
     lines, cut_tail = _lines(path / EVENTS_FILE)
     header = _decode(_header, lines[0], path / EVENTS_FILE, 1)
@@ -192,7 +195,11 @@ def _decode(decoder: msgspec.json.Decoder[Any], line: bytes, path: Path, number:
     try:
         return decoder.decode(line)
     except msgspec.ValidationError as error:
-        raise RecordingError(f"{path}:{number}: {_explain(error)}") from None
+        try:
+            found = msgspec.json.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found = None  # damaged behind the first fault, too
+        raise RecordingError(f"{path}:{number}: {_explain(error, found)}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         shown = line[:40].decode("utf-8", "replace").strip()
         printable = "".join(letter if letter.isprintable() else "?" for letter in shown)
@@ -201,11 +208,31 @@ def _decode(decoder: msgspec.json.Decoder[Any], line: bytes, path: Path, number:
         ) from None
 
 
-def _explain(error: msgspec.ValidationError) -> str:
-    """Put the field first."""
-    what, _, where = str(error).partition(" - at `$")
-    field = where.strip("`.") or "the object"
-    return f"{field}: {what}"
+_PLACE = re.compile(r" - at (?:`key` in )?`\$([^`]*)`\Z")
+
+
+def _explain(error: msgspec.ValidationError, value: Any) -> str:
+    """Put the field first, and last what was found in it, where the error does not say so."""
+    text = explain(error)
+    place = _PLACE.search(text)
+    if place is None:
+        return f"the object: {text}"
+    what = text[: place.start()]
+    for step in re.findall(r"[^.\[\]]+", place[1]):
+        if isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        elif isinstance(value, dict) and step in value:
+            value = value[step]
+        else:  # a key of any name, which the error does not tell
+            break
+    found = ""
+    if what.startswith("Expected") and ", got" not in what and not isinstance(value, dict | list):
+        found = f", found {shorten(json.dumps(value))}"
+    return f"{place[1].lstrip('.') or 'the object'}: {what}{found}"
+
+
+def _plain(number: float) -> str:
+    return repr(number).removesuffix(".0")
 
 
 def _check(
@@ -215,8 +242,8 @@ def _check(
     place = f"{path / EVENTS_FILE}:{number}"
     if event.t_ms > header.duration_ms:
         raise RecordingError(
-            f"{place}: t_ms: found {event.t_ms:g}, expected at most the header's duration_ms, "
-            f"{header.duration_ms:g}"
+            f"{place}: t_ms: found {_plain(event.t_ms)}, expected at most the header's "
+            f"duration_ms, {_plain(header.duration_ms)}"
         )
     if event.leg not in ("caller", "agent"):
         if event.direction is None:
@@ -230,7 +257,7 @@ def _check(
     try:
         said = msgspec.convert(event.message, Speaks)
     except msgspec.ValidationError as error:
-        raise RecordingError(f"{place}: message.{_explain(error)}") from None
+        raise RecordingError(f"{place}: message.{_explain(error, event.message)}") from None
     ref = said.sound
     if ref.file not in sounds:
         sounds[ref.file] = _load(path / ref.file, place)
@@ -266,10 +293,11 @@ def write(
     """Write a recording: all of it, or nothing.
 
     Raises:
-        RecordingError: the folder exists already, or cannot be written.
+        RecordingError: the folder exists already, or cannot be written, or what was given would be
+            refused when it is read.
     """
     path = Path(folder)
-    if path.exists():
+    if os.path.lexists(path):
         raise RecordingError(f"{path}: exists already; choose another name or remove it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -282,8 +310,14 @@ def write(
         (draft / EVENTS_FILE).write_text(text, encoding="utf-8")
         for name, samples in sounds.items():
             files.write(draft / name, samples)
+        read(draft)  # what is written can be read again, or is not written
         draft.chmod(0o755)
         draft.rename(path)
+    except (OSError, RuntimeError, ValueError) as error:
+        # soundfile's errors are RuntimeErrors
+        shutil.rmtree(draft, ignore_errors=True)
+        reason = getattr(error, "strerror", None) or str(error).replace(str(draft), str(path))
+        raise RecordingError(reason if str(path) in reason else f"{path}: {reason}") from None
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
@@ -293,7 +327,7 @@ def _line(entry: Header | RecordedEvent) -> str:
     plain = {
         key: value
         for key, value in msgspec.to_builtins(entry).items()
-        if value not in (None, {}, [])
+        if key == "message" or value not in (None, {}, [])
     }
     return json.dumps(plain, ensure_ascii=False, separators=(", ", ": ")) + "\n"
 

@@ -7,6 +7,7 @@ documentation.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -17,9 +18,11 @@ import numpy as np
 
 from ..audio import RATE, Samples, Speech, voice
 from ..audio import espeak as espeak_voice
+from ..audio.files import MAX_SECONDS
 from ..audio.resample import DELAY_NS
 from ..audio.speech import plain
-from .format import Header, RecordedEvent, RecordingError, write
+from ..wire.errors import shorten
+from .format import MAX_TEXT, Header, RecordedEvent, RecordingError, write
 from .seed_logs import LogLine, read
 
 LEAD_MS = 1000.0
@@ -45,6 +48,7 @@ _SHORTEST_S = 0.25
 class _Turn:
     """Something said, as far as the log tells."""
 
+    line: int
     leg: Literal["caller", "agent"]
     start_ms: float
     text: str
@@ -65,10 +69,11 @@ def import_log(path: Path, folder: Path, *, speaker: Voice = "synthetic") -> int
         RecordingError: the log cannot be read or placed, or the folder exists.
         EspeakError: espeak-ng is not to be had.
     """
-    if folder.exists():
+    if os.path.lexists(folder):  # unlike Path.exists, False for what no file system takes
         raise RecordingError(f"{folder}: exists already; choose another name or remove it")
     lines = read(path)
     first_ms = min(turn.start_ms for turn in _turns(path, lines))
+    _check_duration(path, lines)
     entries = [replace(entry, t_ms=entry.t_ms - first_ms + LEAD_MS) for entry in lines]
     turns = _turns(path, entries)
     ended = [entry for entry in entries if entry.kind == "ended"]
@@ -77,6 +82,8 @@ def import_log(path: Path, folder: Path, *, speaker: Voice = "synthetic") -> int
     sounds: dict[str, Samples] = {}
     for leg in ("caller", "agent"):
         spoken = [turn for turn in turns if turn.leg == leg]
+        if not spoken:
+            continue
         sounds[f"{leg}.flac"], said = _speak(leg, spoken, turns, end_ms, speaker, path.name)
         events += said
     events.append(
@@ -108,19 +115,23 @@ def _turns(path: Path, entries: list[LogLine]) -> list[_Turn]:
     agent: _Turn | None = None
     caller: _Turn | None = None
     for entry in entries:
+        _check_text(path, entry)
         if entry.kind == "tts" or (entry.kind == "chunk" and _is_new_chunk(agent, entry)):
-            agent = _Turn("agent", entry.t_ms, entry.text or _UNKNOWN_TEXT, entry.origin)
+            agent = _Turn(
+                entry.number, "agent", entry.t_ms, entry.text or _UNKNOWN_TEXT, entry.origin
+            )
             turns.append(agent)
         elif entry.kind == "partial":
             if caller is None or not _continues(caller.text, entry.text):
-                caller = _Turn("caller", _onset(entry, agent), entry.text, "inferred")
+                caller = _Turn(entry.number, "caller", _onset(entry, agent), entry.text, "inferred")
                 turns.append(caller)
             caller.entries.append(entry)
             caller.text = entry.text
         elif entry.kind == "final":
             if caller is None or not _continues(caller.text, entry.text):
-                caller = _Turn("caller", entry.t_ms - STT_LATENCY_MS, entry.text, "inferred")
-                caller.start_ms -= _natural_seconds(entry.text) * 1000
+                spoken_ms = STT_LATENCY_MS + _natural_seconds(entry.text) * 1000
+                start_ms = entry.t_ms - spoken_ms
+                caller = _Turn(entry.number, "caller", start_ms, entry.text, "inferred")
                 turns.append(caller)
             caller.entries.append(entry)
             caller.text = entry.text
@@ -133,14 +144,46 @@ def _turns(path: Path, entries: list[LogLine]) -> list[_Turn]:
                 played_ms = entry.t_ms - agent.start_ms - PLAY_OUT_MS
                 agent.seconds = entry.seconds + played_ms / 1000
     for turn in turns:
-        if turn.seconds is not None and turn.seconds < _SHORTEST_S:
+        least_s = max(_SHORTEST_S, voice.SHORTEST_WORD_S * len(turn.text.split()))
+        if turn.seconds is not None and turn.seconds < least_s:
             raise RecordingError(
                 f"{path}:{turn.entries[0].number}: time: leaves {turn.seconds:.3f} s to say "
-                f"{turn.text!r}, expected at least {_SHORTEST_S} s"
+                f"{shorten(turn.text)}, expected at least {least_s:g} s"
             )
     if not turns:
         raise RecordingError(f"{path}: nobody says anything in it")
     return sorted(turns, key=lambda turn: turn.start_ms)
+
+
+def _check_text(path: Path, entry: LogLine) -> None:
+    """Refuse what cannot be said."""
+    if entry.kind not in ("tts", "partial", "final"):
+        return
+    if not entry.text.split():
+        raise RecordingError(f"{path}:{entry.number}: text: there is no word in it")
+    if len(entry.text) > MAX_TEXT:
+        raise RecordingError(
+            f"{path}:{entry.number}: text: found {len(entry.text):,} characters, expected at most "
+            f"{MAX_TEXT:,}"
+        )
+
+
+def _check_duration(path: Path, entries: list[LogLine]) -> None:
+    """Refuse a call longer than a recording may be, before any sound is made for it."""
+    for entry in entries:
+        seconds = max((entry.t_ms - entries[0].t_ms) / 1000, entry.seconds or 0.0)
+        if seconds > MAX_SECONDS - 60:
+            raise RecordingError(
+                f"{path}:{entry.number}: time: found {seconds:,.0f} s, expected a call of less "
+                f"than {MAX_SECONDS:,} s"
+            )
+    over: LogLine | None = None
+    for entry in entries:
+        if over is not None and entry.t_ms > over.t_ms:
+            raise RecordingError(
+                f"{path}:{entry.number}: time: later than the end of the call in line {over.number}"
+            )
+        over = entry if entry.kind == "ended" else over
 
 
 def _continues(before: str, now: str) -> bool:

@@ -35,7 +35,7 @@ class LogLine:
 
 
 _QUOTED = '"(?P<text>[^"]+)"'
-_EPOCH = re.compile(r"\[(?P<time>\d{13})\]\s*(?P<rest>[^\[]*)")
+_EPOCH = re.compile(r"\[(?P<time>\d{13})\]\s*(?P<rest>.*?)(?=\[\d{13}\]|$)")
 _CLOCK = re.compile(
     r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)\.(?P<ms>\d{3})\s+(?P<rest>\[.*)"
 )

@@ -81,10 +81,24 @@ class Assistant:
     def __setattr__(self, name: str, value: object) -> None:
         if name not in _NAMES:
             raise AttributeError(f"no assistant setting {name!r}; there are: {', '.join(_NAMES)}")
-        if name not in ("first_message", "replies", "silence_frames"):
-            high = 1.0 if name == "vad_threshold" else float("inf")
-            if not isinstance(value, (int, float)) or not 0 <= value <= high:
-                raise ValueError(f"assistant {name}: a number from 0 to {high:g}, found {value!r}")
+        if name == "silence_frames":
+            if not isinstance(value, bool):
+                raise ValueError(f"assistant {name}: True or False, found {value!r}")
+        elif name == "first_message":
+            if not isinstance(value, str | Speech | None):
+                raise ValueError(f"assistant {name}: a text or speech, found {value!r}")
+        elif name == "replies":
+            if isinstance(value, str) or not (isinstance(value, Sequence) or callable(value)):
+                raise ValueError(f"assistant {name}: a list or a function, found {value!r}")
+        else:
+            low, high = _RANGES.get(name, (0.0, 1e6))
+            kinds = int if name in _COUNTS else (int, float)
+            right = isinstance(value, kinds) and not isinstance(value, bool)
+            if not right or not low <= value <= high:  # type: ignore[operator]
+                kind = "whole number" if name in _COUNTS else "number"
+                raise ValueError(
+                    f"assistant {name}: a {kind} from {low:g} to {high:,g}, found {value!r}"
+                )
         super().__setattr__(name, value)
 
     def reply_to(self, heard: str, number: int) -> Reply | None:
@@ -101,4 +115,11 @@ class Assistant:
         return rms * rms * samples
 
 
+_COUNTS = ("num_words", "audio_after_interrupt")
+_RANGES = {
+    "vad_threshold": (0.0, 1.0),
+    "frame": (0.001, 10.0),
+    "partial_every": (0.020, 1e6),
+    "lead": (0.0, float("inf")),
+}
 _NAMES = tuple(entry.name for entry in fields(Assistant))

@@ -99,10 +99,6 @@ def test_the_committed_recordings_say_what_their_logs_say(again, name):
     assert again[name].header.assistant == committed.header.assistant
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="imported before voice.speak lost the pause after the last word: 35 ms of difference",
-)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_committed_recordings_say_it_at_the_same_instants(again, name):
     committed = read(RECORDINGS / name)

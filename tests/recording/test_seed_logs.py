@@ -222,7 +222,6 @@ def test_time_does_not_go_back(refusal, log):
     assert len(log("[1704123456789] Call ended\n[1704123456789] Call ended")) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="a bracket in a text begins a new entry")
 def test_a_text_may_hold_brackets(log):
     [entry] = log('[1704123456789] TTS started: "Press [1] please"')
     assert entry.text == "Press [1] please"
