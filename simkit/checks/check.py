@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from ..timeline import Timeline
+from ..timeline.text import printable
 
 
 class Violation(Struct, frozen=True):
@@ -49,7 +50,11 @@ class Check:
 
     def judge(self, timeline: Timeline) -> CheckResult:
         """Look for violations."""
-        violations = sorted(self.find(timeline), key=lambda violation: violation.at_ns)
+        violations = [
+            # Sentences quote the bridge and the caller.
+            Violation(found.at_ns, printable(found.sentence))
+            for found in sorted(self.find(timeline), key=lambda violation: violation.at_ns)
+        ]
         return CheckResult(self.name, self.promise, violations)
 
 

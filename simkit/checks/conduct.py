@@ -38,6 +38,7 @@ def _clean_teardown(timeline: Timeline) -> list[Violation]:
                         "was still open a second later",
                     )
                 )
+    found += _left_open(timeline, opened, closed)
     found += [
         Violation(
             event.t_ns,
@@ -47,6 +48,29 @@ def _clean_teardown(timeline: Timeline) -> list[Violation]:
         for event in timeline.of("leaks")
     ]
     return found
+
+
+def _left_open(
+    timeline: Timeline, opened: set[int | None], closed: dict[int | None, int]
+) -> list[Violation]:
+    """Find sockets that no sound ties to a call, open after every call they may belong to."""
+    calls = {event.call for event in timeline if event.call is not None}
+    sessions = {call: sessions_of(timeline, call) for call in calls}
+    untied = opened - set().union(*sessions.values()) - {None}
+    candidates = {call for call in calls if not sessions[call]} or calls
+    ended = [event.t_ns for event in timeline.of("ended") if event.call in candidates]
+    if not untied or len(ended) < len(candidates):
+        return []
+    limit_ns = max(ended, default=0) + _TEARDOWN_NS
+    return [
+        Violation(
+            max(ended, default=0),
+            f"a socket to Vapi, session {session}, was still open a second after the last call it "
+            f"may belong to ended at {seconds(max(ended, default=0))}",
+        )
+        for session in sorted(session for session in untied if session is not None)
+        if closed.get(session, timeline.duration_ns) > limit_ns
+    ]
 
 
 def _protocol_conformance(timeline: Timeline) -> list[Violation]:

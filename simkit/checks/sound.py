@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from ..timeline import Event, Timeline, barge_ins
+from ..timeline.text import quoted
 from .check import Check, Violation, milliseconds, seconds
 
 _TOLERANCE_NS = 60_000_000
@@ -31,7 +32,7 @@ def _caller_audio_complete(timeline: Timeline) -> list[Violation]:
                 Violation(
                     spoken.t_ns,
                     f"{milliseconds(due_ns - reached)} of what the caller said at "
-                    f'{seconds(spoken.t_ns)} ("{spoken.fields["text"]}") never reached Vapi',
+                    f"{seconds(spoken.t_ns)} ({quoted(spoken.fields['text'])}) never reached Vapi",
                 )
             )
         elif _goes_back(pieces):
@@ -39,7 +40,8 @@ def _caller_audio_complete(timeline: Timeline) -> list[Violation]:
                 Violation(
                     spoken.t_ns,
                     f"what the caller said at {seconds(spoken.t_ns)} "
-                    f'("{spoken.fields["text"]}") reached Vapi twice in places, or out of order',
+                    f"({quoted(spoken.fields['text'])}) reached Vapi twice in places, or out of "
+                    "order",
                 )
             )
     return found
@@ -84,7 +86,7 @@ def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
             continue
         if key not in replies:
             continue
-        text = replies[key].fields["text"]
+        text = quoted(replies[key].fields["text"])
         before = last.get((heard.call, key))
         expected_ns = 0
         if before is not None:
@@ -100,7 +102,7 @@ def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
             what = ""
         if what:
             found.append(
-                Violation(heard.t_ns, f'at {seconds(heard.t_ns)}, of "{text}", caller heard {what}')
+                Violation(heard.t_ns, f"at {seconds(heard.t_ns)}, of {text}, caller heard {what}")
             )
         last[heard.call, key] = heard
     return found

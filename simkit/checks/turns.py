@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..timeline import Timeline, barge_ins
+from ..timeline.text import quoted
 from .check import Check, Violation, seconds
 
 YIELD_MS = 2000.0
@@ -19,8 +20,8 @@ def _stops_when_interrupted(timeline: Timeline) -> list[Violation]:
         found.append(
             Violation(
                 barge_in.onset_ns,
-                f'caller interrupted at {seconds(barge_in.onset_ns)} ("{barge_in.text}") and the '
-                f"agent went on {heard}",
+                f"caller interrupted at {seconds(barge_in.onset_ns)} ({quoted(barge_in.text)}) and "
+                f"the agent went on {heard}",
             )
         )
     return found
@@ -30,9 +31,15 @@ def _one_reply_per_turn(timeline: Timeline) -> list[Violation]:
     found = []
     for session in sorted({event.session or 0 for event in timeline.of("replies")}):
         waiting = 1  # the first message answers nobody
-        for event in timeline.of("transcript", "replies"):
-            if event.session != session:
-                continue
+        events = [e for e in timeline.of("transcript", "replies") if e.session == session]
+        # Replies are dated at Vapi, and so must be the transcripts that they answer.
+        events.sort(
+            key=lambda event: (
+                event.t_ns if event.sent_ns is None else event.sent_ns,
+                event.kind == "replies",
+            )
+        )
+        for event in events:
             if event.kind == "replies":
                 waiting -= 1
                 if waiting < 0:

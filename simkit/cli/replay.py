@@ -16,6 +16,7 @@ from ..network.serve import AppError
 from ..recording import RecordingError, Replay, read, replay
 from ..recording.replay import BRIDGE_HOST
 from ..report import console, print_barge_ins, print_checks, print_timeline
+from ..timeline.text import printable
 from ..twilio import ACCOUNT_SID, AUTH_TOKEN
 from ..vapi import API_KEY
 from .main import Refusal
@@ -64,7 +65,7 @@ def print_report(result: Replay) -> None:
     print_checks(out, result.checks)
     out.print()
     if result.failure:
-        out.print(f"the call failed: {result.failure}", soft_wrap=True)
+        out.print(f"the call failed: {printable(result.failure)}", soft_wrap=True)
     if result.recording.cut_tail:
         out.print("the recording's unfinished last line was left out", soft_wrap=True)
     out.print(

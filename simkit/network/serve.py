@@ -47,7 +47,7 @@ class AppServer:
                 asyncio.get_running_loop().call_soon(self.started.set)
                 await app
                 return
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise AppError(f"{self.name} failed to start: {_named(error)}") from error
         config = uvicorn.Config(
             app,
@@ -112,10 +112,14 @@ def _listening_for_failures(reasons: list[str]) -> Iterator[None]:
 
     class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
+            text = record.getMessage().strip()
             if record.exc_info and record.exc_info[1] is not None:
                 reasons.append(_named(record.exc_info[1]))
-            elif "Traceback" in record.getMessage():
-                reasons.append(record.getMessage().strip().splitlines()[-1])
+            elif isinstance(record.msg, Exception):
+                reasons.append(_named(record.msg))
+            elif text and not text.startswith("Application startup failed"):
+                # A traceback ends with what was raised; a plain message is the reason itself.
+                reasons.append(text.splitlines()[-1])
 
     collector = Collector(logging.ERROR)
     logger = logging.getLogger("uvicorn.error")
@@ -143,7 +147,7 @@ def load(spec: str) -> Any:
         if error.name is not None and module_name.startswith(error.name):
             raise AppError(f"app {spec!r}: there is no module {error.name!r}") from None
         raise AppError(f"app {spec!r}: importing it failed: {_named(error)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise AppError(f"app {spec!r}: importing it failed: {_named(error)}") from error
     for name in attribute.split("."):
         try:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ..checks import CheckResult
 from ..timeline import BargeIn, Timeline
+from ..timeline.text import printable
 
 _PIPED_WIDTH = 160
 _WIDE = 125
@@ -43,8 +44,17 @@ def console(file: IO[str] | None = None) -> Console:
     """Make a console: colour on a terminal, plain text and no wrapping in a pipe."""
     out = file if file is not None else sys.stdout
     if out.isatty():
-        return Console(file=out, highlight=False)
-    return Console(file=out, highlight=False, no_color=True, width=_PIPED_WIDTH, soft_wrap=True)
+        return Console(file=out, highlight=False, markup=False, emoji=False)
+    return Console(
+        file=out,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        no_color=True,
+        force_terminal=False,  # even where FORCE_COLOR asks for codes
+        width=_PIPED_WIDTH,
+        soft_wrap=True,
+    )
 
 
 def print_timeline(out: Console, timeline: Timeline) -> None:
@@ -98,7 +108,7 @@ def print_barge_ins(out: Console, barge_ins: list[BargeIn]) -> None:
             "told": barge_in.detected_by or "nobody",
             "into": _ms(barge_in.reply_at_ms, "-"),
         }
-        table.add_row(*(cell for name, cell in cells.items() if wide or name in _NARROW))
+        table.add_row(*(Text(cell) for name, cell in cells.items() if wide or name in _NARROW))
     out.print(table)
 
 
@@ -108,14 +118,15 @@ def print_checks(out: Console, checks: list[CheckResult]) -> None:
     for check in checks:
         verdict = Text("passed" if check.passed else "FAILED")
         verdict.stylize("green" if check.passed else "bold red")
-        line = Text.assemble(verdict, f"  {check.name:<{width}}  {check.sentence}")
+        line = Text.assemble(verdict, f"  {check.name:<{width}}  {printable(check.sentence)}")
         out.print(line, soft_wrap=True)
         for violation in check.violations[1:]:
-            out.print(f"{'':{width + 10}}{violation.sentence}", soft_wrap=True)
+            more = Text(f"{'':{width + 10}}{printable(violation.sentence)}")
+            out.print(more, soft_wrap=True)
 
 
 def _clip(text: str, length: int) -> str:
-    safe = "".join(letter if letter.isprintable() else "?" for letter in text)
+    safe = printable(text)
     return safe if len(safe) <= length else safe[: length - 3] + "..."
 
 

@@ -47,7 +47,8 @@ class Timeline:
         self._now_ns = now_ns
         self._events: list[Event] = []
         self._runs: dict[tuple[str, str | None, int | None, int | None], Event] = {}
-        self._sorted = True
+        self._in_order = True
+        self._by_time: list[Event] | None = None
 
     def record(
         self,
@@ -75,15 +76,17 @@ class Timeline:
             fields=fields,
         )
         if self._events and event.t_ns < self._events[-1].t_ns:
-            self._sorted = False
+            self._in_order = False
         self._events.append(event)
+        self._by_time = None
         return event
 
     def redate(self, event: Event, arrived_ns: int | None) -> None:
         """Date a message to the bridge, now that its arrival there is known."""
         if arrived_ns is not None:
             event.t_ns = event.arrived_ns = arrived_ns
-            self._sorted = False
+            self._in_order = False
+            self._by_time = None
 
     def frame(
         self,
@@ -133,10 +136,12 @@ class Timeline:
     @property
     def events(self) -> list[Event]:
         """All events by instant; those of one instant in the order they were recorded."""
-        if not self._sorted:
-            self._events.sort(key=lambda event: event.t_ns)
-            self._sorted = True
-        return self._events
+        if self._in_order:
+            return self._events
+        if self._by_time is None:
+            # A sorted copy: what comes first of one instant must not depend on earlier looks.
+            self._by_time = sorted(self._events, key=lambda event: event.t_ns)
+        return self._by_time
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events)

@@ -117,7 +117,7 @@ def _measure(timeline: Timeline, call: int, spoken: Event, audible: list[Interva
     silent = next(piece.end_ns for piece in audible if piece.start_ns <= onset < piece.end_ns)
     stops = silent if silent < timeline.duration_ns else None
     sessions = sessions_of(timeline, call)
-    told = _first(timeline, onset, lambda event: _tells(event, sessions), stops)
+    told = _first(timeline, onset, lambda event: _tells(event, sessions, timeline, spoken), stops)
     clear = _first(
         timeline,
         onset if told is None else told.t_ns,
@@ -162,14 +162,31 @@ def _first(
     return None
 
 
-def _tells(event: Event, sessions: set[int]) -> bool:
+def _tells(event: Event, sessions: set[int], timeline: Timeline, spoken: Event) -> bool:
+    """Tell whether a message from Vapi tells of what is being spoken."""
     if event.kind not in _TELLING or event.session not in sessions:
         return False
     if event.kind == "speech-update":
         return (event.fields["role"], event.fields["status"]) == ("user", "started")
     if event.kind == "transcript":
-        return bool(event.fields["role"] == "user")
+        return event.fields["role"] == "user" and not _is_late(event, timeline, spoken)
     return True
+
+
+def _is_late(transcript: Event, timeline: Timeline, spoken: Event) -> bool:
+    """Tell whether a transcript is of what the caller had said before."""
+    text = _plain(transcript.fields.get("text", ""))
+    if _plain(spoken.fields["text"]).startswith(text):
+        return False
+    return any(
+        text in _plain(earlier.fields["text"])
+        for earlier in timeline.of("speaks", call=spoken.call)
+        if earlier.t_ns < spoken.t_ns
+    )
+
+
+def _plain(text: str) -> str:
+    return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
 def describe_telling(event: Event) -> str:

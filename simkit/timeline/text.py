@@ -58,9 +58,16 @@ def _silence(barge_in: BargeIn) -> list[tuple[int, str]]:
     return [(when_ns, text)]
 
 
-def _quoted(text: str) -> str:
+def printable(text: str) -> str:
+    """Replace what would move a cursor, break a line or hide something."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def quoted(text: str) -> str:
     """Quote what somebody said or named, on one line and not too much of it."""
-    safe = "".join(letter if letter.isprintable() else "?" for letter in text)
+    safe = printable(text)
     if len(safe) > _SHOWN:
         safe = safe[:_SHOWN].rsplit(" ", 1)[0] + " ..."
     return f'"{safe}"'
@@ -77,23 +84,23 @@ def _media(event: Event) -> str:
 
 
 def _request(event: Event) -> str:
-    shown = "  ".join(f"{key}={value}" for key, value in event.fields["shown"].items())
-    return f"{event.fields['method']} {event.fields['path']}  {shown}"
+    shown = "  ".join(f"{key}={_value(value)}" for key, value in event.fields["shown"].items())
+    return f"{event.fields['method']} {printable(event.fields['path'])}  {shown}"
 
 
 def _response(event: Event) -> str:
-    return f"HTTP {event.fields['status']}  {event.fields['summary']}"
+    return f"HTTP {event.fields['status']}  {printable(event.fields['summary'])}"
 
 
 def _speaks(event: Event) -> str:
     fields = event.fields
-    return f"speaks     {_quoted(fields['text'])}  {_seconds(fields['duration_ns'])}"
+    return f"speaks     {quoted(fields['text'])}  {_seconds(fields['duration_ns'])}"
 
 
 def _replies(event: Event) -> str:
     fields = event.fields
     return (
-        f"speaks     reply {fields['reply']} {_quoted(fields['text'])}  "
+        f"speaks     reply {fields['reply']} {quoted(fields['text'])}  "
         f"{_seconds(fields['duration_ns'])}"
     )
 
@@ -107,13 +114,13 @@ def _replied(event: Event) -> str:
 
 def _hears(event: Event) -> str:
     fields = event.fields
-    what = _quoted(fields["text"]) if fields["utterance"] is not None else "something unknown"
+    what = quoted(fields["text"]) if fields["utterance"] is not None else "something unknown"
     return f"hears      {what}  {_seconds(fields['duration_ns'])}"
 
 
 def _transcript(event: Event) -> str:
     fields = event.fields
-    return f"transcript {fields['transcript_type']} {fields['role']} {_quoted(fields['text'])}"
+    return f"transcript {fields['transcript_type']} {fields['role']} {quoted(fields['text'])}"
 
 
 def _speech_update(event: Event) -> str:
@@ -121,7 +128,7 @@ def _speech_update(event: Event) -> str:
 
 
 def _mark(event: Event) -> str:
-    return f"mark {_quoted(event.fields['name'])}"
+    return f"mark {quoted(event.fields['name'])}"
 
 
 def _close(event: Event) -> str:
@@ -134,7 +141,9 @@ def _plainly(event: Event) -> str:
 
 
 def _value(value: Any) -> str:
-    return _quoted(value) if isinstance(value, str) and " " in value else str(value)
+    if isinstance(value, str) and (" " in value or not value.isprintable()):
+        return quoted(value)
+    return printable(str(value))
 
 
 _SHOWN = 64

@@ -123,10 +123,6 @@ def test_turns_of_one_call_do_not_allow_replies_in_another():
     assert ONE_REPLY_PER_TURN.judge(timeline).sentence.startswith("reply 4 at 4.000")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the reply is dated at Vapi, the transcript it answers at the bridge: 10 ms later",
-)
 def test_an_assistant_that_answers_at_once_is_no_false_alarm(sim):
     sim.host("bridge.example.com").serve(own_bridge())
     sim.vapi.assistant(

@@ -150,7 +150,6 @@ def test_an_import_that_raises_is_told(run, source, reason):
     assert reason in refused(run(source))
 
 
-@pytest.mark.xfail(strict=True, reason="SystemExit goes through: exit code 1 says a check failed")
 def test_an_app_that_exits_while_it_is_imported_is_told(run):
     assert "PUBLIC_URL is not set" in refused(run("import sys\nsys.exit('PUBLIC_URL is not set')"))
 

@@ -136,7 +136,6 @@ def test_the_unfinished_last_line_is_told(copy):
     assert "the recording's unfinished last line was left out\n" in result.stdout
 
 
-@pytest.mark.xfail(strict=True, reason="rich reads what the caller said as markup")
 def test_a_caller_who_says_brackets_is_reported(copy):
     lines = (copy / "call.jsonl").read_text().replace('"text": "wait"', '"text": "[/b] wait"')
     (copy / "call.jsonl").write_text(lines)

@@ -211,9 +211,6 @@ def test_a_lifespan_that_fails_is_reported_with_its_error(runner, bridge):
         start(runner, bridge.serve(starlette(lifespan=lifespan)))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="AppServer's log collector takes tracebacks only, not the plain reason"
-)
 def test_the_message_of_a_failed_start_up_is_reported(runner, bridge):
     async def app(scope, receive, send):
         await receive()
@@ -223,9 +220,6 @@ def test_the_message_of_a_failed_start_up_is_reported(runner, bridge):
         start(runner, bridge.serve(app))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="uvicorn logs the OSError itself as the message; the collector ignores it"
-)
 def test_a_port_in_use_is_given_as_the_reason(runner, bridge):
     async def main():
         first, second = bridge.serve(asgi), bridge.serve(asgi)

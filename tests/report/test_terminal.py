@@ -103,7 +103,6 @@ def test_standard_output_is_the_default(capsys):
     assert capsys.readouterr().out == "passed  no-stale-audio  all is well\n"
 
 
-@pytest.mark.xfail(strict=True, reason="rich forces bold and dim on a console without colour")
 def test_a_pipe_stays_plain_when_a_build_server_forces_colour(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert ESCAPE not in piped(print_timeline, some_events())
@@ -162,10 +161,6 @@ def test_80_columns_are_enough():
     assert lines[1].split()[-2:] == ["6", "ms"]
 
 
-MARKUP = pytest.mark.xfail(strict=True, reason="rich reads strings as markup")
-
-
-@MARKUP
 @pytest.mark.parametrize("text", ["[red]alert", "[/b]"])
 def test_brackets_in_what_was_said_are_shown(text):
     assert f'"{text}"' in piped(print_barge_ins, [barge_in(text=text)])
@@ -194,13 +189,11 @@ def test_brackets_in_a_sentence_are_shown():
     assert "the caller said [/b]" in piped(print_checks, [result("the caller said [/b]")])
 
 
-@MARKUP
 def test_brackets_in_a_second_sentence_are_shown():
     text = piped(print_checks, [result("it broke", "the caller said [red]alert")])
     assert "the caller said [red]alert" in text
 
 
-@pytest.mark.xfail(strict=True, reason="sentences quote what was said as it is")
 def test_a_sentence_cannot_send_codes_to_the_terminal():
     text = piped(print_checks, [result('caller interrupted ("\x1b[2J\n")')])
     assert text.count("\n") == 1

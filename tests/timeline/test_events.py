@@ -141,10 +141,6 @@ def test_an_event_that_never_arrived_keeps_its_date():
     assert (asked.t_ns, asked.arrived_ns) == (3, None)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="events of one instant keep the order of the last look, not that of recording",
-)
 def test_a_look_at_the_timeline_does_not_change_its_order():
     def recorded(look):
         timeline = Timeline()

@@ -182,9 +182,6 @@ def test_when_the_agent_ends_by_itself_the_tail_is_negative_and_the_sum_holds():
     assert sum(parts) == 100.0
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the late final transcript of an earlier turn counts as the detection"
-)
 def test_the_transcript_of_what_was_said_before_does_not_tell():
     story = interrupted().speaks(400, 300, utterance=7, text="hello")
     story.tells(2050, "transcript", role="user", transcript_type="final", text="hello")
