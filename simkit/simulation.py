@@ -225,11 +225,14 @@ class Simulation:
         """End the programs and the loop; what happened stays readable."""
         if self._is_closed:
             return
-        self._bring_up_to_date()
-        self._is_closed = True
-        with _without_proxies():
-            self.loop.run_until_complete(self._shut_down())
-        self.loop.close()
+        try:
+            self._bring_up_to_date()
+            self._is_closed = True
+            with _without_proxies():
+                self.loop.run_until_complete(self._shut_down())
+        finally:
+            self._is_closed = True
+            self.loop.close()
 
     async def _shut_down(self) -> None:
         for server in self._network.servers:

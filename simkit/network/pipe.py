@@ -102,4 +102,4 @@ class Pipe:
     def _was_reset(self) -> None:
         self.reset = True
         if self.writer is not None:
-            self.writer._wake()
+            self.writer._was_reset()

@@ -147,13 +147,30 @@ class StreamTransport(FlowControl):
             self._woken = True
             self._loop._ready.append(self._read_handle)
 
+    def _was_reset(self) -> None:
+        """Called as an RST arrives: the descriptor polls as readable and as writable."""
+        self._wake()
+        if self._buffer and (not self.is_reading() or self._end_read):
+            self._loop.call_soon(self._write_failed, context=self._context)
+
+    def _write_failed(self) -> None:
+        if self._buffer and not self._conn_lost:
+            self._fatal_error(self._reset_error())
+
+    def _reset_error(self) -> OSError:
+        """Return what the kernel says on writing after a reset: EPIPE if the peer's end came."""
+        if self._end_read or (self._in.arrived and not self._in.arrived[-1][1]):
+            return BrokenPipeError(32, "Broken pipe")
+        return ConnectionResetError(104, "Connection reset by peer")
+
     def _read_ready(self) -> None:
         self._woken = False
         if self._closing or self._paused:
             return
         arrived = self._in.arrived
         if not arrived:
-            if self._out.reset:
+            # Behind an end that was read asyncio polls no more: the next write shows the reset.
+            if self._out.reset and not self._end_read:
                 self._fatal_error(ConnectionResetError(104, "Connection reset by peer"))
             return
         if not arrived[0][1]:
@@ -238,7 +255,7 @@ class StreamTransport(FlowControl):
             return
         pipe = self._out
         if pipe.reset:
-            self._fatal_error(BrokenPipeError(32, "Broken pipe"))
+            self._fatal_error(self._reset_error())
             return
         if not self._buffer:
             room = pipe.direction.window - pipe.unread

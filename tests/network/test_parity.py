@@ -107,6 +107,17 @@ async def a_reset_found_on_writing():
     return pair
 
 
+async def a_reset_while_bytes_wait():
+    pair = await connected()
+    pair.client.transport.pause_reading()
+    pair.server.transport.pause_reading()
+    pair.client.transport.write(b"x" * 8_000_000)
+    await settle()
+    pair.client.transport.close()
+    pair.server.transport.abort()
+    return pair
+
+
 async def writing_to_a_closed_peer():
     pair = await connected(Patient)
     pair.server.transport.close()
@@ -226,16 +237,9 @@ BODIES = [
     abort_with_unread_data,
     close_with_unread_data_after_a_last_word,
     a_reset_found_on_resuming,
-    pytest.param(
-        a_reset_found_on_writing,
-        marks=different("write raises EPIPE where the kernel first reports its ECONNRESET"),
-    ),
-    pytest.param(
-        writing_to_a_closed_peer,
-        marks=different(
-            "after eof asyncio no longer polls for reading: the reset shows at the next write"
-        ),
-    ),
+    a_reset_found_on_writing,
+    writing_to_a_closed_peer,
+    a_reset_while_bytes_wait,
     writing_after_close,
     a_paused_reader,
     a_closed_server,

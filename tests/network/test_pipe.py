@@ -15,6 +15,9 @@ class Reader:
         self.wakes = []
         pipe.reader = self
 
+    def _was_reset(self):
+        self._wake()
+
     def _wake(self):
         self.wakes.append(self.pipe._calendar.now_ns)
 

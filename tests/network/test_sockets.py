@@ -50,10 +50,10 @@ def test_options_are_remembered():
     assert sock.gettimeout() == 0.0
 
 
-@pytest.mark.xfail(strict=True, reason="SimSocket lacks what TransportSocket offers besides")
 def test_a_socket_has_the_face_of_asyncios_transport_socket():
     face = {name for name in dir(asyncio.trsock.TransportSocket) if not name.startswith("_")}
-    assert face <= set(dir(SimSocket))
+    # getsockbyname is a slip of asyncio's: no socket has it.
+    assert face - {"getsockbyname"} <= set(dir(SimSocket))
 
 
 def test_a_descriptor_is_made_only_when_asked_for():
@@ -147,12 +147,12 @@ def test_closing_a_connection_closes_its_descriptor(runner):
     assert runner.run(main()) == (4, 0, -1)
 
 
-@pytest.mark.xfail(strict=True, reason="SimSocket's pipe is two bare integers: nobody closes them")
 def test_a_connection_left_open_leaks_no_descriptor_once_its_loop_is_gone():
     async def main():
         pair = await connected()
         pair.client.transport.get_extra_info("socket").fileno()
 
+    gc.collect()
     before = open_descriptors()
     with asyncio.Runner(loop_factory=SimLoop) as runner:
         runner.run(main())
