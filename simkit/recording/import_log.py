@@ -35,6 +35,8 @@ PLAY_OUT_MS = 40.0
 """Assumed play-out buffer of Twilio: the simulation's own default."""
 TAIL_MS = 1500.0
 """The call ends this long after the log, if the log does not say."""
+FADE_MS = 80.0
+"""The end of an utterance that is too soft for the detection of voice."""
 UP_MS = TWILIO_MS + VAPI_MS + DELAY_NS / 1e6
 """From the caller's mouth to Vapi, besides the framing that a frame's first sample waits for."""
 
@@ -212,7 +214,7 @@ def _until_detected(turn: _Turn, final: LogLine, entries: list[LogLine]) -> None
     """Speech that is detected after its final transcript was still going on then."""
     for entry in entries:
         if entry.kind == "detected" and 0 <= entry.t_ms - final.t_ms <= 300:
-            turn.seconds = (entry.t_ms - turn.start_ms) / 1000
+            turn.seconds = (entry.t_ms + FADE_MS - turn.start_ms) / 1000
 
 
 def _natural_seconds(text: str) -> float:
