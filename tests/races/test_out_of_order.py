@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from simkit import checks
+from tests.races.outcome import understood
 from tests.zoo.bridges import IgnoresAgentNumbers, IgnoresChunkNumbers
 
 NUMBER = "+15550100"
@@ -23,12 +24,7 @@ async def caller_leg(sim, swap: float, duplicate: float):
     await call.says(WORDS)
     await call.hears("The third of July.")
     await call.hangs_up()
-    finals = [
-        event.fields["text"]
-        for event in sim.timeline.of("transcript")
-        if (event.fields["role"], event.fields["transcript_type"]) == ("user", "final")
-    ]
-    assert finals == [WORDS]
+    assert understood(sim) == [WORDS]
     failed = {check.name for check in checks.run(sim.timeline) if not check.passed}
     assert "caller-audio-complete" not in failed
 

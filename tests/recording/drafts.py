@@ -12,6 +12,17 @@ import pytest
 from simkit.audio import files
 from simkit.recording import Recording, RecordingError, read
 
+HEADER = {"format": "simkit-recording", "version": 1, "source": "a test", "duration_ms": 1000.0}
+CLEAR = {"t_ms": 500.0, "leg": "twilio", "direction": "out", "message": {"event": "clear"}}
+
+
+def says(**sound) -> dict:
+    """A line of the caller's, 1,000 samples from the 100th on unless ``sound`` differs."""
+    words = sound.pop("words", [["hello", 0, 1000]])
+    ref = {"file": "caller.flac", "start": 100, "samples": 1000} | sound
+    message = {"event": "speaks", "text": "hello", "sound": ref, "words": words}
+    return {"t_ms": 12.5, "leg": "caller", "message": message}
+
 
 class Draft:
     """A recording's folder with 8,000 samples of the caller; its events are put there."""
