@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from simkit import checks
@@ -25,6 +27,7 @@ async def two_callers(sim, bridge):
     told = sim.timeline.of("end-call")
     assert told, "Vapi was not told that the call is over"
     assert told[0].arrived_ns - end.t_ns < 100_000_000
+    await asyncio.sleep(0.1)
     assert not bridge.sessions
 
 
