@@ -8,7 +8,7 @@ around the log or they come from it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -34,6 +34,7 @@ class LogLine:
     origin: Origin = "log"
 
 
+_DAY_MS = 86_400_000.0
 _QUOTED = '"(?P<text>[^"]+)"'
 _EPOCH = re.compile(r"\[(?P<time>\d{13})\]\s*(?P<rest>.*?)(?=\[\d{13}\]|$)")
 _CLOCK = re.compile(
@@ -82,12 +83,24 @@ def read(path: Path) -> list[LogLine]:
             entries += _parse(path, number, line, origin)
     if not entries:
         raise RecordingError(f"{path}: no log entry in it")
+    entries = _past_midnight(entries)
     for before, after in pairwise(entries):
         if after.t_ms < before.t_ms:
             raise RecordingError(
                 f"{path}:{after.number}: time: goes back by {before.t_ms - after.t_ms:g} ms"
             )
     return entries
+
+
+def _past_midnight(entries: list[LogLine]) -> list[LogLine]:
+    """Let the time of day go on where it begins anew; a log in epoch time never does."""
+    days = 0
+    onward = []
+    for before, after in pairwise([entries[0], *entries]):
+        if before.t_ms - after.t_ms > _DAY_MS / 2 and before.t_ms < _DAY_MS:
+            days += 1
+        onward.append(replace(after, t_ms=after.t_ms + days * _DAY_MS))
+    return onward
 
 
 def _parse(path: Path, number: int, line: str, origin: Origin) -> list[LogLine]:

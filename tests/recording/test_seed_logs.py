@@ -225,3 +225,12 @@ def test_time_does_not_go_back(refusal, log):
 def test_a_text_may_hold_brackets(log):
     [entry] = log('[1704123456789] TTS started: "Press [1] please"')
     assert entry.text == "Press [1] please"
+
+
+def test_a_call_may_last_past_midnight(log):
+    entries = log(
+        """23:59:59.500 [TTS] Started: "Hello."
+00:00:01.000 [STT] Final: "hello"
+00:00:02.250 [CALL] Ended"""
+    )
+    assert [entry.t_ms - entries[0].t_ms for entry in entries] == [0, 1500, 2750]
