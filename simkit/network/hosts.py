@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from collections.abc import Callable, Coroutine
@@ -9,17 +10,21 @@ from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .knobs import checked, delay, wrong
 from .link import Link
 from .sockets import SimSocket
 
 if TYPE_CHECKING:
-    import asyncio
-
     from .loop import SimLoop
     from .serve import AppServer
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "ip6-localhost")
 WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 - names of addresses, nothing is bound
+
+DNS_FAILURES = {
+    "EAI_AGAIN": (socket.EAI_AGAIN, "Temporary failure in name resolution"),
+    "NXDOMAIN": (socket.EAI_NONAME, "Name or service not known"),
+}
 
 _FIRST_EPHEMERAL_PORT = 49152
 _LAST_PORT = 65535
@@ -60,10 +65,38 @@ class Host:
         self.access_latency = 0.0
         """Seconds between this machine and the middle of the internet: a link that nobody has
         configured takes what both ends' add up to."""
+        self._dns_delay = 0.0
+        self._dns_failure: str | None = None
         self._next_port = _FIRST_EPHEMERAL_PORT
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {self.address}>"
+
+    @property
+    def dns_delay(self) -> float:
+        """Seconds that it takes to look up one of this host's names, default 0."""
+        return self._dns_delay
+
+    @dns_delay.setter
+    def dns_delay(self, value: float) -> None:
+        checked(f"host {self.name}", "dns_delay", "in seconds, 0 or more", delay, value)
+        self._dns_delay = value
+
+    @property
+    def dns_failure(self) -> str | None:
+        """How looking up this host's names fails, after ``dns_delay``; None, the default: not.
+
+        ``"EAI_AGAIN"``: the name server does not answer. ``"NXDOMAIN"``: it knows of no such name.
+        Either is a ``socket.gaierror``, as the C library would raise it.
+        """
+        return self._dns_failure
+
+    @dns_failure.setter
+    def dns_failure(self, value: str | None) -> None:
+        if value is not None and value not in tuple(DNS_FAILURES):
+            allowed = f"None or one of {', '.join(DNS_FAILURES)}"
+            raise wrong(f"host {self.name}", "dns_failure", allowed, value)
+        self._dns_failure = value
 
     def context(self) -> Context:
         """Return a context in which code runs on this host."""
@@ -186,7 +219,9 @@ class Network:
         found = self._links.get(key)
         if found is None:
             latency = 0.0 if first is second else first.access_latency + second.access_latency
-            found = self._links[key] = Link(first.name, second.name, latency=latency)
+            found = self._links[key] = Link(
+                first.name, second.name, latency=latency, loop=self.loop
+            )
         return found
 
     def listen(
@@ -223,6 +258,24 @@ class Network:
                 "sim.http",
             )
         return found
+
+    async def look_up(self, name: str) -> None:
+        """Take the time that looking up a name takes, and fail as it fails.
+
+        Addresses and the names of this machine itself are not asked for anywhere.
+
+        Raises:
+            socket.gaierror: the host of that name has a ``dns_failure``.
+            UnknownHostError: it is the name of none.
+        """
+        name = name.rstrip(".").lower()
+        if name in LOOPBACK or name in WILDCARDS or name in self._by_address:
+            return
+        host = self.resolve(name, self.current())
+        if host._dns_delay:
+            await asyncio.sleep(host._dns_delay)
+        if host._dns_failure is not None:
+            raise socket.gaierror(*DNS_FAILURES[host._dns_failure])
 
     def to_address(self, name: str, source: Host) -> str:
         """Return the IPv4 address for a name, with loopback and wildcard kept as they are."""

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVarTuple
 
 from ..kernel import Loop, OutsideWorldError
 from ..kernel.realm import EPOCH_NS
+from .connecting import connect
 from .hosts import Host, Listener, Network
 from .pipe import Pipe
 from .sockets import Address, SimSocket
@@ -47,8 +48,10 @@ class SimLoop(Loop):
 
         Raises:
             UnknownHostError: the name is not part of the simulation.
+            socket.gaierror: its host has a ``dns_failure``.
         """
         name = host.decode("ascii") if isinstance(host, bytes) else (host or "localhost")
+        await self.network.look_up(name)
         address = self.network.to_address(name, self.network.current())
         kind = type or socket.SOCK_STREAM
         return [(socket.AF_INET, kind, proto or socket.IPPROTO_TCP, "", (address, _port(port)))]
@@ -84,7 +87,9 @@ class SimLoop(Loop):
         """Open a connection to a host of this network.
 
         Raises:
-            ConnectionRefusedError: nothing listens there.
+            ConnectionRefusedError: nothing listens there, or the link refuses.
+            OSError: EHOSTUNREACH or ETIMEDOUT, as the link has it.
+            socket.gaierror: the name was looked up in vain.
             UnknownHostError: the name is not part of the simulation.
         """
         if server_hostname is not None and not ssl:
@@ -130,33 +135,13 @@ class SimLoop(Loop):
     async def _handshake(
         self, source: Host, target: Host, address: Address
     ) -> tuple[Listener, dict[str, Any]]:
-        """Exchange SYN, SYN-ACK and ACK; what follows the ACK arrives behind it."""
-        link = self.network.link(source, target)
-        there, back = link.towards(target.name), link.towards(source.name)
-        calendar = self.calendar
-        answered: asyncio.Future[Listener | None] = self.create_future()
+        def accept(listener: Listener, there: Pipe, back: Pipe, client: Address) -> None:
+            self._accept(target, listener, there, back, client, address)
 
-        def syn() -> None:
-            listener = target.listener(*address)
-            calendar.at(calendar._now + back.latency_ns, lambda: answer(listener))
-
-        def answer(listener: Listener | None) -> None:
-            if not answered.cancelled():
-                answered.set_result(listener)
-
-        calendar.at(calendar._now + there.latency_ns, syn)
-        listener = await answered
-        if listener is None:
-            raise ConnectionRefusedError(111, f"Connect call failed {address!r}")
-        upstream, downstream = Pipe(self, there), Pipe(self, back)
-        local = ("127.0.0.1" if source is target else source.address, source.free_port())
-        calendar.at(
-            calendar._now + there.latency_ns,
-            lambda: self._accept(target, listener, upstream, downstream, local, address),
-        )
+        listener, there, back, local = await connect(self, source, target, address, accept)
         return listener, {
-            "incoming": downstream,
-            "outgoing": upstream,
+            "incoming": back,
+            "outgoing": there,
             "context": copy_context(),
             "sock": SimSocket(local, address),
         }

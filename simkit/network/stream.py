@@ -159,9 +159,10 @@ class StreamTransport(FlowControl):
 
     def _reset_error(self) -> OSError:
         """Return what the kernel says on writing after a reset: EPIPE if the peer's end came."""
-        if self._end_read or (self._in.arrived and not self._in.arrived[-1][1]):
+        ended = self._end_read or (self._in.arrived and not self._in.arrived[-1][1])
+        if ended and not self._out.timed_out:
             return BrokenPipeError(32, "Broken pipe")
-        return ConnectionResetError(104, "Connection reset by peer")
+        return self._out.error()
 
     def _read_ready(self) -> None:
         self._woken = False
@@ -171,7 +172,7 @@ class StreamTransport(FlowControl):
         if not arrived:
             # Behind an end that was read asyncio polls no more: the next write shows the reset.
             if self._out.reset and not self._end_read:
-                self._fatal_error(ConnectionResetError(104, "Connection reset by peer"))
+                self._fatal_error(self._out.error())
             return
         if not arrived[0][1]:
             arrived.popleft()
@@ -206,12 +207,13 @@ class StreamTransport(FlowControl):
         if len(data) > limit:
             arrived.appendleft((self._sent_ns, data[limit:]))
             data = data[:limit]
-        pipe.unread -= len(data)
+        back = self._out.direction
+        if back.shape is not None:
+            back.shape.acknowledge(pipe, len(data))
+        else:
+            pipe.acknowledge(len(data), back.latency_ns)
         if self._sock.watched and not self._has_something_to_read():
             self._sock.show_drained()
-        writer = pipe.writer
-        if writer is not None and writer._buffer:
-            writer._flush_later(self._out.direction.latency_ns)
         return data
 
     def _read_into_buffer(self) -> None:
@@ -258,7 +260,7 @@ class StreamTransport(FlowControl):
             self._fatal_error(self._reset_error())
             return
         if not self._buffer:
-            room = pipe.direction.window - pipe.unread
+            room = pipe.direction.window_bytes - pipe.unread
             if len(data) <= room:
                 pipe.send(data)
                 return
