@@ -1,4 +1,4 @@
-"""How much of asyncio is it? Runs CPython's own asyncio tests on simkit's loop and on the stock one.
+"""How much of asyncio is it? CPython's own asyncio tests on simkit's loop and on the stock one.
 
 Every loop that the tests make is ours: asyncio's default policy, ``asyncio.SelectorEventLoop`` and
 ``asyncio.EventLoop`` are replaced in the process that runs them; the tests themselves stay as they

@@ -7,7 +7,8 @@ that typeshed does not list. They are the same in CPython 3.11 to 3.13.
 from __future__ import annotations
 
 import asyncio
-from asyncio import transports
+from asyncio import base_events, transports
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
         _task_factory: Any
         _clock_resolution: float
         _executor_shutdown_called: bool
+        _current_handle: asyncio.Handle | None
 
         def _check_closed(self) -> None: ...
         def _check_thread(self) -> None: ...
         def _check_callback(self, callback: Any, method: str) -> None: ...
+        def _check_default_executor(self) -> None: ...
 
     class FlowControl(asyncio.Transport):
         """asyncio's own flow control, which the subclass tells of its buffer's size."""
@@ -41,3 +44,6 @@ if TYPE_CHECKING:
 else:
     BaseLoop = asyncio.BaseEventLoop
     FlowControl = transports._FlowControlMixin
+
+format_handle: Callable[[asyncio.Handle], str] = base_events._format_handle  # type: ignore[attr-defined]
+"""Describes a callback for the log: as its task, where it is one's."""

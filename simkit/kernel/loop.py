@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from typing import Any, TypeVar, TypeVarTuple
 
-from .base import BaseLoop
+from .base import format_handle
 from .calendar import Calendar
 from .entropy import Entropy
 from .errors import (
@@ -27,6 +26,7 @@ from .errors import (
 )
 from .inside import get_ident
 from .realm import EPOCH_NS, Realm
+from .signals import SignalHandlers
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -50,7 +50,7 @@ class Task(asyncio.Task[Any]):
         return self.number
 
 
-class Loop(BaseLoop):
+class Loop(SignalHandlers):
     """An asyncio event loop on a virtual clock.
 
     One instant, one legal order: arrivals due are queued, then expired timers, behind what is
@@ -81,7 +81,6 @@ class Loop(BaseLoop):
         self._instant = 0
         self._iterations_here = 0
         self._tasks_made = 0
-        self._signal_handlers: dict[int, asyncio.Handle] = {}
         self._clock_resolution = 1e-9
 
     # The clock
@@ -102,7 +101,9 @@ class Loop(BaseLoop):
         """Call ``callback`` after ``delay`` virtual seconds."""
         if delay is None:
             raise TypeError("delay must not be None")
-        return self.call_at(self.time() + delay, callback, *args, context=context)
+        timer = self.call_at(self.time() + delay, callback, *args, context=context)
+        _forget_frames(timer, 1)
+        return timer
 
     def call_at(
         self,
@@ -119,6 +120,7 @@ class Loop(BaseLoop):
             self._check_thread()
             self._check_callback(callback, "call_at")
         timer: Any = asyncio.TimerHandle(when, callback, args, self, context)
+        _forget_frames(timer, 1)
         if when == math.inf:
             return timer  # type: ignore[no-any-return]  # never due, as on the stock loop
         when_ns = round(when * 1e9)
@@ -175,10 +177,16 @@ class Loop(BaseLoop):
     def _run_watched(self, handle: asyncio.Handle) -> None:
         """Run a callback and report one that blocked the loop, as asyncio's debug mode does."""
         began = self.time()
-        handle._run()
+        self._current_handle = handle
+        try:
+            handle._run()
+        finally:
+            self._current_handle = None
         took = self.time() - began
         if took >= self.slow_callback_duration:
-            logger.warning("Executing %r took %.3f seconds", handle, took)
+            logger.warning("Executing %s took %.3f seconds", format_handle(handle), took)
+        # The traceback of an exception holds this frame, which would hold the task.
+        handle = None  # type: ignore[assignment]
 
     def _jump(self) -> None:
         """Move to the next instant at which anything happens."""
@@ -240,9 +248,11 @@ class Loop(BaseLoop):
         self._check_closed()
         self._tasks_made += 1
         number = self._tasks_made
-        return Task(
-            number, coro, loop=self, name=name or f"Task-{number}", context=context, **options
-        )
+        if name is None:
+            name = f"Task-{number}"
+        task = Task(number, coro, loop=self, name=name, context=context, **options)
+        _forget_frames(task, 2)
+        return task
 
     # Threads
 
@@ -274,6 +284,10 @@ class Loop(BaseLoop):
         the loop itself does not stall.
         """
         self._check_closed()
+        if self._debug:
+            self._check_callback(func, "run_in_executor")
+        if executor is None:
+            self._check_default_executor()
         future: asyncio.Future[T] = self.create_future()
         self.calendar.at(self.calendar._now, lambda: self._work(future, func, args))
         return future
@@ -289,7 +303,8 @@ class Loop(BaseLoop):
         error: BaseException | None = None
         try:
             result = func(*args)
-        except (SystemExit, KeyboardInterrupt):
+        except KeyboardInterrupt:
+            # No thread but the main one would see it.
             raise
         except BaseException as caught:
             error = caught
@@ -309,26 +324,10 @@ class Loop(BaseLoop):
         self.calendar.at(done_ns, lambda: self.call_soon(deliver))
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Do nothing: work runs inline, there is no executor."""
+        """Refuse work from now on: it runs inline, there are no threads to wait for."""
         self._executor_shutdown_called = True
 
     # What a simulated machine has no use for
-
-    def add_signal_handler(self, sig: int, callback: Callable[[*Ts], object], *args: *Ts) -> None:
-        """Remember a signal handler; :meth:`raise_signal` runs it."""
-        self._signal_handlers[signal.Signals(sig)] = asyncio.Handle(callback, args, self, None)
-
-    def remove_signal_handler(self, sig: int) -> bool:
-        """Forget a signal handler; True when there was one."""
-        return self._signal_handlers.pop(signal.Signals(sig), None) is not None
-
-    def raise_signal(self, sig: int) -> bool:
-        """Deliver a signal to the program under test; True when it has a handler for it."""
-        handle = self._signal_handlers.get(signal.Signals(sig))
-        if handle is None:
-            return False
-        self._ready.append(handle)
-        return True
 
     def _process_events(self, event_list: object) -> None:
         """There is no selector, hence no events of one."""
@@ -339,6 +338,12 @@ class Loop(BaseLoop):
             self.calendar._queue.clear()
             self._readable.clear()
         super().close()
+
+
+def _forget_frames(made: Any, frames: int) -> None:
+    """In debug mode, let the traceback of where something was made end in the program."""
+    if made._source_traceback:
+        del made._source_traceback[-frames:]
 
 
 if sys.version_info >= (3, 14):  # pragma: no cover

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -176,6 +177,27 @@ def test_shutting_the_executor_down_takes_no_time(runner, loop):
         return loop.time()
 
     assert runner.run(main()) == 0.0
+
+
+def test_an_executor_that_was_shut_down_takes_no_more_work(runner, loop):
+    async def main():
+        await loop.shutdown_default_executor()
+        with pytest.raises(RuntimeError, match="Executor shutdown has been called"):
+            await asyncio.to_thread(int)
+        # A pool of the program's own is another one.
+        with ThreadPoolExecutor() as pool:
+            return await loop.run_in_executor(pool, int)
+
+    assert runner.run(main()) == 0
+
+
+def test_an_exit_in_a_worker_reaches_whoever_awaits_it(runner):
+    async def main():
+        with pytest.raises(SystemExit):
+            await asyncio.to_thread(sys.exit, 3)
+        return "still running"
+
+    assert runner.run(main()) == "still running"
 
 
 def test_call_soon_threadsafe_from_the_loops_own_thread_is_call_soon(runner, loop):

@@ -37,6 +37,15 @@ def test_a_name_that_was_given_is_kept(runner):
     assert runner.run(main()) == ("reader", 2)
 
 
+def test_any_name_but_none_is_a_name(runner):
+    async def main():
+        tasks = [asyncio.create_task(asyncio.sleep(0), name=name) for name in ("", 0, None)]
+        await asyncio.gather(*tasks)
+        return [task.get_name() for task in tasks]
+
+    assert runner.run(main()) == ["", "0", "Task-4"]
+
+
 def test_a_set_of_tasks_iterates_in_the_order_of_their_making(runner):
     async def main():
         tasks = [asyncio.create_task(asyncio.sleep(1, n)) for n in range(40)]
