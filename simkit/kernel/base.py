@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
         _ready: deque[asyncio.Handle]
         _stopping: bool
+        _closed: bool
+        _asyncgens: Any
         _debug: bool
         _thread_id: int | None
         _task_factory: Any

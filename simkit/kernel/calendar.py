@@ -94,14 +94,16 @@ class Calendar(simpy.Environment):
     def advance(self) -> bool:
         """Move the clock to the next thing that will happen; False when nothing ever will."""
         queue = self._queue
-        while queue and _is_dead(queue[0]):
-            heappop(queue)
-            self._cancelled -= 1
-        if not queue:
-            return False
-        if queue[0][0] > self._now:
-            self._now = queue[0][0]
-        return True
+        while queue:
+            when_ns, priority, _, item = queue[0]
+            if priority == TIMER and item._cancelled:
+                heappop(queue)
+                self._cancelled -= 1
+                continue
+            if when_ns > self._now:
+                self._now = when_ns
+            return True
+        return False
 
     def stall(self, duration_ns: int) -> None:
         """Let time pass while the loop's thread does nothing: what was due piles up."""

@@ -24,6 +24,7 @@ from .errors import (
     TimeLimitError,
     describe_tasks,
 )
+from .handles import Generators, make_handle, make_timer
 from .inside import get_ident
 from .realm import EPOCH_NS, Realm
 from .signals import SignalHandlers
@@ -82,6 +83,7 @@ class Loop(SignalHandlers):
         self._iterations_here = 0
         self._tasks_made = 0
         self._clock_resolution = 1e-9
+        self._asyncgens = Generators()
 
     # The clock
 
@@ -102,7 +104,8 @@ class Loop(SignalHandlers):
         if delay is None:
             raise TypeError("delay must not be None")
         timer = self.call_at(self.time() + delay, callback, *args, context=context)
-        _forget_frames(timer, 1)
+        if self._debug:
+            _forget_frames(timer, 1)
         return timer
 
     def call_at(
@@ -115,12 +118,15 @@ class Loop(SignalHandlers):
         """Call ``callback`` at virtual second ``when``, rounded to the nanosecond."""
         if when is None:
             raise TypeError("when cannot be None")
-        self._check_closed()
+        if self._closed:
+            self._check_closed()
         if self._debug:
             self._check_thread()
             self._check_callback(callback, "call_at")
-        timer: Any = asyncio.TimerHandle(when, callback, args, self, context)
-        _forget_frames(timer, 1)
+            timer: Any = asyncio.TimerHandle(when, callback, args, self, context)
+            _forget_frames(timer, 1)
+        else:
+            timer = make_timer(when, callback, args, self, context)
         if when == math.inf:
             return timer  # type: ignore[no-any-return]  # never due, as on the stock loop
         when_ns = round(when * 1e9)
@@ -132,6 +138,19 @@ class Loop(SignalHandlers):
         self.calendar.add_timer(when_ns, timer)
         timer._scheduled = True
         return timer  # type: ignore[no-any-return]
+
+    def call_soon(
+        self,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """Call ``callback`` in the next iteration, behind what is ready already."""
+        if self._closed or self._debug:
+            return super().call_soon(callback, *args, context=context)
+        handle = make_handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
 
     def _timer_handle_cancelled(self, handle: Any) -> None:
         if handle._scheduled:
@@ -149,30 +168,43 @@ class Loop(SignalHandlers):
         self._readable.append(handle)
 
     def _run_once(self) -> None:
+        """Run one iteration after the other until the loop is to stop."""
         ready = self._ready
-        if not ready and not self._readable and not self._stopping:
-            self._jump()
+        readable = self._readable
         calendar = self.calendar
-        if self._readable:
-            ready.extend(self._readable)
-            self._readable.clear()
-        calendar.run_due()
-        if calendar.due_timers:
-            ready.extend(calendar.due_timers)
-            calendar.due_timers.clear()
-        debug = self._debug
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if handle._cancelled:
-                continue
-            if debug:
-                self._run_watched(handle)
-            else:
-                handle._run()
-        handle = None  # type: ignore[assignment]  # breaks a cycle when an exception occurs
-        self._iterations_here += 1
-        if self._iterations_here > _LIVELOCK_ITERATIONS:
-            self._look_for_livelock()
+        queue = calendar._queue
+        due_timers = calendar.due_timers
+        while True:
+            if (
+                not ready
+                and not readable
+                and not self._stopping
+                and (not queue or queue[0][0] > calendar._now)
+            ):
+                self._jump()
+            if readable:
+                ready.extend(readable)
+                readable.clear()
+            if queue and queue[0][0] <= calendar._now:
+                calendar.run_due()
+            if due_timers:
+                ready.extend(due_timers)
+                due_timers.clear()
+            debug = self._debug
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if handle._cancelled:
+                    continue
+                if debug:
+                    self._run_watched(handle)
+                else:
+                    handle._run()
+            handle = None  # type: ignore[assignment]  # breaks a cycle when an exception occurs
+            self._iterations_here += 1
+            if self._iterations_here > _LIVELOCK_ITERATIONS:
+                self._look_for_livelock()
+            if self._stopping:
+                return
 
     def _run_watched(self, handle: asyncio.Handle) -> None:
         """Run a callback and report one that blocked the loop, as asyncio's debug mode does."""
