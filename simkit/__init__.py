@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .kernel import (
         DeadlockError,
+        DivergenceError,
         ForeignThreadError,
         LivelockError,
         OutsideWorldError,
@@ -40,6 +41,7 @@ _HOMES = {
     "Call": "simkit.twilio",
     "CallFailed": "simkit.twilio",
     "DeadlockError": "simkit.kernel",
+    "DivergenceError": "simkit.kernel",
     "Event": "simkit.timeline",
     "ForeignThreadError": "simkit.kernel",
     "LivelockError": "simkit.kernel",
@@ -62,6 +64,7 @@ __all__ = [
     "Call",
     "CallFailed",
     "DeadlockError",
+    "DivergenceError",
     "Event",
     "ForeignThreadError",
     "LivelockError",

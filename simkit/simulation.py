@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from .audio import Repertoire, Samples, files
-from .kernel import Calendar, Task
+from .kernel import Calendar, DivergenceError, Task, compare, shaken_memory
 from .network import Host, Link, SimLoop
 from .network.hosts import current_host
 from .timeline import Clock, Timeline
+from .timeline.text import line
 from .twilio import Twilio
 from .vapi import HOST as VAPI_HOST
 from .vapi import Vapi
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import simpy
 
 T = TypeVar("T")
+Scenario = Callable[["Simulation"], Coroutine[Any, Any, T]]
 
 TWILIO_HOST = "twilio"
 TWILIO_LATENCY = 0.020
@@ -45,6 +47,9 @@ class Simulation:
     Args:
         seed: everything random follows from it.
         time_limit: virtual seconds after which a run is ended with ``TimeLimitError``.
+        trail: keep a trail of everything that the run does.
+        verify: run twice, in two worlds with the same seed, and compare their trails. :meth:`run`
+            then takes a function, which gets the world and does everything in it.
 
     >>> sim = Simulation(seed=0)
     >>> async def an_hour() -> float:
@@ -55,19 +60,31 @@ class Simulation:
     >>> sim.close()
     """
 
-    def __init__(self, seed: int = 0, *, time_limit: float = 86_400.0) -> None:
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        time_limit: float = 86_400.0,
+        trail: bool = False,
+        verify: bool = False,
+    ) -> None:
         if not isinstance(seed, int):
             raise TypeError(f"seed: an integer, found {seed!r}")
         if not time_limit > 0:
             raise ValueError(f"time_limit: seconds, more than 0; found {time_limit!r}")
         self.seed = seed
-        self.loop = SimLoop(seed)
+        self.loop = SimLoop(seed, trail=trail or verify)
         self.loop.time_limit_ns = round(time_limit * 1e9)
         self.loop.set_exception_handler(self._on_unhandled)
         self._network = self.loop.network
         self._clock = clock = Clock(self.loop, self.loop.calendar.read_ns)
         random_for = self.loop.entropy.stream
         self._timeline = Timeline(clock.read_ns)
+        self.trail = self.loop.trail
+        """What the run did, entry after entry; None unless it was asked for."""
+        if self.trail is not None:
+            note = self.trail.note
+            self._timeline.on_record = lambda event: note("event", line(event).strip())
         self._repertoire = Repertoire()
         self.loop.realm.on_stall = self._on_stall
         self._network.on_refused = lambda name: self._timeline.record(
@@ -97,6 +114,8 @@ class Simulation:
         self._servers_started = 0
         self._known_tasks: set[asyncio.Task[Any]] = set()
         self._is_closed = False
+        self._verify = verify
+        self._entries_at_first = len(self.trail or ())
 
     # The world
 
@@ -146,17 +165,56 @@ class Simulation:
 
     # Running
 
-    def run(self, coro: Coroutine[Any, Any, T]) -> T:
+    def run(self, coro: Coroutine[Any, Any, T] | Scenario[T]) -> T:
         """Run on the virtual clock until ``coro`` ends; returns its result.
 
         Everything that was served is up before ``coro`` begins. May be called again: the world
         goes on where it stopped.
 
+        Args:
+            coro: a coroutine, or an async function that takes this simulation.
+
         Raises:
             AppError: a program that was to be served did not start.
+            DivergenceError: with ``verify``, a second run did not do the same.
         """
+        if self._verify:
+            return self._run_twice(coro)
+        if not isinstance(coro, Coroutine):
+            coro = coro(self)
         with _without_proxies():
             return self.loop.run_until_complete(self._main(coro))
+
+    def _run_twice(self, scenario: Coroutine[Any, Any, T] | Scenario[T]) -> T:
+        assert self.trail is not None
+        if isinstance(scenario, Coroutine):
+            scenario.close()
+            raise TypeError(
+                "Simulation(verify=True).run(...) runs twice and a coroutine runs once: write "
+                "sim.run(scenario) with `async def scenario(sim)`, not sim.run(scenario(sim))"
+            )
+        if len(self.trail) > self._entries_at_first:
+            raise RuntimeError(
+                "Simulation(verify=True): this world was used before run(). The second run takes "
+                "place in a world of its own, so do everything (hosts, assistant, calls) in the "
+                "function that is run"
+            )
+        self._verify = False
+        first = _outcome(self, scenario)
+        ballast = shaken_memory()
+        # This world lives on until both are compared: the second must not get its addresses.
+        with Simulation(self.seed, trail=True) as again:
+            again.loop.time_limit_ns = self.loop.time_limit_ns
+            second = _outcome(again, scenario)
+            ballast.clear()
+            assert again.trail is not None
+            try:
+                compare(self.trail, again.trail)
+            except DivergenceError as divergence:
+                raise divergence from first[1] or second[1]
+        if first[1] is not None:
+            raise first[1]
+        return first[0]
 
     async def _main(self, coro: Coroutine[Any, Any, T]) -> T:
         try:
@@ -293,6 +351,16 @@ class Simulation:
             error=type(error).__name__ if error is not None else "",
         )
         loop.default_exception_handler(context)
+
+
+def _outcome(sim: Simulation, scenario: Scenario[T]) -> tuple[T, None] | tuple[None, BaseException]:
+    """Run a scenario; return its result, or None and what it raised."""
+    try:
+        return sim.run(scenario), None
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        return None, error
 
 
 def _host_of(task: asyncio.Task[Any]) -> Host | None:

@@ -17,11 +17,14 @@ from .errors import (
 )
 from .loop import Loop, Task
 from .realm import EPOCH_NS, Realm
+from .shaking import shaken_memory
+from .trail import DivergenceError, Trail, checksum, compare
 
 __all__ = [
     "EPOCH_NS",
     "Calendar",
     "DeadlockError",
+    "DivergenceError",
     "Entropy",
     "ForeignThreadError",
     "LivelockError",
@@ -31,5 +34,9 @@ __all__ = [
     "SimulationError",
     "Task",
     "TimeLimitError",
+    "Trail",
+    "checksum",
+    "compare",
     "seconds",
+    "shaken_memory",
 ]

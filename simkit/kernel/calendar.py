@@ -15,6 +15,7 @@ import simpy
 from simpy.events import Event, EventPriority
 
 from .errors import LivelockError
+from .trail import Trail, named
 
 ARRIVAL = -1
 """Priority of what the network delivers: before anything else that is due at the same instant."""
@@ -48,6 +49,8 @@ class Calendar(simpy.Environment):
     def __init__(self) -> None:
         super().__init__(initial_time=0)
         self.due_timers: list[Any] = []
+        self.trail: Trail | None = None
+        """Where everything that becomes due is noted; None: nowhere."""
         self._cancelled = 0
 
     @property
@@ -120,6 +123,8 @@ class Calendar(simpy.Environment):
         simpy_events = 0
         while queue and queue[0][0] <= now:
             _, priority, _, item = heappop(queue)
+            if self.trail is not None:
+                self._note(self.trail, priority, item)
             if priority == ARRIVAL:
                 item()
             elif priority == TIMER:
@@ -140,6 +145,14 @@ class Calendar(simpy.Environment):
                         f"{_LIVELOCK_EVENTS:,} simpy events and the clock did not move. Is there "
                         "a process that yields timeouts of 0 without end?"
                     )
+
+    def _note(self, trail: Trail, priority: int, item: Any) -> None:
+        if priority == ARRIVAL:
+            trail.note("due", f"arrival {named(item)}")
+        elif priority != TIMER:
+            trail.note("due", f"simpy {type(item).__name__}")
+        elif not item._cancelled:
+            trail.note("due", f"timer {named(item._callback)}")
 
     def peek(self) -> float:
         """Return the instant of the next entry in ns, or infinity, as simpy does."""

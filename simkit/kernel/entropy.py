@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+from .trail import NotedRandom, Trail
+
 
 class Entropy:
     """Named streams of randomness under one seed.
@@ -11,13 +13,18 @@ class Entropy:
     Each purpose draws from its own generator, so that one more draw in one place moves nothing
     elsewhere.
 
+    Args:
+        seed: everything follows from it.
+        trail: where every draw is noted; None: nowhere.
+
     >>> entropy = Entropy(seed=7)
     >>> entropy.stream("ids") is entropy.stream("ids")
     True
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, trail: Trail | None = None) -> None:
         self.seed = seed
+        self.trail = trail
         self._streams: dict[str, random.Random] = {}
 
     def stream(self, purpose: str) -> random.Random:
@@ -26,5 +33,13 @@ class Entropy:
         if found is None:
             # random.Random hashes a str seed with SHA-512: the same on every machine, whatever
             # PYTHONHASHSEED says.
-            found = self._streams[purpose] = random.Random(f"simkit {self.seed} {purpose}")
+            found = self._streams[purpose] = self._made(purpose)
         return found
+
+    def _made(self, purpose: str) -> random.Random:
+        seed = f"simkit {self.seed} {purpose}"
+        if self.trail is None:
+            return random.Random(seed)
+        noted = NotedRandom(seed)
+        noted.trail, noted.purpose = self.trail, purpose
+        return noted

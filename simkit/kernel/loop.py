@@ -28,6 +28,7 @@ from .handles import Generators, make_handle, make_timer
 from .inside import get_ident
 from .realm import EPOCH_NS, Realm
 from .signals import SignalHandlers
+from .trail import Trail, named
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -61,6 +62,7 @@ class Loop(SignalHandlers):
     Args:
         seed: everything random in the run follows from it.
         epoch_ns: wall-clock time at virtual 0, ns since 1970.
+        trail: whether to note what the run does, so that another can be compared with it.
 
     Raises:
         DeadlockError: while running, when nothing is scheduled any more.
@@ -68,10 +70,12 @@ class Loop(SignalHandlers):
         TimeLimitError: while running, when the clock passes ``time_limit_ns``.
     """
 
-    def __init__(self, seed: int = 0, *, epoch_ns: int = EPOCH_NS) -> None:
+    def __init__(self, seed: int = 0, *, epoch_ns: int = EPOCH_NS, trail: bool = False) -> None:
         super().__init__()
         self.calendar = Calendar()
-        self.entropy = Entropy(seed)
+        self.trail = Trail(self.calendar.read_ns) if trail else None
+        self.calendar.trail = self.trail
+        self.entropy = Entropy(seed, self.trail)
         self.realm = Realm(self.calendar, self.entropy, epoch_ns=epoch_ns)
         self.realm.on_stall = self.stall
         self.executor_duration_ns = 0
@@ -147,7 +151,9 @@ class Loop(SignalHandlers):
     ) -> asyncio.Handle:
         """Call ``callback`` in the next iteration, behind what is ready already."""
         if self._closed or self._debug:
-            return super().call_soon(callback, *args, context=context)
+            noted = super().call_soon(callback, *args, context=context)
+            _forget_frames(noted, 1)
+            return noted
         handle = make_handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
@@ -190,12 +196,12 @@ class Loop(SignalHandlers):
             if due_timers:
                 ready.extend(due_timers)
                 due_timers.clear()
-            debug = self._debug
+            watched = self._debug or self.trail is not None
             for _ in range(len(ready)):
                 handle = ready.popleft()
                 if handle._cancelled:
                     continue
-                if debug:
+                if watched:
                     self._run_watched(handle)
                 else:
                     handle._run()
@@ -207,7 +213,9 @@ class Loop(SignalHandlers):
                 return
 
     def _run_watched(self, handle: asyncio.Handle) -> None:
-        """Run a callback and report one that blocked the loop, as asyncio's debug mode does."""
+        """Run a callback; note it, and report one that blocked as asyncio's debug mode does."""
+        if self.trail is not None:
+            self.trail.note("step", named(handle._callback))  # type: ignore[attr-defined]
         began = self.time()
         self._current_handle = handle
         try:
@@ -215,7 +223,7 @@ class Loop(SignalHandlers):
         finally:
             self._current_handle = None
         took = self.time() - began
-        if took >= self.slow_callback_duration:
+        if self._debug and took >= self.slow_callback_duration:
             logger.warning("Executing %s took %.3f seconds", format_handle(handle), took)
         # The traceback of an exception holds this frame, which would hold the task.
         handle = None  # type: ignore[assignment]
@@ -275,13 +283,15 @@ class Loop(SignalHandlers):
         **options: Any,
     ) -> asyncio.Task[T]:
         """Schedule a coroutine; tasks are numbered and named in the order of their making."""
-        if self._task_factory is not None:
-            return super().create_task(coro, name=name, context=context, **options)
         self._check_closed()
         self._tasks_made += 1
         number = self._tasks_made
         if name is None:
             name = f"Task-{number}"
+        if self.trail is not None:
+            self.trail.note("task", f"{number} {name} {named(coro)}")
+        if self._task_factory is not None:
+            return super().create_task(coro, name=name, context=context, **options)
         task = Task(number, coro, loop=self, name=name, context=context, **options)
         _forget_frames(task, 2)
         return task

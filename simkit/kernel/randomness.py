@@ -2,11 +2,14 @@
 
 ``os.urandom`` is the source of ``secrets``, of ``uuid4`` and of numpy's generators. Generators of
 the ``random`` module seed themselves in C instead, so those that exist are put into a seeded
-state, and those made or seeded inside draw their seed from the realm.
+state, and those made or seeded inside draw their seed from the realm. What a module draws while it
+is imported comes from a source of its own: a simulation may be the first of its process to import
+it, or not, and must be the same.
 """
 
 from __future__ import annotations
 
+import importlib._bootstrap as import_system
 import os
 import random
 import sys
@@ -17,16 +20,18 @@ from typing import Any
 from .cfunction import CFunction
 from .entropy import Entropy
 from .inside import get_ident, realms
+from .trail import checksum
 
 _urandom = CFunction(os.urandom)
 _real_seed = random.Random.seed
 _real_getnode = uuid.getnode
+_real_find_and_load = import_system._find_and_load  # type: ignore[attr-defined]
 
 # The generator behind random.random() and its kin: a private name since Python 1.5.
 _found: weakref.WeakKeyDictionary[random.Random, str] = weakref.WeakKeyDictionary(
     {random._inst: "random"}
 )
-_modules_searched = 0
+_searched: set[str] = set()
 
 States = dict[str, tuple[Any, ...]]
 
@@ -45,33 +50,55 @@ class Randomness:
         # A multicast address, as RFC 4122 asks of a node that is made up.
         self.node = entropy.stream("uuid.node").getrandbits(48) | 1 << 40
         self._states: States = {}
-        self._outer: list[tuple[random.Random, tuple[Any, ...]]] = []
+        self.importing: random.Random | None = None
+        """What a module draws from while it is imported; None: none is."""
+        self._outer: dict[random.Random, tuple[Any, ...]] = {}
 
     def enter(self) -> None:
         """Put the generators of all imported modules into this realm's states."""
+        self._adopt()
+
+    def _adopt(self) -> None:
         _search_modules()
         for generator, name in list(_found.items()):
-            self._outer.append((generator, generator.getstate()))
-            state = self._states.get(name)
-            if state is None:
-                state = self._entropy.stream(f"random:{name}").getstate()
-            generator.setstate(state)
+            if generator in self._outer:
+                continue
+            self._outer[generator] = generator.getstate()
+            generator.setstate(self._states.get(name) or self._first_state(name))
 
     def leave(self) -> None:
         """Note their states, and give them back those they had."""
-        for generator, outer in self._outer:
-            self._states[_found[generator]] = generator.getstate()
+        trail = self._entropy.trail
+        for generator, outer in self._outer.items():
+            name, state = _found[generator], generator.getstate()
+            if trail is not None and state != self._states.get(name, self._first_state(name)):
+                # The draws themselves cannot be seen: they happen in C.
+                trail.note("draw", f"random:{name} {checksum(repr(state).encode())}")
+            self._states[name] = state
             generator.setstate(outer)
         self._outer.clear()
+
+    def import_module(self, name: str, importing: Any) -> Any:
+        """Import a module as if it had been there before the simulation."""
+        self.importing = random.Random(f"simkit {self._entropy.seed} import {name}")
+        state = random.getstate()
+        try:
+            return _real_find_and_load(name, importing)
+        finally:
+            self.importing = None
+            random.setstate(state)
+            self._adopt()
+
+    def _first_state(self, name: str) -> tuple[Any, ...]:
+        return self._entropy.stream(f"random:{name}").getstate()
 
 
 def _search_modules() -> None:
     """Find the generators that modules keep, such as the mask source of a WebSocket library."""
-    global _modules_searched
-    if len(sys.modules) == _modules_searched:
-        return
-    _modules_searched = len(sys.modules)
-    for name, module in sorted(sys.modules.items()):
+    new = [name for name in sys.modules if name not in _searched]
+    _searched.update(new)
+    for name in sorted(new):
+        module = sys.modules[name]
         for attribute, value in list(getattr(module, "__dict__", {}).items()):
             kind = type(value)
             if issubclass(kind, random.Random) and not issubclass(kind, random.SystemRandom):
@@ -82,19 +109,26 @@ def _virtual_urandom(size: Any) -> bytes:
     realm = realms.get(get_ident())
     if realm is None or not isinstance(size, int) or size < 0:
         return bytes(_urandom.original(size))
-    return realm.randomness.urandom.randbytes(size)
+    return (realm.randomness.importing or realm.randomness.urandom).randbytes(size)
 
 
 def _virtual_seed(self: random.Random, a: Any = None, version: int = 2) -> None:
     realm = realms.get(get_ident())
     if a is None and realm is not None:
-        a = realm.randomness.seeds.getrandbits(256)
+        a = (realm.randomness.importing or realm.randomness.seeds).getrandbits(256)
     _real_seed(self, a, version)
 
 
 def _virtual_getnode() -> int:
     realm = realms.get(get_ident())
     return _real_getnode() if realm is None else realm.randomness.node
+
+
+def _virtual_find_and_load(name: str, importing: Any) -> Any:
+    realm = realms.get(get_ident())
+    if realm is None or realm.randomness.importing is not None:
+        return _real_find_and_load(name, importing)
+    return realm.randomness.import_module(name, importing)
 
 
 REPLACEMENTS = [(_urandom, _virtual_urandom)]
@@ -105,4 +139,6 @@ PATCHES: list[tuple[Any, str, Any]] = [
     (uuid, "_generate_time_safe", None),
     (uuid, "_last_timestamp", None),
     (uuid, "getnode", _virtual_getnode),
+    # The interpreter asks for it by name, for modules that are not there yet.
+    (import_system, "_find_and_load", _virtual_find_and_load),
 ]

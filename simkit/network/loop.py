@@ -27,8 +27,8 @@ AddressInfo = tuple[int, int, int, str, Address]
 class SimLoop(Loop):
     """A virtual-time loop whose connections run through an in-memory :class:`Network`."""
 
-    def __init__(self, seed: int = 0, *, epoch_ns: int = EPOCH_NS) -> None:
-        super().__init__(seed, epoch_ns=epoch_ns)
+    def __init__(self, seed: int = 0, *, epoch_ns: int = EPOCH_NS, trail: bool = False) -> None:
+        super().__init__(seed, epoch_ns=epoch_ns, trail=trail)
         self.network = Network(self)
         self.realm.wrap_bio = eliding(self.network.speaks_tls)
 

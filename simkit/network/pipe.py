@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from asyncio.sslproto import SSLProtocol
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..kernel import Trail, checksum
 from .link import Direction
 
 if TYPE_CHECKING:
@@ -82,6 +84,8 @@ class Pipe:
 
     def send(self, data: bytes) -> None:
         """Put bytes on the way."""
+        if self._calendar.trail is not None:
+            self._note(self._calendar.trail, data)
         self.unread += len(data)
         direction = self.direction
         if direction.shape is not None:
@@ -113,6 +117,14 @@ class Pipe:
         else:
             self.opening = action
             shape.send(self, _END)
+
+    def _note(self, trail: Trail, data: bytes) -> None:
+        way = f"{self.direction.source} > {self.direction.target}"
+        if self.writer is not None and isinstance(self.writer.get_protocol(), SSLProtocol):
+            # OpenSSL draws from the operating system, and a signature's length varies.
+            trail.note("bytes", f"{way} TLS")
+        else:
+            trail.note("bytes", f"{way} {len(data)} {checksum(data)}")
 
     def send_end(self) -> None:
         """Put the end of the stream on the way, behind everything sent."""

@@ -49,6 +49,8 @@ class Timeline:
         self._runs: dict[tuple[str, str | None, int | None, int | None], Event] = {}
         self._in_order = True
         self._by_time: list[Event] | None = None
+        self.on_record: Callable[[Event], object] | None = None
+        """Called with every event as it is recorded; its fields may grow afterwards."""
 
     def record(
         self,
@@ -79,6 +81,8 @@ class Timeline:
             self._in_order = False
         self._events.append(event)
         self._by_time = None
+        if self.on_record is not None:
+            self.on_record(event)
         return event
 
     def redate(self, event: Event, arrived_ns: int | None) -> None:
