@@ -6,6 +6,7 @@ runs on it, the :class:`Realm` that makes ``time``, ``datetime`` and ``random`` 
 """
 
 from .calendar import Calendar, seconds
+from .choices import Choices, PollHandle
 from .entropy import Entropy
 from .errors import (
     DeadlockError,
@@ -23,6 +24,7 @@ from .trail import DivergenceError, Trail, checksum, compare
 __all__ = [
     "EPOCH_NS",
     "Calendar",
+    "Choices",
     "DeadlockError",
     "DivergenceError",
     "Entropy",
@@ -30,6 +32,7 @@ __all__ = [
     "LivelockError",
     "Loop",
     "OutsideWorldError",
+    "PollHandle",
     "Realm",
     "SimulationError",
     "Task",

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import simpy
 from simpy.events import Event, EventPriority
 
+from .choices import Choices
 from .errors import LivelockError
 from .trail import Trail, named
 
@@ -51,6 +52,8 @@ class Calendar(simpy.Environment):
         self.due_timers: list[Any] = []
         self.trail: Trail | None = None
         """Where everything that becomes due is noted; None: nowhere."""
+        self.choices: Choices | None = None
+        """Who is asked where a run may legally come out otherwise; None: nobody."""
         self._cancelled = 0
 
     @property

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, TypeVarTuple
 
 from .base import format_handle
 from .calendar import Calendar
+from .choices import Choices, DatedTimer, chosen_ns, order_poll, order_timers
 from .entropy import Entropy
 from .errors import (
     DeadlockError,
@@ -89,6 +90,18 @@ class Loop(SignalHandlers):
         self._clock_resolution = 1e-9
         self._asyncgens = Generators()
 
+    @property
+    def choices(self) -> Choices | None:
+        """Who is asked where a run may legally come out otherwise; None, the default: nobody.
+
+        To be set before the loop runs.
+        """
+        return self.calendar.choices
+
+    @choices.setter
+    def choices(self, value: Choices | None) -> None:
+        self.calendar.choices = value
+
     # The clock
 
     def time(self) -> float:
@@ -127,7 +140,11 @@ class Loop(SignalHandlers):
         if self._debug:
             self._check_thread()
             self._check_callback(callback, "call_at")
-            timer: Any = asyncio.TimerHandle(when, callback, args, self, context)
+        timer: Any
+        if self.choices is not None:
+            timer = DatedTimer(when, callback, args, self, context, self.calendar._now)
+        elif self._debug:
+            timer = asyncio.TimerHandle(when, callback, args, self, context)
             _forget_frames(timer, 1)
         else:
             timer = make_timer(when, callback, args, self, context)
@@ -180,7 +197,9 @@ class Loop(SignalHandlers):
         calendar = self.calendar
         queue = calendar._queue
         due_timers = calendar.due_timers
+        choices = calendar.choices
         while True:
+            before = len(ready)
             if (
                 not ready
                 and not readable
@@ -193,10 +212,13 @@ class Loop(SignalHandlers):
                 readable.clear()
             if queue and queue[0][0] <= calendar._now:
                 calendar.run_due()
+            if choices is not None:
+                order_poll(choices, ready, before)
+                order_timers(choices, due_timers)
             if due_timers:
                 ready.extend(due_timers)
                 due_timers.clear()
-            watched = self._debug or self.trail is not None
+            watched = self._debug or self.trail is not None or choices is not None
             for _ in range(len(ready)):
                 handle = ready.popleft()
                 if handle._cancelled:
@@ -214,14 +236,19 @@ class Loop(SignalHandlers):
 
     def _run_watched(self, handle: asyncio.Handle) -> None:
         """Run a callback; note it, and report one that blocked as asyncio's debug mode does."""
+        callback = named(handle._callback)  # type: ignore[attr-defined]
         if self.trail is not None:
-            self.trail.note("step", named(handle._callback))  # type: ignore[attr-defined]
+            self.trail.note("step", callback)
         began = self.time()
         self._current_handle = handle
         try:
             handle._run()
         finally:
             self._current_handle = None
+        if self.choices is not None:
+            held_ns = chosen_ns(self.choices, "callback", callback)
+            if held_ns:
+                self.stall(held_ns)
         took = self.time() - began
         if self._debug and took >= self.slow_callback_duration:
             logger.warning("Executing %s took %.3f seconds", format_handle(handle), took)
@@ -362,6 +389,8 @@ class Loop(SignalHandlers):
             else:
                 future.set_result(result)
 
+        if self.choices is not None:
+            took_ns += chosen_ns(self.choices, "executor", named(func))
         done_ns = self.calendar._now + took_ns + self.executor_duration_ns
         self.calendar.at(done_ns, lambda: self.call_soon(deliver))
 

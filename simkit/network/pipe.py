@@ -8,7 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..kernel import Trail, checksum
+from ..kernel import Choices, Trail, checksum
+from ..kernel.choices import chosen_ns, chosen_size
 from .link import Direction
 
 if TYPE_CHECKING:
@@ -88,6 +89,9 @@ class Pipe:
             self._note(self._calendar.trail, data)
         self.unread += len(data)
         direction = self.direction
+        if self._calendar.choices is not None:
+            self._send_chosen(self._calendar.choices, data)
+            return
         if direction.shape is not None:
             direction.shape.send(self, data)
             return
@@ -95,6 +99,23 @@ class Pipe:
         if arrival < self.last_arrival_ns:
             arrival = self.last_arrival_ns
         self.put(arrival, data)
+
+    def _send_chosen(self, choices: Choices, data: bytes) -> None:
+        """Let somebody choose how the bytes are cut, and by how much each part is late."""
+        direction = self.direction
+        way = f"{direction.source} > {direction.target}"
+        first = chosen_size(choices, "segment", way, len(data)) if len(data) > 1 else len(data)
+        for part in (data[:first], data[first:]) if first < len(data) else (data,):
+            if direction.shape is not None:
+                direction.shape.send(self, part)
+                continue
+            late_ns = chosen_ns(choices, "arrival", way)
+            arrival = max(
+                self._calendar._now + direction.latency_ns + late_ns, self.last_arrival_ns
+            )
+            if part is not data and self.in_flight and self.in_flight[-1][0] == arrival:
+                arrival += 1  # what arrives at one instant is one read
+            self.put(arrival, part)
 
     def put(self, arrival: int, data: bytes) -> None:
         """Let bytes arrive at an instant, not before those sent before them."""

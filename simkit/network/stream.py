@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
+from ..kernel import PollHandle
 from ..kernel.base import FlowControl
 from .pipe import Pipe
 from .sockets import SimSocket
@@ -60,7 +61,8 @@ class StreamTransport(FlowControl):
         self._extra["peername"] = sock.getpeername()
         self._sock = sock
         self._context = context
-        self._read_handle = asyncio.Handle(self._read_ready, (), loop, context)
+        way = f"{outgoing.direction.target} > {outgoing.direction.source}"
+        self._read_handle = PollHandle(way, self._read_ready, loop, context)
         self._buffer = bytearray()
         self._server = server
         self._closing = False
