@@ -17,6 +17,7 @@ from .sockets import Address
 if TYPE_CHECKING:
     from .loop import SimLoop
 
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - the name of an address, nothing is bound
 SYN_TIMEOUTS = (1, 2, 4, 8, 16, 32, 64)
 """Seconds that Linux waits for an answer to each SYN, 127 together (tcp_syn_retries 6)."""
 
@@ -35,6 +36,7 @@ async def connect(
     target: Host,
     address: Address,
     accept: Callable[[Listener, Pipe, Pipe, Address], None],
+    local_addr: Address | None = None,
 ) -> tuple[Listener, Pipe, Pipe, Address]:
     """Open a connection; what follows the ACK arrives behind it.
 
@@ -45,6 +47,7 @@ async def connect(
         address: what of the target.
         accept: called with listener, bytes there, bytes back and the client's address, when the
             listener accepts.
+        local_addr: the client's own address and port, if it chose them.
 
     Returns:
         What ``accept`` will be called with.
@@ -54,6 +57,7 @@ async def connect(
         TimeoutError: there was no answer for 127 s.
         OSError: EHOSTUNREACH, the link leads nowhere.
     """
+    chosen = None if local_addr is None else source.bind(local_addr[0] or "", local_addr[1])
     link = loop.network.link(source, target)
     there, back = link.towards(target.name), link.towards(source.name)
     calendar = loop.calendar
@@ -86,7 +90,10 @@ async def connect(
     if listener is None:
         raise OSError(answer.error, f"Connect call failed {address!r}")
     upstream, downstream = Pipe(loop, there), Pipe(loop, back)
-    local = ("127.0.0.1" if source is target else source.address, source.free_port())
+    own, port = chosen or (ANY_ADDRESS, source.free_port())
+    if own == ANY_ADDRESS:
+        own = "127.0.0.1" if source is target else source.address
+    local = (own, port)
     accept_delay_ns = seconds(there.accept_delay)
 
     def ack_arrives() -> None:

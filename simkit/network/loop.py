@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable
 from contextvars import Context, copy_context
 from typing import Any, NoReturn, TypeVarTuple
 
-from ..kernel import Loop, OutsideWorldError
+from ..kernel import OutsideWorldError
 from ..kernel.realm import EPOCH_NS
+from .arguments import check_client, check_server
 from .connecting import connect
 from .hosts import Host, Listener, Network
 from .pipe import Pipe
+from .refused import RefusingLoop, not_simulated
 from .sockets import Address, SimSocket
 from .stream import StreamTransport
 from .tls import eliding
@@ -24,7 +26,7 @@ Ts = TypeVarTuple("Ts")
 AddressInfo = tuple[int, int, int, str, Address]
 
 
-class SimLoop(Loop):
+class SimLoop(RefusingLoop):
     """A virtual-time loop whose connections run through an in-memory :class:`Network`."""
 
     def __init__(self, seed: int = 0, *, epoch_ns: int = EPOCH_NS, trail: bool = False) -> None:
@@ -60,6 +62,8 @@ class SimLoop(Loop):
         self, sockaddr: Address, flags: int = 0
     ) -> tuple[str, str]:
         """Return the name of an address, and its port."""
+        if flags & socket.NI_NUMERICHOST:
+            return sockaddr[0], str(sockaddr[1])
         host = self.network.resolve(sockaddr[0], self.network.current())
         return host.name, str(sockaddr[1])
 
@@ -92,20 +96,19 @@ class SimLoop(Loop):
             socket.gaierror: the name was looked up in vain.
             UnknownHostError: the name is not part of the simulation.
         """
-        if server_hostname is not None and not ssl:
-            raise ValueError("server_hostname is only meaningful with ssl")
+        check_client(
+            host, port, sock, ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout
+        )
         if sock is not None:
             raise OutsideWorldError(
                 f"create_connection(sock={sock!r}): a socket of the operating system cannot "
                 "take part in a simulation; pass host and port instead"
             )
-        if host is None and port is None:
-            raise ValueError("host and port was not specified and no sock specified")
         infos = await self.getaddrinfo(host, port, family=family, proto=proto, flags=flags)
         address = infos[0][4]
         source = self.network.current()
         target = self.network.resolve(address[0], source)
-        listener, transport_options = await self._handshake(source, target, address)
+        listener, transport_options = await self._handshake(source, target, address, local_addr)
         protocol = protocol_factory()
         waiter: asyncio.Future[None] = self.create_future()
         elided = bool(ssl) and listener.sslcontext is None
@@ -133,12 +136,14 @@ class SimLoop(Loop):
         return transport, protocol
 
     async def _handshake(
-        self, source: Host, target: Host, address: Address
+        self, source: Host, target: Host, address: Address, local_addr: Address | None
     ) -> tuple[Listener, dict[str, Any]]:
         def accept(listener: Listener, there: Pipe, back: Pipe, client: Address) -> None:
             self._accept(target, listener, there, back, client, address)
 
-        listener, there, back, local = await connect(self, source, target, address, accept)
+        listener, there, back, local = await connect(
+            self, source, target, address, accept, local_addr
+        )
         return listener, {
             "incoming": back,
             "outgoing": there,
@@ -171,18 +176,20 @@ class SimLoop(Loop):
         Raises:
             OSError: the port is taken, or the address belongs to another host.
         """
-        if isinstance(ssl, bool):
-            raise TypeError("ssl argument must be an SSLContext or None")
+        check_server(host, port, sock, ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
         if sock is not None:
             raise OutsideWorldError(
                 f"create_server(sock={sock!r}): a socket of the operating system cannot take "
                 "part in a simulation; pass host and port instead"
             )
-        if host is None and port is None:
-            raise ValueError("Neither host/port nor sock were specified")
         owner = self.network.current()
         names = [host] if host is None or isinstance(host, str) else list(host)
-        sockets = [SimSocket(owner.bind(name or "", port or 0)) for name in names]
+        addresses = dict.fromkeys(self.network.to_address(name or "", owner) for name in names)
+        sockets = [SimSocket(owner.bind(address, port or 0)) for address in addresses]
+        for made in sockets:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse_address is not False))
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(bool(reuse_port)))
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(bool(keep_alive)))
         server = base_events.Server(
             self,
             sockets,  # type: ignore[arg-type]
@@ -304,31 +311,31 @@ class SimLoop(Loop):
 
     async def subprocess_shell(self, *args: Any, **options: Any) -> NoReturn:
         """Refuse: a process of the operating system has its own clock."""
-        raise _not_simulated("subprocess_shell", "a child process runs on the machine's clock")
+        raise not_simulated("subprocess_shell", "a child process runs on the machine's clock")
 
     async def subprocess_exec(self, *args: Any, **options: Any) -> NoReturn:
         """Refuse: a process of the operating system has its own clock."""
-        raise _not_simulated("subprocess_exec", "a child process runs on the machine's clock")
+        raise not_simulated("subprocess_exec", "a child process runs on the machine's clock")
 
     async def create_datagram_endpoint(self, *args: Any, **options: Any) -> NoReturn:
         """Refuse: only TCP is simulated."""
-        raise _not_simulated("create_datagram_endpoint", "only TCP is simulated")
+        raise not_simulated("create_datagram_endpoint", "only TCP is simulated")
 
     async def create_unix_connection(self, *args: Any, **options: Any) -> NoReturn:
         """Refuse: the far end is a process of the operating system."""
-        raise _not_simulated("create_unix_connection", "the far end would be a real process")
+        raise not_simulated("create_unix_connection", "the far end would be a real process")
 
     async def create_unix_server(self, *args: Any, **options: Any) -> NoReturn:
         """Refuse: the far end is a process of the operating system."""
-        raise _not_simulated("create_unix_server", "the far end would be a real process")
+        raise not_simulated("create_unix_server", "the far end would be a real process")
 
     def add_reader(self, fd: Any, callback: Callable[[*Ts], Any], *args: *Ts) -> NoReturn:
         """Refuse: descriptors of the operating system become ready in real time."""
-        raise _not_simulated("add_reader", "descriptors become ready in real time")
+        raise not_simulated("add_reader", "descriptors become ready in real time")
 
     def add_writer(self, fd: Any, callback: Callable[[*Ts], Any], *args: *Ts) -> NoReturn:
         """Refuse: descriptors of the operating system become ready in real time."""
-        raise _not_simulated("add_writer", "descriptors become ready in real time")
+        raise not_simulated("add_writer", "descriptors become ready in real time")
 
 
 class _Bound:
@@ -357,12 +364,6 @@ def _port(port: str | bytes | int | None) -> int:
         raise socket.gaierror(
             socket.EAI_SERVICE, f"port {text!r}: expected a number or one of {', '.join(named)}"
         ) from None
-
-
-def _not_simulated(name: str, why: str) -> OutsideWorldError:
-    return OutsideWorldError(
-        f"loop.{name} is not possible in a simulation: {why}, so the run could not be repeated"
-    )
 
 
 def new_event_loop(seed: int = 0) -> SimLoop:

@@ -25,6 +25,9 @@ class SimSocket:
         self._local = local
         self._peer = peer
         self._options: dict[tuple[int, int], Any] = {}
+        if peer is not None:
+            # asyncio sets it on every connection.
+            self._options[socket.IPPROTO_TCP, socket.TCP_NODELAY] = 1
         self._closed = False
         self._pipe_ends: tuple[int, int] | None = None
         self._shown = False
