@@ -20,6 +20,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from .handles import TimerHandle
 from .trail import named
 
 
@@ -65,7 +66,7 @@ class PollHandle(asyncio.Handle):
         self.name = name
 
 
-class DatedTimer(asyncio.TimerHandle):
+class DatedTimer(TimerHandle):
     """A timer that knows when it was set."""
 
     __slots__ = ("made_ns",)

@@ -7,13 +7,32 @@ pass through three calls each time.
 from __future__ import annotations
 
 import asyncio
+from asyncio import format_helpers
 from collections.abc import Callable, Iterator
 from contextvars import Context, copy_context
 from typing import Any
 from weakref import ref
 
+
+class TimerHandle(asyncio.TimerHandle):
+    """A timer that takes one call to cancel: ``asyncio.sleep`` does so each time it has slept."""
+
+    __slots__ = ()
+
+    def cancel(self) -> None:
+        """Let the callback not run."""
+        timer: Any = self
+        if timer._cancelled or timer._loop._debug:
+            super().cancel()
+            return
+        timer._cancelled = True
+        timer._callback = timer._args = None
+        if timer._scheduled:
+            timer._loop.calendar.timer_cancelled()
+
+
 _new_handle = asyncio.Handle.__new__
-_new_timer = asyncio.TimerHandle.__new__
+_new_timer = TimerHandle.__new__
 
 
 def make_handle(
@@ -35,7 +54,7 @@ def make_timer(
     when: float, callback: Callable[..., object], args: Any, loop: Any, context: Context | None
 ) -> asyncio.TimerHandle:
     """Return an ``asyncio.TimerHandle`` as its constructor makes it outside debug mode."""
-    timer: Any = _new_timer(asyncio.TimerHandle)
+    timer: Any = _new_timer(TimerHandle)
     timer._context = copy_context() if context is None else context
     timer._loop = loop
     timer._callback = callback
@@ -46,6 +65,15 @@ def make_timer(
     timer._when = when
     timer._scheduled = False
     return timer  # type: ignore[no-any-return]
+
+
+def report_failure(handle: Any, error: BaseException) -> None:
+    """Tell the loop's exception handler of a callback that failed, as ``Handle._run`` does."""
+    source = format_helpers._format_callback_source(handle._callback, handle._args)
+    context = {"message": f"Exception in callback {source}", "exception": error, "handle": handle}
+    if handle._source_traceback:
+        context["source_traceback"] = handle._source_traceback
+    handle._loop.call_exception_handler(context)
 
 
 class Generators:

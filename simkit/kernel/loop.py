@@ -25,7 +25,7 @@ from .errors import (
     TimeLimitError,
     describe_tasks,
 )
-from .handles import Generators, make_handle, make_timer
+from .handles import Generators, TimerHandle, make_handle, make_timer, report_failure
 from .inside import get_ident
 from .realm import EPOCH_NS, Realm
 from .signals import SignalHandlers
@@ -120,7 +120,9 @@ class Loop(SignalHandlers):
         """Call ``callback`` after ``delay`` virtual seconds."""
         if delay is None:
             raise TypeError("delay must not be None")
-        timer = self.call_at(self.time() + delay, callback, *args, context=context)
+        in_loop = self.realm.worker_ns is None
+        now = self.calendar._now / 1e9 if in_loop else self.time()
+        timer = self.call_at(now + delay, callback, *args, context=context)
         if self._debug:
             _forget_frames(timer, 1)
         return timer
@@ -144,7 +146,7 @@ class Loop(SignalHandlers):
         if self.choices is not None:
             timer = DatedTimer(when, callback, args, self, context, self.calendar._now)
         elif self._debug:
-            timer = asyncio.TimerHandle(when, callback, args, self, context)
+            timer = TimerHandle(when, callback, args, self, context)
             _forget_frames(timer, 1)
         else:
             timer = make_timer(when, callback, args, self, context)
@@ -192,41 +194,48 @@ class Loop(SignalHandlers):
 
     def _run_once(self) -> None:
         """Run one iteration after the other until the loop is to stop."""
-        ready = self._ready
+        ready: Any = self._ready
         readable = self._readable
         calendar = self.calendar
         queue = calendar._queue
         due_timers = calendar.due_timers
         choices = calendar.choices
+        popleft = ready.popleft
         while True:
             before = len(ready)
-            if (
-                not ready
-                and not readable
-                and not self._stopping
-                and (not queue or queue[0][0] > calendar._now)
-            ):
+            if queue and queue[0][0] <= calendar._now:
+                is_due = True
+            elif ready or readable or self._stopping:
+                is_due = False
+            else:
                 self._jump()
+                is_due = True
             if readable:
                 ready.extend(readable)
                 readable.clear()
-            if queue and queue[0][0] <= calendar._now:
+            if is_due:
                 calendar.run_due()
-            if choices is not None:
-                order_poll(choices, ready, before)
-                order_timers(choices, due_timers)
-            if due_timers:
-                ready.extend(due_timers)
-                due_timers.clear()
+                if choices is not None:
+                    order_poll(choices, ready, before)
+                    order_timers(choices, due_timers)
+                if due_timers:
+                    ready.extend(due_timers)
+                    due_timers.clear()
             watched = self._debug or self.trail is not None or choices is not None
+            run = self._run_watched if watched else None
             for _ in range(len(ready)):
-                handle = ready.popleft()
+                handle = popleft()
                 if handle._cancelled:
                     continue
-                if watched:
-                    self._run_watched(handle)
-                else:
-                    handle._run()
+                if run is not None:
+                    run(handle)
+                    continue
+                try:
+                    handle._context.run(handle._callback, *handle._args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:
+                    report_failure(handle, error)
             handle = None  # type: ignore[assignment]  # breaks a cycle when an exception occurs
             self._iterations_here += 1
             if self._iterations_here > _LIVELOCK_ITERATIONS:
