@@ -79,6 +79,7 @@ class Loop(SignalHandlers):
         self.entropy = Entropy(seed, self.trail)
         self.realm = Realm(self.calendar, self.entropy, epoch_ns=epoch_ns)
         self.realm.on_stall = self.stall
+        self.realm.on_signal = self.raise_signal
         self.executor_duration_ns = 0
         """Virtual time that work given to an executor takes, besides what it sleeps itself."""
         self.time_limit_ns: int | None = None
@@ -236,7 +237,7 @@ class Loop(SignalHandlers):
                     raise
                 except BaseException as error:
                     report_failure(handle, error)
-            handle = None  # type: ignore[assignment]  # breaks a cycle when an exception occurs
+            handle = None  # breaks a cycle when an exception occurs
             self._iterations_here += 1
             if self._iterations_here > _LIVELOCK_ITERATIONS:
                 self._look_for_livelock()

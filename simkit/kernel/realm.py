@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import clocks, outside, randomness
+from . import clocks, outside, processes, randomness
 from .calendar import Calendar
 from .cfunction import CFunction
 from .entropy import Entropy
@@ -55,6 +55,8 @@ class Realm:
         """While a worker function runs inline: how long it has slept so far; else None."""
         self.on_stall: Callable[[int], object] = calendar.stall
         """Called with the nanoseconds of a ``time.sleep`` in the loop's thread."""
+        self.on_signal: Callable[[int], bool] = lambda number: False
+        """Called with a signal that the program sends itself; True when it has been delivered."""
         self.randomness = Randomness(entropy)
         self._outer: Realm | None = None
 
@@ -111,7 +113,9 @@ def _install() -> None:
     for function, replacement in clocks.REPLACEMENTS + randomness.REPLACEMENTS:
         function.redirect(replacement)
         _installed.append(function)
-    patches = outside.PATCHES + randomness.PATCHES + _inline_workers(anyio_backend())
+    patches = (
+        outside.PATCHES + processes.PATCHES + randomness.PATCHES + _inline_workers(anyio_backend())
+    )
     for owner, name, replacement in patches:
         _python_patches.append((owner, name, owner.__dict__.get(name, _MISSING)))
         setattr(owner, name, replacement)

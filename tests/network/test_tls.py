@@ -3,10 +3,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-import httpx
 import pytest
 import trustme
-import websockets
 
 from simkit.network.tls import ElidedSSLObject
 from tests.network.observer import Observer, connected
@@ -189,35 +187,6 @@ def test_start_tls_makes_a_real_handshake_with_a_server_that_has_a_certificate(
         return (await say_hello(reader, writer))[0]
 
     assert runner.run(main()) == b"hello"
-
-
-def test_websockets_and_httpx_make_real_handshakes(runner, bridge, server_context, client_context):
-    async def shout(websocket):
-        async for message in websocket:
-            await websocket.send(message.upper())
-
-    def respond(connection, request):
-        if request.path == "/health":
-            return connection.respond(200, "fine\n")
-        return None
-
-    async def serve():
-        return await websockets.serve(
-            shout, "0.0.0.0", 443, ssl=server_context, process_request=respond
-        )
-
-    async def main():
-        server = await bridge.spawn(serve())
-        async with websockets.connect(f"wss://{NAME}/", ssl=client_context) as websocket:
-            await websocket.send("hello")
-            answer = await websocket.recv()
-        async with httpx.AsyncClient(verify=client_context) as client:
-            health = await client.get(f"https://{NAME}/health")
-        server.close()
-        await server.wait_closed()
-        return answer, health.text
-
-    assert runner.run(main()) == ("HELLO", "fine\n")
 
 
 def test_plain_bytes_to_a_tls_server_end_the_connection(runner, loop, bridge, server_context):

@@ -1,0 +1,113 @@
+"""aiohttp, client and server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from tests.libraries.serving import NAME, URL, serving
+from tests.libraries.test_httpx import APP as STARLETTE
+
+no_sockets = pytest.mark.xfail(
+    strict=True, raises=NotImplementedError, reason="aiohttp connects a socket of its own"
+)
+
+
+async def whoami(request):
+    return web.json_response({"port": request.transport.get_extra_info("peername")[1]})
+
+
+async def shout(request):
+    websocket = web.WebSocketResponse(heartbeat=20)
+    await websocket.prepare(request)
+    async for message in websocket:
+        await websocket.send_str(message.data.upper())
+    return websocket
+
+
+@contextlib.asynccontextmanager
+async def aiohttp_serving(host, **options):
+    app = web.Application()
+    app.add_routes([web.get("/", whoami), web.get("/shout", shout)])
+
+    async def start():
+        runner = web.AppRunner(app, **options)
+        await runner.setup()
+        await web.TCPSite(runner, "0.0.0.0", 8000).start()
+        return runner
+
+    runner = await host.spawn(start())
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@no_sockets
+async def test_a_websocket_of_both_sides_lives_through_idle_minutes(sim, bridge):
+    async with (
+        aiohttp_serving(bridge),
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{URL}/shout", heartbeat=20) as websocket,
+    ):
+        sent_at = sim.now
+        await websocket.send_str("hello")
+        assert (await websocket.receive()).data == "HELLO"
+        assert sim.now - sent_at == pytest.approx(0.02)
+        with pytest.raises(TimeoutError):
+            await websocket.receive(timeout=600)
+        await websocket.send_str("still here")
+        assert (await websocket.receive()).data == "STILL HERE"
+        await websocket.close()
+        assert websocket.close_code == 1000
+
+
+@no_sockets
+async def test_the_pool_reuses_connections_until_they_expire_by_the_virtual_clock(sim, bridge):
+    ports = []
+    async with (
+        aiohttp_serving(bridge, keepalive_timeout=3600),
+        aiohttp.ClientSession(URL) as session,
+    ):
+        for pause in (1, 20, 1, 0):
+            async with session.get("/") as response:
+                ports.append((await response.json())["port"])
+            await asyncio.sleep(pause)
+    first, within_keep_alive, after_expiry, reused = ports
+    assert first == within_keep_alive
+    assert after_expiry != first
+    assert reused == after_expiry
+
+
+@no_sockets
+async def test_the_client_talks_to_uvicorn_and_times_out_on_the_virtual_clock(sim, bridge):
+    async with serving(bridge, STARLETTE), aiohttp.ClientSession(URL) as session:
+        async with session.get("/") as response:
+            assert response.status == 200
+        asked_at = sim.now
+        with pytest.raises(TimeoutError):
+            async with session.get("/slow", timeout=aiohttp.ClientTimeout(total=2)) as response:
+                await response.read()
+        assert sim.now - asked_at == pytest.approx(2, abs=0.01)
+
+
+@no_sockets
+async def test_https_makes_a_real_handshake(sim, bridge, certificate, client_context, tmp_path):
+    pem = tmp_path / "server.pem"
+    certificate.private_key_and_cert_chain_pem.write_to_path(pem)
+    async with (
+        serving(bridge, STARLETTE, port=443, ssl_certfile=pem),
+        aiohttp.ClientSession() as session,
+        session.get(f"https://{NAME}/", ssl=client_context) as response,
+    ):
+        assert response.status == 200
+
+
+async def test_an_unknown_host_is_a_connection_error_that_says_why(sim):
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientConnectorError, match="not part of this simulation"):
+            await session.get("http://nowhere.example.com/")
