@@ -29,11 +29,14 @@ async def test_a_task_group_cancels_the_others_when_one_fails(sim):
         await asyncio.sleep(2)
         raise ValueError("no")
 
-    with pytest.raises(ExceptionGroup) as caught:
+    async def together():
         async with asyncio.TaskGroup() as group:
             group.create_task(work("short", 1))
             group.create_task(work("long", 3600))
             group.create_task(fail())
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await together()
     assert [str(error) for error in caught.value.exceptions] == ["no"]
     assert ends == [("short", 1), ("long", 2)]
 
@@ -109,7 +112,7 @@ async def test_a_signal_from_outside_runs_the_programs_handler(sim, bridge):
 @pytest.mark.parametrize(
     "send",
     [
-        lambda number: signal.raise_signal(number),  # noqa: PLW0108
+        lambda number: signal.raise_signal(number),
         lambda number: os.kill(os.getpid(), number),
     ],
     ids=["raise_signal", "kill"],
