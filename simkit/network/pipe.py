@@ -13,8 +13,8 @@ from ..kernel.choices import chosen_ns, chosen_size
 from .link import Direction
 
 if TYPE_CHECKING:
+    from .end import End
     from .loop import SimLoop
-    from .stream import StreamTransport
 
 _END = b""
 
@@ -49,8 +49,8 @@ class Pipe:
     def __init__(self, loop: SimLoop, direction: Direction) -> None:
         self._calendar = loop.calendar
         self.direction = direction
-        self.writer: StreamTransport | None = None
-        self.reader: StreamTransport | None = None
+        self.writer: End | None = None
+        self.reader: End | None = None
         self.unread = 0
         """Bytes sent and not read yet by the far program: what the window limits."""
         self.arrived: deque[tuple[int, bytes]] = deque()
@@ -141,7 +141,7 @@ class Pipe:
 
     def _note(self, trail: Trail, data: bytes) -> None:
         way = f"{self.direction.source} > {self.direction.target}"
-        if self.writer is not None and isinstance(self.writer.get_protocol(), SSLProtocol):
+        if isinstance(getattr(self.writer, "_protocol", None), SSLProtocol):
             # OpenSSL draws from the operating system, and a signature's length varies.
             trail.note("bytes", f"{way} TLS")
         else:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..kernel import PollHandle
 from ..kernel.base import FlowControl
+from .end import End
 from .pipe import Pipe
 from .sockets import SimSocket
 
@@ -25,7 +26,7 @@ MAX_READ = 256 * 1024
 """Bytes that one read delivers at most, as in asyncio's selector transport."""
 
 
-class StreamTransport(FlowControl):
+class StreamTransport(End, FlowControl):
     """One end of a connection in memory.
 
     ``get_extra_info`` knows what asyncio's transports know (``socket``, ``sockname``,
@@ -50,20 +51,15 @@ class StreamTransport(FlowControl):
         server: Any = None,
         waiter: asyncio.Future[None] | None = None,
     ) -> None:
-        super().__init__(extra, loop)
-        self._in = incoming
-        self._out = outgoing
-        incoming.reader = self
-        outgoing.writer = self
-        sock.transport = self
+        FlowControl.__init__(self, extra, loop)
+        End.__init__(self, incoming, outgoing, sock)
         self._extra["socket"] = sock
         self._extra["sockname"] = sock.getsockname()
         self._extra["peername"] = sock.getpeername()
-        self._sock = sock
         self._context = context
         way = f"{outgoing.direction.target} > {outgoing.direction.source}"
         self._read_handle = PollHandle(way, self._read_ready, loop, context)
-        self._buffer = bytearray()
+        self._buffer: bytearray = bytearray()
         self._server = server
         self._closing = False
         self._conn_lost = False
@@ -72,9 +68,6 @@ class StreamTransport(FlowControl):
         self._woken = False
         self._flush_due = False
         self._eof_written = False
-        self._end_sent = False
-        self._end_read = False
-        self._sent_ns = 0
         self.set_protocol(protocol)
         if server is not None:
             _attach(server, self)
@@ -124,13 +117,6 @@ class StreamTransport(FlowControl):
         if self._has_something_to_read():
             self._poll_again()
 
-    def _has_something_to_read(self) -> bool:
-        return bool(self._in.arrived) or self._out.reset
-
-    def polls_readable(self) -> bool:
-        """Tell whether a descriptor would poll as readable: an end stays so once it was read."""
-        return self._end_read or self._has_something_to_read()
-
     def _start_reading(self) -> None:
         self._started = True
         if self.is_reading() and self._has_something_to_read():
@@ -142,7 +128,6 @@ class StreamTransport(FlowControl):
             self._loop.readable(self._read_handle)
 
     def _wake(self) -> None:
-        """Called as an arrival: the descriptor became readable."""
         if self._sock.watched:
             self._sock.show_readable()
         if not self._woken and self._started and not self._paused and not self._closing:
@@ -150,7 +135,6 @@ class StreamTransport(FlowControl):
             self._loop._ready.append(self._read_handle)
 
     def _was_reset(self) -> None:
-        """Called as an RST arrives: the descriptor polls as readable and as writable."""
         self._wake()
         if self._buffer and (not self.is_reading() or self._end_read):
             self._loop.call_soon(self._write_failed, context=self._context)
@@ -158,13 +142,6 @@ class StreamTransport(FlowControl):
     def _write_failed(self) -> None:
         if self._buffer and not self._conn_lost:
             self._fatal_error(self._reset_error())
-
-    def _reset_error(self) -> OSError:
-        """Return what the kernel says on writing after a reset: EPIPE if the peer's end came."""
-        ended = self._end_read or (self._in.arrived and not self._in.arrived[-1][1])
-        if ended and not self._out.timed_out:
-            return BrokenPipeError(32, "Broken pipe")
-        return self._out.error()
 
     def _read_ready(self) -> None:
         self._woken = False
@@ -192,31 +169,6 @@ class StreamTransport(FlowControl):
                 return
         if self.is_reading() and self._has_something_to_read():
             self._poll_again()
-
-    def _take(self, limit: int) -> bytes:
-        """Take up to ``limit`` bytes out of the receive buffer and open the window by as much."""
-        pipe = self._in
-        arrived = pipe.arrived
-        self._sent_ns, data = arrived.popleft()
-        if arrived and arrived[0][1] and len(data) < limit:
-            parts = [data]
-            size = len(data)
-            while arrived and arrived[0][1] and size < limit:
-                self._sent_ns, data = arrived.popleft()
-                parts.append(data)
-                size += len(data)
-            data = b"".join(parts)
-        if len(data) > limit:
-            arrived.appendleft((self._sent_ns, data[limit:]))
-            data = data[:limit]
-        back = self._out.direction
-        if back.shape is not None:
-            back.shape.acknowledge(pipe, len(data))
-        else:
-            pipe.acknowledge(len(data), back.latency_ns)
-        if self._sock.watched and not self._has_something_to_read():
-            self._sock.show_drained()
-        return data
 
     def _read_into_buffer(self) -> None:
         try:
@@ -273,7 +225,6 @@ class StreamTransport(FlowControl):
         self._maybe_pause_protocol()
 
     def _flush_later(self, delay_ns: int) -> None:
-        """The far program has read: the acknowledgement is on its way."""
         if not self._flush_due:
             self._flush_due = True
             calendar = self._loop.calendar
@@ -314,11 +265,6 @@ class StreamTransport(FlowControl):
         self._eof_written = True
         if not self._buffer:
             self._send_end()
-
-    def _send_end(self) -> None:
-        if not self._end_sent:
-            self._end_sent = True
-            self._out.send_end()
 
     # Closing
 
@@ -368,20 +314,6 @@ class StreamTransport(FlowControl):
             self._protocol = None
             if server is not None:
                 _detach(server, self)
-
-    def _close_socket(self) -> None:
-        """Do what the kernel does when a program closes its descriptor."""
-        self._sock.close()
-        unread = self._in.arrived
-        self._in.reader = None
-        self._in.closed = True
-        if self._out.reset:
-            pass
-        elif unread and unread[0][1]:
-            self._out.send_reset(self._in)
-        else:
-            self._send_end()
-        unread.clear()
 
 
 def _release(waiter: asyncio.Future[None]) -> None:
