@@ -30,6 +30,19 @@ def _refusing(name: str) -> Callable[..., Any]:
     return guarded
 
 
+def _in_memory(name: str) -> Callable[..., Any]:
+    """Wrap a method of real sockets so that the simulated network does it inside a simulation."""
+    real = getattr(socket.socket, name)
+
+    def guarded(sock: socket.socket, *args: Any) -> Any:
+        realm = realms.get(get_ident())
+        if realm is None or realm.sockets is None:
+            return real(sock, *args)
+        return getattr(realm.sockets, name)(sock, *args)
+
+    return guarded
+
+
 def _not_asking(name: str) -> Callable[..., Any]:
     """Wrap a look-up of the machine's resolver so that it refuses inside a simulation."""
     real = getattr(socket, name)
@@ -67,6 +80,7 @@ PATCHES: list[tuple[Any, str, Any]] = [
         for name in ("connect", "connect_ex", "sendto", "sendmsg")
         if hasattr(socket.socket, name)
     ),
+    *((socket.socket, name, _in_memory(name)) for name in ("bind", "listen")),
     *(
         (socket, name, _not_asking(name))
         for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr")

@@ -7,8 +7,9 @@ loop runs; every other thread keeps the real ones, and afterwards nothing is lef
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from . import clocks, outside, processes, randomness
 from .calendar import Calendar
@@ -22,6 +23,17 @@ EPOCH_NS = 1_704_067_200_000_000_000
 """Wall-clock time at virtual 0: 2024-01-01 00:00:00 UTC, unless a simulation says otherwise."""
 
 WrapBio = Callable[..., Any]
+
+
+class SocketTable(Protocol):
+    """Binds sockets in memory."""
+
+    def bind(self, sock: socket.socket, address: Any) -> None:
+        """Do what ``socket.bind`` does."""
+
+    def listen(self, sock: socket.socket, backlog: int = 128) -> None:
+        """Do what ``socket.listen`` does."""
+
 
 _MISSING = object()
 _installed: list[CFunction] = []
@@ -51,6 +63,8 @@ class Realm:
         self.calendar = calendar
         self.epoch_ns = epoch_ns
         self.wrap_bio = wrap_bio
+        self.sockets: SocketTable | None = None
+        """Where sockets of the loop's thread are bound and listen; None: for real."""
         self.worker_ns: int | None = None
         """While a worker function runs inline: how long it has slept so far; else None."""
         self.on_stall: Callable[[int], object] = calendar.stall

@@ -6,7 +6,7 @@ import asyncio
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..kernel import seconds
 from .hosts import Host, Listener
@@ -15,7 +15,7 @@ from .pipe import Pipe
 from .sockets import Address
 
 if TYPE_CHECKING:
-    from .loop import SimLoop
+    from .names import NamingLoop
 
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - the name of an address, nothing is bound
 SYN_TIMEOUTS = (1, 2, 4, 8, 16, 32, 64)
@@ -31,23 +31,25 @@ class _Answer:
 
 
 async def connect(
-    loop: SimLoop,
+    loop: NamingLoop,
     source: Host,
     target: Host,
-    address: Address,
-    accept: Callable[[Listener, Pipe, Pipe, Address], None],
-    local_addr: Address | None = None,
-) -> tuple[Listener, Pipe, Pipe, Address]:
+    address: Any,
+    accept: Callable[[Listener, Pipe, Pipe, Any], None],
+    local: Any = None,
+    ack_after_ns: int = 0,
+) -> tuple[Listener, Pipe, Pipe, Any]:
     """Open a connection; what follows the ACK arrives behind it.
 
     Args:
         loop: whose network it is.
         source: who connects.
         target: whom to.
-        address: what of the target.
+        address: (address, port), or the path of a Unix socket.
         accept: called with listener, bytes there, bytes back and the client's address, when the
             listener accepts.
-        local_addr: the client's own address and port, if it chose them.
+        local: where the client is bound; None: at an ephemeral port.
+        ack_after_ns: how long after it was sent the ACK arrives at least.
 
     Returns:
         What ``accept`` will be called with.
@@ -57,7 +59,6 @@ async def connect(
         TimeoutError: there was no answer for 127 s.
         OSError: EHOSTUNREACH, the link leads nowhere.
     """
-    chosen = None if local_addr is None else source.bind(local_addr[0] or "", local_addr[1])
     link = loop.network.link(source, target)
     there, back = link.towards(target.name), link.towards(source.name)
     calendar = loop.calendar
@@ -90,15 +91,15 @@ async def connect(
     if listener is None:
         raise OSError(answer.error, f"Connect call failed {address!r}")
     upstream, downstream = Pipe(loop, there), Pipe(loop, back)
-    own, port = chosen or (ANY_ADDRESS, source.free_port())
-    if own == ANY_ADDRESS:
-        own = "127.0.0.1" if source is target else source.address
-    local = (own, port)
+    if local is None:
+        local = (_face(source, target), source.free_port())
     accept_delay_ns = seconds(there.accept_delay)
+    ack_sent_ns = calendar._now
 
     def ack_arrives() -> None:
-        if accept_delay_ns:
-            calendar.at(calendar._now + accept_delay_ns, accepted)
+        due_ns = max(calendar._now, ack_sent_ns + ack_after_ns) + accept_delay_ns
+        if due_ns > calendar._now:
+            calendar.at(due_ns, accepted)
         else:
             accepted()
 
@@ -109,11 +110,25 @@ async def connect(
     return listener, upstream, downstream, local
 
 
-def _answer(there: Direction, target: Host, address: Address) -> _Answer | None:
+def own_address(source: Host, target: Host, chosen: tuple[str | None, int]) -> Address:
+    """Return the address that a client has chosen for its own end.
+
+    Raises:
+        OSError: it is taken, or belongs to another machine.
+    """
+    address, port = source.bind(chosen[0] or "", chosen[1])
+    return (_face(source, target) if address == ANY_ADDRESS else address), port
+
+
+def _face(source: Host, target: Host) -> str:
+    return "127.0.0.1" if source is target else source.address
+
+
+def _answer(there: Direction, target: Host, address: Any) -> _Answer | None:
     """Return what a SYN is answered with when it arrives, None for nothing."""
     if there.unanswered:
         return None
     if there.unreachable:
         return _Answer(None, errno.EHOSTUNREACH)
-    listener = None if there.refuse else target.listener(*address)
+    listener = None if there.refuse else target.listener_at(address)
     return _Answer(listener, errno.ECONNREFUSED)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .knobs import checked, delay, wrong
 from .link import Link
-from .sockets import SimSocket
+from .sockets import Address, SimSocket
 
 if TYPE_CHECKING:
-    from .loop import SimLoop
+    from .datagram import DatagramPort
+    from .names import NamingLoop
     from .serve import AppServer
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "ip6-localhost")
@@ -47,6 +48,8 @@ class Listener:
     context: Context
     handshake_timeout: float | None
     shutdown_timeout: float | None
+    backlog: Any = None
+    """Where connections wait that the program accepts by itself, with ``sock_accept``."""
 
 
 class Host:
@@ -61,7 +64,10 @@ class Host:
         self.network = network
         self.name = name
         self.address = address
-        self.listeners: dict[tuple[str, int], Listener] = {}
+        self.listeners: dict[Address, Listener] = {}
+        self.unix_listeners: dict[str, Listener | None] = {}
+        """By path; None: the socket's file is there, and nobody listens."""
+        self.datagrams: dict[Address, DatagramPort] = {}
         self.access_latency = 0.0
         """Seconds between this machine and the middle of the internet: a link that nobody has
         configured takes what both ends' add up to."""
@@ -127,13 +133,13 @@ class Host:
         self.network.servers.append(server)
         return server
 
-    def free_port(self) -> int:
-        """Return the next ephemeral port that nothing listens on.
+    def free_port(self, table: Iterable[Address] | None = None) -> int:
+        """Return the next ephemeral port that nothing listens on, or that is not in ``table``.
 
         Raises:
             OSError: there is none.
         """
-        taken = {port for _, port in self.listeners}
+        taken = {port for _, port in (self.listeners if table is None else table)}
         for _ in range(_FIRST_EPHEMERAL_PORT, _LAST_PORT + 1):
             port, self._next_port = self._next_port, self._next_port + 1
             if self._next_port > _LAST_PORT:
@@ -142,8 +148,11 @@ class Host:
                 return port
         raise OSError(errno.EADDRNOTAVAIL, f"host {self.name!r} has no port left")
 
-    def bind(self, address: str, port: int) -> Address:
+    def bind(self, address: str, port: int, table: Iterable[Address] | None = None) -> Address:
         """Check that (address, port) is free on this host, and return it.
+
+        Args:
+            table: what is taken; None: what listens to TCP.
 
         Raises:
             OSError: the address is taken, or belongs to another machine.
@@ -155,9 +164,10 @@ class Host:
                 f"could not bind on any address out of [({address!r}, {port})]: "
                 f"host {self.name!r} has {self.address} and 127.0.0.1",
             )
+        table = self.listeners if table is None else table
         if port == 0:
-            port = self.free_port()
-        for taken, taken_port in self.listeners:
+            port = self.free_port(table)
+        for taken, taken_port in table:
             if taken_port == port and (taken == address or "0.0.0.0" in (taken, address)):  # noqa: S104
                 raise OSError(
                     errno.EADDRINUSE,
@@ -166,12 +176,24 @@ class Host:
                 )
         return address, port
 
+    def listening(self, name: Address | str) -> dict[Any, Any]:
+        """Return the table that a listener of this name, a path or (address, port), is in."""
+        return self.unix_listeners if isinstance(name, str) else self.listeners
+
+    def listener_at(self, name: Address | str) -> Listener | None:
+        """Return what accepts connections to a path or to (address, port)."""
+        return self.unix_listeners.get(name) if isinstance(name, str) else self.listener(*name)
+
+    def forget(self, name: Address | str) -> None:
+        """Listen there no longer; of a Unix socket the file stays."""
+        if not isinstance(name, str):
+            self.listeners.pop(name, None)
+        elif name in self.unix_listeners:
+            self.unix_listeners[name] = None
+
     def listener(self, address: str, port: int) -> Listener | None:
         """Return what accepts connections to ``address:port``."""
         return self.listeners.get((address, port)) or self.listeners.get(("0.0.0.0", port))  # noqa: S104
-
-
-Address = tuple[str, int]
 
 
 class Network:
@@ -181,7 +203,7 @@ class Network:
     packet ever leaves.
     """
 
-    def __init__(self, loop: SimLoop) -> None:
+    def __init__(self, loop: NamingLoop) -> None:
         self.loop = loop
         self._by_name: dict[str, Host] = {}
         self._by_address: dict[str, Host] = {}

@@ -22,7 +22,7 @@ from .knobs import (
 from .shaping import Shape
 
 if TYPE_CHECKING:
-    from .loop import SimLoop
+    from .names import NamingLoop
 
 DEFAULT_WINDOW = 256 * 1024
 """Bytes a sender may have on the way or unread at the far end, as a tuned Linux socket allows."""
@@ -57,7 +57,7 @@ class Direction:
     )
 
     def __init__(
-        self, source: str, target: str, latency_ns: int, loop: SimLoop | None = None
+        self, source: str, target: str, latency_ns: int, loop: NamingLoop | None = None
     ) -> None:
         self.source = source
         self.target = target
@@ -211,7 +211,7 @@ class Link:
     unanswered = Both()
     accept_delay = Both()
 
-    def __init__(self, a: str, b: str, *, latency: float, loop: SimLoop | None = None) -> None:
+    def __init__(self, a: str, b: str, *, latency: float, loop: NamingLoop | None = None) -> None:
         latency_ns = checked(f"link {a} - {b}", "latency", SECONDS, delay, latency)
         self._directions = {
             b: Direction(a, b, latency_ns, loop),

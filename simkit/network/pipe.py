@@ -14,7 +14,7 @@ from .link import Direction
 
 if TYPE_CHECKING:
     from .end import End
-    from .loop import SimLoop
+    from .names import NamingLoop
 
 _END = b""
 
@@ -46,7 +46,7 @@ class Pipe:
         "writer",
     )
 
-    def __init__(self, loop: SimLoop, direction: Direction) -> None:
+    def __init__(self, loop: NamingLoop, direction: Direction) -> None:
         self._calendar = loop.calendar
         self.direction = direction
         self.writer: End | None = None

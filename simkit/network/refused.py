@@ -10,10 +10,6 @@ from ..kernel import Loop, OutsideWorldError
 class RefusingLoop(Loop):
     """A loop that says why it takes no descriptors of the operating system."""
 
-    async def connect_accepted_socket(self, *args: Any, **options: Any) -> NoReturn:
-        """Refuse: the far end would be outside of the simulation."""
-        raise not_simulated("connect_accepted_socket", "the far end would be a real process")
-
     async def connect_read_pipe(self, *args: Any, **options: Any) -> NoReturn:
         """Refuse: descriptors of the operating system become ready in real time."""
         raise not_simulated("connect_read_pipe", "descriptors become ready in real time")

@@ -17,7 +17,7 @@ from ..kernel import seconds
 
 if TYPE_CHECKING:
     from .link import Direction
-    from .loop import SimLoop
+    from .names import NamingLoop
     from .pipe import Pipe
 
 DEFAULT_RTO = 0.2
@@ -34,7 +34,7 @@ class Shape:
     It draws from streams of entropy of its own, and only for a knob that is turned.
     """
 
-    def __init__(self, direction: Direction, loop: SimLoop) -> None:
+    def __init__(self, direction: Direction, loop: NamingLoop) -> None:
         self._direction = direction
         self._entropy = loop.entropy
         self.calendar = loop.calendar

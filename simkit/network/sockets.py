@@ -21,9 +21,13 @@ class SimSocket:
     type = socket.SOCK_STREAM
     proto = socket.IPPROTO_TCP
 
-    def __init__(self, local: Address, peer: Address | None = None) -> None:
+    def __init__(self, local: Any, peer: Any = None, owned: socket.socket | None = None) -> None:
         self._local = local
         self._peer = peer
+        if isinstance(local, str):
+            self.family = socket.AF_UNIX
+        self._owned = owned
+        """The program's own socket that became this one: it is closed with it."""
         self._options: dict[tuple[int, int], Any] = {}
         if peer is not None:
             # asyncio sets it on every connection.
@@ -32,18 +36,20 @@ class SimSocket:
         self._pipe_ends: tuple[int, int] | None = None
         self._shown = False
         self.transport: Any = None
+        self.removes_path = False
+        """The file of this Unix socket goes with its server."""
         self.watched = False
         """Somebody holds the descriptor, so that it must follow the socket's state."""
 
     def __repr__(self) -> str:
         return f"<SimSocket {self._local} > {self._peer}>"
 
-    def getsockname(self) -> Address:
-        """Return the local (address, port)."""
+    def getsockname(self) -> Any:
+        """Return the local (address, port), or the path of a Unix socket."""
         return self._local
 
-    def getpeername(self) -> Address:
-        """Return the remote (address, port).
+    def getpeername(self) -> Any:
+        """Return the remote (address, port), or the path of a Unix socket.
 
         Raises:
             OSError: the socket listens.
@@ -83,6 +89,9 @@ class SimSocket:
             for end in self._pipe_ends:
                 os.close(end)
             self._pipe_ends = None
+        owned, self._owned = self._owned, None
+        if owned is not None:
+            owned.close()
 
     def __del__(self) -> None:
         # A connection that outlives its loop: nobody closes it, and a descriptor is no memory.

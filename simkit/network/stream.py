@@ -20,7 +20,7 @@ from .pipe import Pipe
 from .sockets import SimSocket
 
 if TYPE_CHECKING:
-    from .loop import SimLoop
+    from .names import NamingLoop
 
 MAX_READ = 256 * 1024
 """Bytes that one read delivers at most, as in asyncio's selector transport."""
@@ -40,7 +40,7 @@ class StreamTransport(End, FlowControl):
 
     def __init__(
         self,
-        loop: SimLoop,
+        loop: NamingLoop,
         protocol: asyncio.BaseProtocol,
         *,
         incoming: Pipe,
