@@ -82,6 +82,7 @@ class ConnectingLoop(NamingLoop):
         else:
             extra = {"sslcontext": sslcontext} if elided else {}
             transport = StreamTransport(self, protocol, extra=extra, waiter=waiter, **options)
+            transport.meets_certificate = opened.listener.sslcontext is not None
         try:
             await waiter
         except BaseException:

@@ -26,6 +26,11 @@ class End:
         outgoing.writer = self
         sock.transport = self
 
+    @property
+    def peer(self) -> End | None:
+        """The other end; None while nobody reads there."""
+        return self._out.reader
+
     # What the pipes call
 
     def _wake(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from asyncio import base_events
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeVarTuple
@@ -15,6 +16,8 @@ from .connecting import own_address
 from .datagram import DatagramLoop, DatagramPort
 from .refused import not_simulated
 from .sockets import Address, SimSocket
+from .starttls import start_tls
+from .stream import StreamTransport
 from .tls import eliding
 from .unix import UnixLoop
 
@@ -83,6 +86,47 @@ class SimLoop(UnixLoop, DatagramLoop):
             ssl_shutdown_timeout,
         )
         return transport, protocol
+
+    async def start_tls(  # type: ignore[override]
+        self,
+        transport: asyncio.Transport,
+        protocol: asyncio.BaseProtocol,
+        sslcontext: ssl.SSLContext,
+        *,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> asyncio.Transport | None:
+        """Go on with TLS; elided where the other end does not begin a handshake.
+
+        Raises:
+            ssl.SSLError: the handshake failed.
+        """
+        if not isinstance(transport, StreamTransport):
+            return await super().start_tls(
+                transport,
+                protocol,
+                sslcontext,
+                server_side=server_side,
+                server_hostname=server_hostname,
+                ssl_handshake_timeout=ssl_handshake_timeout,
+                ssl_shutdown_timeout=ssl_shutdown_timeout,
+            )
+        if not isinstance(sslcontext, ssl.SSLContext):
+            raise TypeError(
+                f"sslcontext is expected to be an instance of ssl.SSLContext, got {sslcontext!r}"
+            )
+        return await start_tls(
+            self,
+            transport,
+            protocol,
+            sslcontext,
+            server_side=server_side,
+            server_hostname=server_hostname,
+            handshake_timeout=ssl_handshake_timeout,
+            shutdown_timeout=ssl_shutdown_timeout,
+        )
 
     # Servers
 

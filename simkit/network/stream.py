@@ -38,6 +38,12 @@ class StreamTransport(End, FlowControl):
     _start_tls_compatible = True
     _sendfile_compatible = constants._SendfileMode.FALLBACK
 
+    meets_certificate = False
+    """The server at the other end begins every connection with TLS of its own."""
+
+    tls_is_elided = False
+    """The upgrade of this connection to TLS was skipped; see ``start_tls``."""
+
     def __init__(
         self,
         loop: NamingLoop,

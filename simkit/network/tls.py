@@ -11,6 +11,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+REAL_WRAP_BIO = ssl.SSLContext.wrap_bio
+
 
 class ElidedSSLObject:
     """Looks like an ``ssl.SSLObject`` and passes bytes through unchanged."""

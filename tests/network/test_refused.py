@@ -11,7 +11,7 @@ from simkit.kernel import OutsideWorldError
 
 def test_a_socket_accepted_elsewhere_is_refused(runner, loop):
     async def main():
-        with pytest.raises(OutsideWorldError, match="leads out of the simulation"):
+        with pytest.raises(OutsideWorldError, match="no connection within the simulation"):
             await loop.connect_accepted_socket(asyncio.Protocol, accepted)
 
     here, accepted = socket.socketpair()

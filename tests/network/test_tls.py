@@ -166,29 +166,6 @@ def test_a_certificate_of_another_name_is_refused(
         runner.run(main())
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Network.speaks_tls asks the listeners; a certificate may come later"
-)
-def test_start_tls_makes_a_real_handshake_with_a_server_that_has_a_certificate(
-    runner, bridge, server_context, client_context
-):
-    async def upgrade(reader, writer):
-        await reader.readline()
-        writer.write(b"ready\n")
-        await writer.start_tls(server_context)
-        await echo(reader, writer)
-
-    async def main():
-        await bridge.spawn(asyncio.start_server(upgrade, "0.0.0.0", 25))
-        reader, writer = await asyncio.open_connection(NAME, 25)
-        writer.write(b"STARTTLS\n")
-        await reader.readline()
-        await writer.start_tls(client_context, server_hostname=NAME)
-        return (await say_hello(reader, writer))[0]
-
-    assert runner.run(main()) == b"hello"
-
-
 def test_plain_bytes_to_a_tls_server_end_the_connection(runner, loop, bridge, server_context):
     loop.set_exception_handler(lambda loop, context: None)
 
