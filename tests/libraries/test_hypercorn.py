@@ -20,9 +20,6 @@ async def shout(websocket):
         await websocket.send_text(text.upper())
 
 
-@pytest.mark.xfail(
-    strict=True, run=False, reason="a socket that the program has bound does not land in memory"
-)
 async def test_hypercorn_serves_a_websocket(sim, bridge):
     async def main():
         config = hypercorn.config.Config.from_mapping(bind="0.0.0.0:8000")

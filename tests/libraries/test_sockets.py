@@ -7,17 +7,7 @@ import socket
 
 import pytest
 
-from simkit import OutsideWorldError
 from tests.libraries.serving import NAME
-
-no_datagrams = pytest.mark.xfail(strict=True, raises=OutsideWorldError, reason="only TCP is there")
-no_unix = pytest.mark.xfail(strict=True, raises=OutsideWorldError, reason="only TCP is there")
-no_sockets = pytest.mark.xfail(
-    strict=True,
-    raises=(NotImplementedError, ConnectionRefusedError),
-    reason="a program's own socket does not land in memory",
-)
-
 
 CHUNK = 65_536
 
@@ -117,12 +107,14 @@ async def test_start_tls_upgrades_a_connection_with_a_real_handshake(
     writer.write(b"STARTTLS\r\n")
     assert await reader.readline() == b"220 go ahead\r\n"
     assert sim.now == 0.04
-    await writer.start_tls(client_context, server_hostname=NAME)
-    assert writer.get_extra_info("peercert")["subjectAltName"] == (("DNS", NAME),)
-    writer.write(b"noop\r\n")
-    assert await reader.readline() == b"NOOP\r\n"
-    assert sim.now == pytest.approx(0.08)
-    await closed(writer)
+    try:
+        await writer.start_tls(client_context, server_hostname=NAME)
+        assert writer.get_extra_info("peercert")["subjectAltName"] == (("DNS", NAME),)
+        writer.write(b"noop\r\n")
+        assert await reader.readline() == b"NOOP\r\n"
+        assert sim.now == pytest.approx(0.08)
+    finally:
+        await closed(writer)
 
 
 class Datagrams(asyncio.DatagramProtocol):
@@ -141,7 +133,6 @@ class Echo(Datagrams):
         self.transport.sendto(data.upper(), address)
 
 
-@no_datagrams
 async def test_datagrams_keep_their_boundaries_and_can_be_answered(sim, bridge):
     loop = asyncio.get_running_loop()
     await bridge.spawn(loop.create_datagram_endpoint(Echo, local_addr=("0.0.0.0", 5060)))
@@ -154,7 +145,6 @@ async def test_datagrams_keep_their_boundaries_and_can_be_answered(sim, bridge):
     transport.close()
 
 
-@no_datagrams
 async def test_an_unconnected_datagram_socket_sends_to_whom_it_likes(sim, bridge):
     loop = asyncio.get_running_loop()
     await bridge.spawn(loop.create_datagram_endpoint(Echo, local_addr=("0.0.0.0", 5060)))
@@ -164,7 +154,6 @@ async def test_an_unconnected_datagram_socket_sends_to_whom_it_likes(sim, bridge
     transport.close()
 
 
-@no_unix
 async def test_programs_of_one_machine_meet_at_a_unix_socket(sim, tmp_path):
     async def shout(reader, writer):
         writer.write((await reader.readline()).upper())
@@ -179,13 +168,11 @@ async def test_programs_of_one_machine_meet_at_a_unix_socket(sim, tmp_path):
     assert sim.now == 0
 
 
-@no_unix
 async def test_a_unix_socket_where_nobody_listens_is_refused_as_ever(sim, tmp_path):
     with pytest.raises(FileNotFoundError):
         await asyncio.open_unix_connection(str(tmp_path / "app.sock"))
 
 
-@no_sockets
 async def test_sockets_of_the_programs_own_accept_connect_and_talk(sim, bridge):
     async def serve():
         loop = asyncio.get_running_loop()
@@ -215,7 +202,6 @@ async def test_sockets_of_the_programs_own_accept_connect_and_talk(sim, bridge):
     assert sim.now == pytest.approx(0.07)
 
 
-@no_sockets
 async def test_a_library_may_hand_over_the_socket_that_it_connected(sim, bridge):
     async def echo(reader, writer):
         writer.write(await reader.readline())
@@ -234,7 +220,6 @@ async def test_a_library_may_hand_over_the_socket_that_it_connected(sim, bridge)
         sock.close()
 
 
-@no_sockets
 async def test_a_server_may_listen_on_a_socket_that_the_program_bound(sim, bridge):
     async def echo(reader, writer):
         writer.write(await reader.readline())
