@@ -99,14 +99,18 @@ def available() -> bool:
 
 def existing(names: Iterable[str]) -> list[str]:
     """Return those modules that this version of Python has."""
-    return [name for name in names if importlib.util.find_spec(f"test.test_asyncio.{name}")]
+    return [name for name in names if importlib.util.find_spec(_full(name))]
+
+
+def _full(name: str) -> str:
+    return name if "." in name else f"test.test_asyncio.{name}"
 
 
 def compare(name: str, *, limit: float = LIMIT, report: Report = lambda test: None) -> Module:
     """Run one module on both loops.
 
     Args:
-        name: a module of ``test.test_asyncio``.
+        name: a module of ``test.test_asyncio``, or any other by its full name.
         limit: seconds that one test may take.
         report: called with the name of each test that begins.
     """
@@ -222,8 +226,6 @@ class _Teller(unittest.TestResult):
     def addError(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
         last = traceback.format_exception_only(err[0], err[1])[-1].strip() or err[0].__name__
         self._outcome = last.splitlines()[0][:300]
-        if "SIMKIT_TRACEBACKS" in os.environ:
-            self._outcome = "".join(traceback.format_exception(*err))
 
     addFailure = addError  # noqa: N815
 
@@ -270,7 +272,7 @@ def _child(name: str, loop: str, descriptor: int) -> None:
     done = set(json.load(sys.stdin))
     if loop == "simkit":
         _use_simkit()
-    tests = list(_flat(unittest.defaultTestLoader.loadTestsFromName(f"test.test_asyncio.{name}")))
+    tests = list(_flat(unittest.defaultTestLoader.loadTestsFromName(_full(name))))
     teller = _Teller(descriptor)
     teller.tell("tests", "", [test.id() for test in tests])
     unittest.TestSuite(test for test in tests if test.id() not in done).run(teller)
