@@ -7,6 +7,7 @@ is installed. In such tests ``snapshot`` (syrupy's) keeps one readable text file
 
 from __future__ import annotations
 
+import argparse
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="seed of every simulation that a test does not seed itself (default 0)",
     )
+    group.addoption(
+        "--simkit-verify",
+        action="store_true",
+        help="run every test twice, in two processes; fail those that use sim and did not do the "
+        "same, with the first thing that differs",
+    )
+    group.addoption("--simkit-trails", metavar="FOLDER", help=argparse.SUPPRESS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,6 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "simkit(seed=0, time_limit=86400.0): how the test's `sim` fixture is made",
     )
+    if config.option.simkit_verify:
+        from . import _second_run
+
+        _second_run.register(config)
     if config.pluginmanager.hasplugin("syrupy"):
         from . import _snapshots
 
@@ -52,6 +64,7 @@ def sim(request: pytest.FixtureRequest) -> Iterator[Simulation]:
     marker = request.node.get_closest_marker("simkit")
     options = dict(marker.kwargs) if marker is not None else {}
     options.setdefault("seed", request.config.getoption("simkit_seed"))
+    options.setdefault("trail", request.config.getoption("simkit_verify"))
     simulation = Simulation(**options)
     yield simulation
     try:

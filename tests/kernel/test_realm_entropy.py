@@ -52,6 +52,54 @@ def test_another_seed_gives_other_values(source):
     assert run(source, seed=5) != run(source, seed=6)
 
 
+DRAWING_MODULE = """
+import os, random
+KEY = os.urandom(32)
+random.shuffle(list("abc"))
+masks = random.Random()
+first_mask = masks.random()
+"""
+
+
+def test_a_module_that_draws_while_it_is_imported_moves_no_other_draw(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "draws_at_import.py").write_text(DRAWING_MODULE)
+
+    def look():
+        import draws_at_import
+
+        return draws_at_import.masks.random(), os.urandom(16), random.random(), uuid.uuid1()
+
+    first = run(look)
+    # Now it has been imported, as in every later simulation of this process.
+    assert run(look) == first
+
+
+def test_what_a_module_draws_while_it_is_imported_follows_the_seed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "has_a_key.py").write_text(DRAWING_MODULE)
+
+    def look():
+        import has_a_key
+
+        return has_a_key.KEY, has_a_key.first_mask
+
+    keys = []
+    for seed in (5, 5, 6):
+        keys.append(run(look, seed))
+        del sys.modules["has_a_key"]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_module_that_cannot_be_imported_raises_as_ever():
+    def look():
+        import no_such_module_anywhere  # noqa: F401
+
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
+        run(look)
+    assert run(lambda: os.urandom(4)) == run(lambda: os.urandom(4))
+
+
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 def test_two_draws_of_one_run_differ(source):
     first, second = run(lambda: (source(), source()))
