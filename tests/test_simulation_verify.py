@@ -77,10 +77,6 @@ async def clock_through_c():
     return now.seconds, now.ns
 
 
-async def clock_of_a_child_process():
-    return subprocess.check_output(["date", "+%s.%N"])
-
-
 async def clock_of_a_thread():
     seen = []
     thread = threading.Thread(target=lambda: seen.append(time.perf_counter_ns()))
@@ -142,7 +138,7 @@ async def set_of_tasks():
 
 
 FOUND_OUT = [
-    set_of_objects, order_of_addresses, set_of_futures, clock_through_c, clock_of_a_child_process,
+    set_of_objects, order_of_addresses, set_of_futures, clock_through_c,
     clock_of_a_thread, what_an_earlier_run_left,
 ]  # fmt: skip
 MADE_DETERMINISTIC = [

@@ -88,9 +88,6 @@ async def test_a_writer_waits_as_long_as_its_peer_does_not_read(sim, bridge):
     assert received == [sum(sent)]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=KeyError, reason="a certificate that comes later than the listener"
-)
 async def test_start_tls_upgrades_a_connection_with_a_real_handshake(
     sim, bridge, server_context, client_context
 ):

@@ -14,6 +14,7 @@ from tests.network.observer import Patient, connected
 
 
 def open_descriptors() -> int:
+    gc.collect()  # what earlier tests have left
     return len(os.listdir("/dev/fd"))
 
 
@@ -152,9 +153,7 @@ def test_a_connection_left_open_leaks_no_descriptor_once_its_loop_is_gone():
         pair = await connected()
         pair.client.transport.get_extra_info("socket").fileno()
 
-    gc.collect()
     before = open_descriptors()
     with asyncio.Runner(loop_factory=SimLoop) as runner:
         runner.run(main())
-    gc.collect()
     assert open_descriptors() == before
