@@ -64,26 +64,37 @@ async def connect(
     calendar = loop.calendar
     answered: asyncio.Future[_Answer] = loop.create_future()
 
-    def syn_arrives() -> None:
-        answer = _answer(there, target, address)
-        if answer is not None:
-            back.signal(lambda: give(answer))
-
-    def give(answer: _Answer) -> None:
-        if not answered.done():
-            answered.set_result(answer)
-
     def send_syn(turn: int) -> None:
         if answered.done():
             return
         if turn == len(SYN_TIMEOUTS):
             give(_Answer(None, errno.ETIMEDOUT))
             return
-        there.signal(syn_arrives)
-        # A SYN that nothing can stop has its answer; to wait for it would only keep time going.
-        if there.unanswered or there.shape is not None or back.shape is not None:
-            later_ns = calendar._now + seconds(SYN_TIMEOUTS[turn])
-            calendar.at(later_ns, lambda: send_syn(turn + 1))
+        sent_ns = calendar._now
+        waiting = False
+
+        def send_again_later() -> None:
+            # An answer that nothing can stop needs no timer: it would only keep time going.
+            nonlocal waiting
+            if not waiting:
+                waiting = True
+                again_ns = max(sent_ns + seconds(SYN_TIMEOUTS[turn]), calendar._now)
+                calendar.at(again_ns, lambda: send_syn(turn + 1))
+
+        def arrives() -> None:
+            answer = _answer(there, target, address)
+            if answer is None or back.shape is not None:
+                send_again_later()
+            if answer is not None:
+                back.signal(lambda: give(answer))
+
+        there.signal(arrives)
+        if there.shape is not None:
+            send_again_later()
+
+    def give(answer: _Answer) -> None:
+        if not answered.done():
+            answered.set_result(answer)
 
     send_syn(0)
     answer = await answered
