@@ -127,7 +127,7 @@ class Simulation:
         return host
 
     def link(self, a: str | Host, b: str | Host) -> Link:
-        """Return the link between two hosts, to set its latency.
+        """Return the link between two hosts, to turn its knobs.
 
         Raises:
             ValueError: one of them is not part of the simulation.
