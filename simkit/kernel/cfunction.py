@@ -26,6 +26,7 @@ _HEAD = object.__basicsize__
 _POINTER = ctypes.sizeof(ctypes.c_void_p)
 
 _METH_VARARGS = 0x0001
+_METH_VARARGS_KEYWORDS = 0x0003
 _METH_NOARGS = 0x0004
 _METH_O = 0x0008
 _METH_CLASS = 0x0010
@@ -37,6 +38,7 @@ _CALLERS = {
     _METH_NOARGS: _python.PyObject_CallNoArgs,
     _METH_O: _python.PyObject_CallOneArg,
     _METH_VARARGS: _python.PyObject_CallObject,
+    _METH_VARARGS_KEYWORDS: _python.PyObject_Call,
     _METH_FASTCALL_KEYWORDS: _python.PyObject_Vectorcall,
 }
 """For each calling convention, the C function that passes a call on to its ``self``."""

@@ -72,6 +72,15 @@ def await_line(task: asyncio.Task[Any]) -> str:
     return f"awaits at {_short(code.co_filename)}:{line} in {code.co_qualname}"
 
 
+def describe_frame(frame: FrameType | None, leaving_out: tuple[str, ...]) -> str:
+    """Return the line at which a thread is, in the innermost file that is not left out."""
+    while frame is not None and frame.f_code.co_filename in leaving_out:
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    return f"{_short(frame.f_code.co_filename)}:{frame.f_lineno} in {frame.f_code.co_qualname}"
+
+
 def _frame_and_next(coro: Any) -> tuple[FrameType | None, CodeType, Any] | None:
     for prefix in ("cr", "gi", "ag"):
         if hasattr(coro, f"{prefix}_frame"):

@@ -29,6 +29,7 @@ from .handles import Generators, TimerHandle, make_handle, make_timer, report_fa
 from .inside import get_ident
 from .realm import EPOCH_NS, Realm
 from .signals import SignalHandlers
+from .threads import Threads
 from .trail import Trail, named
 
 T = TypeVar("T")
@@ -80,6 +81,7 @@ class Loop(SignalHandlers):
         self.realm = Realm(self.calendar, self.entropy, epoch_ns=epoch_ns)
         self.realm.on_stall = self.stall
         self.realm.on_signal = self.raise_signal
+        self.threads = self.realm.threads = Threads(self)
         self.executor_duration_ns = 0
         """Virtual time that work given to an executor takes, besides what it sleeps itself."""
         self.time_limit_ns: int | None = None
@@ -272,7 +274,9 @@ class Loop(SignalHandlers):
             raise DeadlockError(
                 f"deadlock at {calendar._now / 1e9:.6f} s of virtual time: nothing is "
                 "scheduled, and every task waits for something that will never come:\n"
-                + describe_tasks(asyncio.all_tasks(self))
+                + "\n".join(
+                    filter(None, (describe_tasks(asyncio.all_tasks(self)), self.threads.describe()))
+                )
             )
         if calendar._now != self._instant:
             self._instant = calendar._now
@@ -338,16 +342,20 @@ class Loop(SignalHandlers):
     def call_soon_threadsafe(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
-        """Queue ``callback``; refused from a thread other than the loop's.
+        """Queue ``callback``; refused from a thread that is no part of the simulation.
 
         Raises:
-            ForeignThreadError: another thread called while the loop runs.
+            ForeignThreadError: a thread that was started elsewhere called while the loop runs.
         """
+        if self.threads.running() is not None:
+            self._check_closed()
+            return self._call_soon(callback, args, context)
         if self._thread_id is not None and self._thread_id != get_ident():
             raise ForeignThreadError(
                 "a foreign thread called call_soon_threadsafe on a simulated loop: when it "
                 "would run depends on the machine, so the run could not be repeated. Give the "
-                "work to loop.run_in_executor or asyncio.to_thread: simkit runs it inline"
+                "work to loop.run_in_executor or asyncio.to_thread, which simkit runs inline, or "
+                "start the thread while the simulation runs"
             )
         return self.call_soon(callback, *args, context=context)
 
@@ -416,9 +424,14 @@ class Loop(SignalHandlers):
     def close(self) -> None:
         """Close the loop and forget everything scheduled."""
         if not self.is_closed() and not self.is_running():
-            self.calendar._queue.clear()
-            self._readable.clear()
-        super().close()
+            try:
+                self.threads.close()
+            finally:
+                self.calendar._queue.clear()
+                self._readable.clear()
+                super().close()
+        else:
+            super().close()
 
 
 def _forget_frames(made: Any, frames: int) -> None:

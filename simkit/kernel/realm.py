@@ -11,12 +11,13 @@ import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from . import clocks, outside, processes, randomness
+from . import clocks, outside, processes, randomness, threads
 from .calendar import Calendar
 from .cfunction import CFunction
 from .entropy import Entropy
 from .inside import get_ident, realms
 from .randomness import Randomness
+from .threads import Threads
 from .workers import anyio_backend, run_inline
 
 EPOCH_NS = 1_704_067_200_000_000_000
@@ -65,6 +66,8 @@ class Realm:
         self.wrap_bio = wrap_bio
         self.sockets: SocketTable | None = None
         """Where sockets of the loop's thread are bound and listen; None: for real."""
+        self.threads: Threads | None = None
+        """What runs threads started in the loop's thread; None: they run for real."""
         self.worker_ns: int | None = None
         """While a worker function runs inline: how long it has slept so far; else None."""
         self.on_stall: Callable[[int], object] = calendar.stall
@@ -124,11 +127,17 @@ def _inline_workers(backend: Any) -> list[tuple[Any, str, Any]]:
 
 
 def _install() -> None:
-    for function, replacement in clocks.REPLACEMENTS + randomness.REPLACEMENTS:
+    for function, replacement in (
+        clocks.REPLACEMENTS + randomness.REPLACEMENTS + threads.REPLACEMENTS
+    ):
         function.redirect(replacement)
         _installed.append(function)
     patches = (
-        outside.PATCHES + processes.PATCHES + randomness.PATCHES + _inline_workers(anyio_backend())
+        outside.PATCHES
+        + processes.PATCHES
+        + randomness.PATCHES
+        + threads.PATCHES
+        + _inline_workers(anyio_backend())
     )
     for owner, name, replacement in patches:
         _python_patches.append((owner, name, owner.__dict__.get(name, _MISSING)))

@@ -7,6 +7,7 @@ import socket
 import ssl
 from asyncio import base_events
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from typing import Any, NoReturn, TypeVarTuple
 
 from ..kernel.realm import EPOCH_NS
@@ -14,6 +15,7 @@ from .adopted import adopt
 from .arguments import check_client, check_server
 from .connecting import own_address
 from .datagram import DatagramLoop, DatagramPort
+from .hosts import current_host
 from .refused import not_simulated
 from .sockets import Address, SimSocket
 from .starttls import start_tls
@@ -30,7 +32,14 @@ class SimLoop(UnixLoop, DatagramLoop):
     def __init__(self, seed: int = 0, *, epoch_ns: int = EPOCH_NS, trail: bool = False) -> None:
         super().__init__(seed, epoch_ns=epoch_ns, trail=trail)
         self.realm.sockets = self
+        self.threads.new_context = self._thread_context
         self.realm.wrap_bio = eliding(self.network.speaks_tls)
+
+    def _thread_context(self) -> Context:
+        """Return an empty context, as a thread has, on the host that starts the thread."""
+        context = Context()
+        context.run(current_host.set, self.network.current())
+        return context
 
     # Clients
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 from hypothesis import given
@@ -289,3 +290,21 @@ def test_simkit_new_event_loop_is_a_loop_factory():
     loop = simkit.new_event_loop(seed=5)
     assert loop.entropy.seed == 5
     loop.close()
+
+
+def test_a_thread_runs_on_the_host_that_starts_it(runner, loop, network):
+    async def main():
+        hosts = []
+
+        def work():
+            hosts.append(network.current().name)
+            loop.call_soon_threadsafe(lambda: hosts.append(network.current().name))
+
+        async def start():
+            threading.Thread(target=work).start()
+
+        await network.host("bridge.example.com").spawn(start())
+        await asyncio.sleep(0)
+        return hosts
+
+    assert runner.run(main()) == ["bridge.example.com"] * 2

@@ -1,0 +1,324 @@
+"""Threads that the program starts itself: on the virtual clock, and one at a time.
+
+A thread started in a simulation runs at once, while its starter waits, until it ends or blocks:
+in ``time.sleep``, or in anything built on ``threading.Condition`` (events, queues, semaphores,
+futures, thread pools). Then its starter goes on. What it waited for, a notification or the end of
+its sleep, is an entry of the calendar like any other, at which it runs again. So threads take turns
+at instants that are the same in every run, and what they hand to ``call_soon_threadsafe`` is queued
+at the virtual instant at which they did.
+
+A thread that blocks in another way (a lock that another thread holds, a real file or socket) keeps
+everybody waiting; after ``patience`` real seconds it is refused with
+:class:`~simkit.kernel.ForeignThreadError`.
+"""
+
+from __future__ import annotations
+
+import copy
+import queue
+import sys
+import threading
+from _thread import allocate_lock
+from collections.abc import Callable
+from contextvars import Context
+from heapq import heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from .cfunction import CFunction
+from .errors import ForeignThreadError, describe_frame
+from .inside import get_ident, realms
+
+if TYPE_CHECKING:
+    from .loop import Loop
+
+_STARTERS = [
+    CFunction(getattr(sys.modules["_thread"], name))
+    for name in ("start_new_thread", "start_joinable_thread")
+    if hasattr(sys.modules["_thread"], name)
+]
+_real_wait = threading.Condition.wait
+_real_join = threading.Thread.join
+
+
+class Waiter:
+    """Somebody who waits to be notified; stands where ``Condition`` keeps a lock."""
+
+    def __init__(self, threads: Threads, worker: Worker | None) -> None:
+        self._threads = threads
+        self._worker = worker
+        self.notified = False
+        self.lock = allocate_lock()
+        self.lock.acquire()
+
+    def release(self) -> None:
+        """Notify; called by ``Condition.notify``."""
+        self.notified = True
+        self.lock.release()
+        if self._worker is not None:
+            self._threads.wake(self._worker, self, self._threads.now_ns())
+
+
+class Worker:
+    """One thread of the program."""
+
+    def __init__(self, thread: threading.Thread | None, name: str) -> None:
+        self.thread = thread
+        self.name = name
+        self.ident = 0
+        self.go = allocate_lock()
+        self.back = allocate_lock()
+        self.go.acquire()
+        self.back.acquire()
+        self.waits_for: object = None
+        self.joiners: list[Waiter] = []
+        self.ended = False
+        self.killed = False
+
+
+class Threads:
+    """The threads of one simulated loop.
+
+    Attributes:
+        patience: real seconds that a thread may run without ending or blocking.
+        new_context: makes the context in which a new thread runs.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self.patience = 10.0
+        self.new_context: Callable[[], Context] = Context
+        self._workers: dict[int, Worker] = {}
+        self._wakes: list[tuple[int, int, Worker, object]] = []
+        self._numbers = count()
+
+    def now_ns(self) -> int:
+        """Return the virtual instant."""
+        return self._loop.calendar._now
+
+    def running(self) -> Worker | None:
+        """Return the worker that the calling thread is, None for any other thread."""
+        return self._workers.get(get_ident())
+
+    def start(
+        self,
+        starter: CFunction,
+        function: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+        keywords: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Start a thread and let it run until it ends or blocks.
+
+        Raises:
+            ForeignThreadError: it does neither.
+        """
+        thread = getattr(function, "__self__", None)
+        thread = thread if isinstance(thread, threading.Thread) else None
+        worker = Worker(thread, thread.name if thread else getattr(function, "__name__", "?"))
+        context = self.new_context()
+
+        def run() -> None:
+            worker.go.acquire()
+            try:
+                context.run(function, *args, **(keywords or {}))
+            finally:
+                self._end(worker)
+
+        if starter is _STARTERS[0]:
+            started = worker.ident = starter.original(run, ())
+        else:
+            started = starter.original(run, **options)
+            worker.ident = started.ident
+        self._workers[worker.ident] = worker
+        try:
+            self._run(worker)
+        except ForeignThreadError:
+            if thread is not None:
+                # Thread.start takes it from there when starting fails.
+                threading._limbo[thread] = thread  # type: ignore[attr-defined]
+            raise
+        return started
+
+    # Turns
+
+    def _run(self, worker: Worker) -> None:
+        """Let a worker run until it ends or blocks, while the calling thread waits."""
+        realm = self._loop.realm
+        outer_ns, realm.worker_ns = realm.worker_ns, None
+        shadow = copy.copy(realm)
+        shadow.on_stall = lambda duration_ns: self._sleep(worker, duration_ns)
+        realms[worker.ident] = shadow
+        worker.go.release()
+        try:
+            came_back = worker.back.acquire(timeout=self.patience)
+        finally:
+            realms.pop(worker.ident, None)
+            realm.worker_ns = outer_ns
+        if not came_back:
+            del self._workers[worker.ident]
+            raise ForeignThreadError(
+                f"thread {worker.name!r} neither ended nor blocked within {self.patience:g} real "
+                f"seconds{_place(worker)}: when it would go on depends on the machine. In a "
+                "simulation, a thread may wait by time.sleep, threading.Event, queue.Queue and "
+                "futures; give other blocking work to asyncio.to_thread, or raise "
+                "loop.threads.patience if it computes for that long"
+            )
+        if worker.ended and worker.thread is not None:
+            # It has a few instructions to go: is_alive() must not depend on them.
+            _real_join(worker.thread, self.patience)
+
+    def _end(self, worker: Worker) -> None:
+        """Called in the worker's thread, as the last thing."""
+        worker.ended = True
+        if self._workers.get(worker.ident) is worker:
+            del self._workers[worker.ident]
+            for waiter in worker.joiners:
+                waiter.release()
+        worker.back.release()
+
+    def _park(self, worker: Worker, waits_for: object) -> None:
+        """Give the turn back, and wait for the next one; called in the worker's thread."""
+        worker.waits_for = waits_for
+        if not worker.killed:
+            worker.back.release()
+            worker.go.acquire()
+        if worker.killed:
+            raise SystemExit
+
+    def _sleep(self, worker: Worker, duration_ns: int) -> None:
+        pause = object()
+        self.wake(worker, pause, self.now_ns() + duration_ns)
+        self._park(worker, pause)
+
+    def wake(self, worker: Worker, waits_for: object, when_ns: int) -> None:
+        """Let a worker run at an instant, if it still waits for this."""
+        heappush(self._wakes, (when_ns, next(self._numbers), worker, waits_for))
+        self._loop.calendar.at(when_ns, self._run_due)
+
+    def _run_due(self) -> None:
+        while self._wakes and self._wakes[0][0] <= self.now_ns():
+            self._run_next()
+
+    def _run_next(self) -> None:
+        _, _, worker, waits_for = heappop(self._wakes)
+        if worker.waits_for is waits_for and not worker.ended:
+            worker.waits_for = None
+            self._run(worker)
+
+    # Blocking
+
+    def block(self, waiter: Waiter, timeout: float | None) -> bool:
+        """Wait until notified, for ``timeout`` virtual seconds at most; True if notified."""
+        until_ns = None if timeout is None else self.now_ns() + max(0, round(timeout * 1e9))
+        worker = self.running()
+        if worker is not None:
+            if until_ns is not None:
+                self.wake(worker, waiter, until_ns)
+            self._park(worker, waiter)
+            return waiter.notified
+        while not waiter.notified:
+            # The loop's own thread: it stalls, while the others go on.
+            next_ns = self._wakes[0][0] if self._wakes else None
+            if next_ns is not None and (until_ns is None or next_ns <= until_ns):
+                if next_ns > self.now_ns():
+                    self._loop.stall(next_ns - self.now_ns())
+                self._run_next()
+            elif until_ns is not None:
+                self._loop.realm.sleep(until_ns - self.now_ns())
+                break
+            elif not waiter.lock.acquire(timeout=self.patience):
+                raise ForeignThreadError(
+                    f"the loop's thread blocks, and no thread of the simulation will wake it; "
+                    f"waiting threads:\n{self.describe() or '  (none)'}"
+                )
+        return waiter.notified
+
+    def waiter(self) -> Waiter:
+        """Make a waiter for the calling thread."""
+        return Waiter(self, self.running())
+
+    def join(self, thread: threading.Thread, timeout: float | None) -> None:
+        """Wait for the end of a thread of this simulation."""
+        target = self._workers.get(thread.ident or 0)
+        if target is not None and target is not self.running():
+            waiter = self.waiter()
+            target.joiners.append(waiter)
+            if not self.block(waiter, timeout):
+                return
+        _real_join(thread, timeout)
+
+    def describe(self) -> str:
+        """Return one line per thread that waits, and where."""
+        return "\n".join(
+            f"  thread {worker.name!r} waits{_place(worker)}" for worker in self._workers.values()
+        )
+
+    def close(self) -> None:
+        """End every thread that still waits, by ``SystemExit`` where it does."""
+        if not self._workers:
+            return
+        with self._loop.realm:
+            for worker in list(self._workers.values()):
+                worker.killed = True
+                if worker.thread is not None:
+                    # Nobody is to be told of the SystemExit, which is ours.
+                    vars(worker.thread)["_invoke_excepthook"] = lambda thread: None
+                self._run(worker)
+
+
+def _place(worker: Worker) -> str:
+    frame = sys._current_frames().get(worker.ident)
+    place = describe_frame(frame, (threading.__file__, queue.__file__, __file__))
+    return f" at {place}" if place else ""
+
+
+def _threads() -> Threads | None:
+    realm = realms.get(get_ident())
+    return None if realm is None else realm.threads
+
+
+def _starting(starter: CFunction) -> Callable[..., Any]:
+    def virtual_start(*args: Any, **options: Any) -> Any:
+        threads = _threads()
+        if threads is None:
+            return starter.original(*args, **options)
+        return threads.start(starter, *args, **options)
+
+    return virtual_start
+
+
+def _virtual_wait(condition: Any, timeout: float | None = None) -> bool:
+    threads = _threads()
+    if threads is None:
+        return _real_wait(condition, timeout)
+    if not condition._is_owned():
+        raise RuntimeError("cannot wait on un-acquired lock")
+    if timeout is not None and timeout <= 0:
+        return False
+    waiter = threads.waiter()
+    condition._waiters.append(waiter)
+    state = condition._release_save()
+    try:
+        return threads.block(waiter, timeout)
+    finally:
+        condition._acquire_restore(state)
+        if not waiter.notified:
+            condition._waiters.remove(waiter)
+
+
+def _virtual_join(thread: threading.Thread, timeout: float | None = None) -> None:
+    threads = _threads()
+    if threads is None:
+        _real_join(thread, timeout)
+    else:
+        threads.join(thread, timeout)
+
+
+REPLACEMENTS = [(starter, _starting(starter)) for starter in _STARTERS]
+PATCHES: list[tuple[Any, str, Any]] = [
+    (threading.Condition, "wait", _virtual_wait),
+    (threading.Thread, "join", _virtual_join),
+    # The one in C waits where nobody can see it; thread pools have one each.
+    (queue, "SimpleQueue", queue._PySimpleQueue),  # type: ignore[attr-defined]
+]
