@@ -1,7 +1,7 @@
 """The network: the internet in memory.
 
 Hosts with names and addresses, links with latency in each direction, and streams that behave as
-TCP does under asyncio. A name that is not part of the simulation does not resolve; no packet
+TCP does under asyncio; datagrams, Unix sockets, and sockets that a library makes itself. A name that is not part of the simulation does not resolve; no packet
 leaves.
 """
 

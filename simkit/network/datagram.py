@@ -253,15 +253,19 @@ class DatagramTransport(_FlowControl):
         try:
             data, sender = self._port.receive()
         except OSError as error:
+            self._show_drained()
             self._protocol.error_received(error)
         else:
+            self._show_drained()
             self._protocol.datagram_received(data, sender)
-        if self._face.watched and not self._port.ready:
-            self._face.show_drained()
         if self._port.ready and not self._closing:
             self._woken = True
             handle = asyncio.Handle(self._read_ready, (), self._loop, self._context)
             self._loop.readable(handle)
+
+    def _show_drained(self) -> None:
+        if self._face.watched and not self._port.ready:
+            self._face.show_drained()
 
     def _call_connection_lost(self) -> None:
         try:

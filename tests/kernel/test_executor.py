@@ -10,24 +10,9 @@ from contextvars import ContextVar
 import pytest
 
 from simkit.kernel import ForeignThreadError, Loop
+from tests.kernel.outsider import Outsider
 
 caller = ContextVar("caller", default="nobody")
-
-
-def in_thread(function):
-    """Run in another thread and return what it returned or raised."""
-    outcome = []
-
-    def target():
-        try:
-            outcome.append(function())
-        except BaseException as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=target)
-    thread.start()
-    thread.join()
-    return outcome[0]
 
 
 def test_work_runs_in_the_loops_own_thread_and_gives_its_result(runner, loop):
@@ -214,9 +199,10 @@ def test_call_soon_threadsafe_from_the_loops_own_thread_is_call_soon(runner, loo
 
 def test_call_soon_threadsafe_from_a_foreign_thread_is_refused_while_running(runner, loop):
     async def main():
-        return in_thread(lambda: loop.call_soon_threadsafe(print, "never"))
+        return outsider.call(lambda: loop.call_soon_threadsafe(print, "never"))
 
-    error = runner.run(main())
+    with Outsider() as outsider:
+        error = runner.run(main())
     assert isinstance(error, ForeignThreadError)
     assert "loop.run_in_executor or asyncio.to_thread" in str(error)
 
@@ -225,15 +211,17 @@ def test_run_coroutine_threadsafe_from_a_foreign_thread_is_refused_too(runner, l
     async def main():
         coro = asyncio.sleep(1)
         try:
-            return in_thread(lambda: asyncio.run_coroutine_threadsafe(coro, loop))
+            return outsider.call(lambda: asyncio.run_coroutine_threadsafe(coro, loop))
         finally:
             coro.close()
 
-    assert isinstance(runner.run(main()), ForeignThreadError)
+    with Outsider() as outsider:
+        assert isinstance(runner.run(main()), ForeignThreadError)
 
 
 def test_call_soon_threadsafe_before_the_run_is_accepted(runner, loop):
     log = []
-    in_thread(lambda: loop.call_soon_threadsafe(log.append, "early"))
+    with Outsider() as outsider:
+        outsider.call(lambda: loop.call_soon_threadsafe(log.append, "early"))
     runner.run(asyncio.sleep(0))
     assert log == ["early"]

@@ -7,12 +7,12 @@ import random
 import secrets
 import subprocess
 import sys
-import threading
 import uuid
 
 import pytest
 
 from simkit.kernel import Loop
+from tests.kernel.outsider import Outsider
 
 MODULE_LEVEL = random.Random()
 
@@ -156,13 +156,10 @@ def test_sources_do_not_share_a_stream():
 
 def test_another_thread_has_real_entropy_meanwhile():
     def look():
-        found = []
-        thread = threading.Thread(target=lambda: found.append(os.urandom(16)))
-        thread.start()
-        thread.join()
-        return found[0]
+        return outsider.call(lambda: os.urandom(16))
 
-    assert run(look) != run(look)
+    with Outsider() as outsider:
+        assert run(look) != run(look)
 
 
 async def program():
