@@ -15,6 +15,7 @@ import random
 import sys
 import uuid
 import weakref
+from types import FunctionType
 from typing import Any
 
 from .cfunction import CFunction
@@ -99,10 +100,39 @@ def _search_modules() -> None:
     _searched.update(new)
     for name in sorted(new):
         module = sys.modules[name]
+        draws = False
         for attribute, value in list(getattr(module, "__dict__", {}).items()):
-            kind = type(value)
-            if issubclass(kind, random.Random) and not issubclass(kind, random.SystemRandom):
-                _found.setdefault(value, f"{name}.{attribute}")
+            _note(value, f"{name}.{attribute}")
+            draws = draws or value is random or value is random.Random
+        if draws and module is not random:
+            _search_definitions(name, vars(module))
+
+
+def _search_definitions(name: str, namespace: dict[str, Any]) -> None:
+    """Look where a module that uses ``random`` may keep more: class attributes and defaults."""
+    for value in list(namespace.values()):
+        if getattr(value, "__module__", None) != name:
+            continue
+        if isinstance(value, FunctionType):
+            _search_defaults(value)
+        elif isinstance(value, type):
+            for attribute, member in list(vars(value).items()):
+                _note(member, f"{name}.{value.__qualname__}.{attribute}")
+                function = getattr(member, "__func__", member)
+                if isinstance(function, FunctionType):
+                    _search_defaults(function)
+
+
+def _search_defaults(function: FunctionType) -> None:
+    defaults = dict(enumerate(function.__defaults__ or ())) | (function.__kwdefaults__ or {})
+    for place, value in defaults.items():
+        _note(value, f"{function.__module__}.{function.__qualname__}({place})")
+
+
+def _note(value: Any, name: str) -> None:
+    kind = type(value)
+    if issubclass(kind, random.Random) and not issubclass(kind, random.SystemRandom):
+        _found.setdefault(value, name)
 
 
 def _virtual_urandom(size: Any) -> bytes:

@@ -17,6 +17,25 @@ from tests.kernel.outsider import Outsider
 MODULE_LEVEL = random.Random()
 
 
+def draw_by_default(generator=random.Random()):  # noqa: B008 - what libraries do
+    return generator.random()
+
+
+def draw_by_keyword(*, generator=random.Random()):  # noqa: B008
+    return generator.random()
+
+
+class Masks:
+    generator = random.Random()
+
+    def __init__(self, made=random.Random()):  # noqa: B008 - as aiohttp keeps its masks' source
+        self.made = made
+
+    @staticmethod
+    def draw(generator=random.Random()):  # noqa: B008
+        return generator.random()
+
+
 def run(look, seed=0):
     async def main():
         return look()
@@ -120,6 +139,26 @@ def test_reseeding_from_the_system_is_seeded():
 
 def test_a_generator_made_when_its_module_was_imported_is_seeded():
     assert run(MODULE_LEVEL.random) == run(MODULE_LEVEL.random)
+
+
+KEPT_ELSEWHERE = {
+    "default": draw_by_default,
+    "keyword default": draw_by_keyword,
+    "class attribute": Masks.generator.random,
+    "default of a method": lambda: Masks().made.random(),
+    "default of a static method": Masks.draw,
+}
+
+
+@pytest.mark.parametrize("source", KEPT_ELSEWHERE.values(), ids=KEPT_ELSEWHERE)
+def test_a_generator_that_functions_and_classes_of_a_module_keep_is_seeded(source):
+    assert run(source) == run(source)
+    assert run(source, seed=1) != run(source, seed=2)
+
+
+def test_generators_kept_in_different_places_draw_apart():
+    values = run(lambda: [draw() for draw in (MODULE_LEVEL.random, *KEPT_ELSEWHERE.values())])
+    assert len(set(values)) == 6
 
 
 def test_time_based_ids_follow_the_seed_and_the_virtual_clock():
