@@ -12,7 +12,6 @@ from ..kernel import seconds
 from .hosts import Host, Listener
 from .link import Direction
 from .pipe import Pipe
-from .sockets import Address
 
 if TYPE_CHECKING:
     from .names import NamingLoop
@@ -102,8 +101,9 @@ async def connect(
     if listener is None:
         raise OSError(answer.error, f"Connect call failed {address!r}")
     upstream, downstream = Pipe(loop, there), Pipe(loop, back)
-    if local is None:
-        local = (_face(source, target), source.free_port())
+    if local is None or local[:1] == (ANY_ADDRESS,):
+        port = source.free_port() if local is None else local[1]
+        local = ("127.0.0.1" if source is target else source.address, port)
     accept_delay_ns = seconds(there.accept_delay)
     ack_sent_ns = calendar._now
 
@@ -119,20 +119,6 @@ async def connect(
 
     upstream.open(ack_arrives)
     return listener, upstream, downstream, local
-
-
-def own_address(source: Host, target: Host, chosen: tuple[str | None, int]) -> Address:
-    """Return the address that a client has chosen for its own end.
-
-    Raises:
-        OSError: it is taken, or belongs to another machine.
-    """
-    address, port = source.bind(chosen[0] or "", chosen[1])
-    return (_face(source, target) if address == ANY_ADDRESS else address), port
-
-
-def _face(source: Host, target: Host) -> str:
-    return "127.0.0.1" if source is target else source.address
 
 
 def _answer(there: Direction, target: Host, address: Any) -> _Answer | None:

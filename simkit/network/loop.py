@@ -13,7 +13,6 @@ from typing import Any, NoReturn, TypeVarTuple
 from ..kernel.realm import EPOCH_NS
 from .adopted import adopt
 from .arguments import check_client, check_server
-from .connecting import own_address
 from .datagram import DatagramLoop, DatagramPort
 from .hosts import current_host
 from .refused import not_simulated
@@ -66,7 +65,8 @@ class SimLoop(UnixLoop, DatagramLoop):
 
         Raises:
             ConnectionRefusedError: nothing listens there, or the link refuses.
-            OSError: EHOSTUNREACH or ETIMEDOUT, as the link has it.
+            OSError: EHOSTUNREACH or ETIMEDOUT, as the link has it; or ``local_addr`` is taken,
+                or belongs to another host.
             socket.gaierror: the name was looked up in vain.
             UnknownHostError: the name is not part of the simulation.
         """
@@ -80,7 +80,7 @@ class SimLoop(UnixLoop, DatagramLoop):
             address = infos[0][4]
             source = self.network.current()
             target = self.network.resolve(address[0], source)
-            local = None if local_addr is None else own_address(source, target, local_addr)
+            local = None if local_addr is None else source.bind(local_addr[0] or "", local_addr[1])
             opened = await self._open(source, target, address, local)
             face = SimSocket(opened.local, opened.remote)
             name = host.decode() if isinstance(host, bytes) else host

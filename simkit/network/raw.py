@@ -50,11 +50,8 @@ class RawLoop(ConnectingLoop):
             return
         source = state.host
         target = self.network.resolve(resolved[0], source)
-        local = state.local
-        if local is not None and local[0] == "0.0.0.0":  # noqa: S104
-            local = ("127.0.0.1" if source is target else source.address, local[1])
         state.connected(
-            await self._open(source, target, resolved, local, ack_after_ns=_SOONEST_ACK_NS)
+            await self._open(source, target, resolved, state.local, ack_after_ns=_SOONEST_ACK_NS)
         )
 
     async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:

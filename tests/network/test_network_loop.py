@@ -249,6 +249,27 @@ def test_a_loopback_server_is_not_reached_from_outside(runner, loop, network, br
     runner.run(main())
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0", "home"])
+def test_a_client_may_choose_the_port_that_it_connects_from(runner, loop, network, bridge, address):
+    async def main():
+        server = Observer()
+        network.listen(bridge, 80, lambda: server)
+        transport, _ = await loop.create_connection(
+            Observer, "bridge", 80, local_addr=(address, 5555)
+        )
+        await asyncio.sleep(1)
+        seen = transport.get_extra_info("sockname"), server.transport.get_extra_info("peername")
+        transport.close()
+        return seen
+
+    assert runner.run(main()) == ((network.home.address, 5555),) * 2
+
+
+def test_a_client_cannot_connect_from_another_machines_address(runner, loop, bridge):
+    with pytest.raises(OSError, match="host 'home' has"):
+        runner.run(loop.create_connection(Observer, "bridge", 80, local_addr=("bridge", 5555)))
+
+
 def test_a_client_that_gives_up_while_connecting_leaves_nothing_behind(
     runner, loop, network, bridge
 ):
