@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 
 import aiohttp
 import pytest
@@ -14,7 +15,8 @@ from tests.libraries.test_httpx import APP as STARLETTE
 
 
 async def whoami(request):
-    return web.json_response({"port": request.transport.get_extra_info("peername")[1]})
+    port = request.transport.get_extra_info("peername")[1] if request.remote else None
+    return web.json_response({"port": port, "scheme": request.scheme, "host": request.host})
 
 
 async def shout(request):
@@ -25,15 +27,19 @@ async def shout(request):
     return websocket
 
 
+def at(port):
+    return lambda runner: web.TCPSite(runner, "0.0.0.0", port)
+
+
 @contextlib.asynccontextmanager
-async def aiohttp_serving(host, **options):
+async def aiohttp_serving(host, make_site=at(8000), **options):  # noqa: B008
     app = web.Application()
     app.add_routes([web.get("/", whoami), web.get("/shout", shout)])
 
     async def start():
         runner = web.AppRunner(app, **options)
         await runner.setup()
-        await web.TCPSite(runner, "0.0.0.0", 8000).start()
+        await make_site(runner).start()
         return runner
 
     runner = await host.spawn(start())
@@ -41,6 +47,55 @@ async def aiohttp_serving(host, **options):
         yield
     finally:
         await runner.cleanup()
+
+
+@pytest.mark.parametrize(("scheme", "port"), [("https", 443), ("http", 80)])
+async def test_a_request_is_answered_after_two_round_trips(sim, bridge, scheme, port):
+    async with (
+        aiohttp_serving(bridge, at(port)),
+        aiohttp.ClientSession() as session,
+        session.get(f"{scheme}://{NAME}/") as response,
+    ):
+        told = await response.json()
+        assert (told["scheme"], told["host"]) == (scheme, NAME)
+        assert sim.now == 0.04
+
+
+async def test_a_refusal_is_aiohttps_own_error(bridge):
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientConnectorError, match=f"{NAME}:81"):
+            await session.get(f"http://{NAME}:81/")
+
+
+async def test_a_site_may_be_a_socket_that_the_program_bound(bridge):
+    def own_socket(runner):
+        sock = socket.socket()
+        sock.bind(("0.0.0.0", 8000))
+        return web.SockSite(runner, sock)
+
+    async with (
+        aiohttp_serving(bridge, own_socket),
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{URL}/shout") as websocket,
+    ):
+        await websocket.send_str("hello")
+        assert await websocket.receive_str() == "HELLO"
+
+
+async def test_a_site_may_be_a_unix_socket(bridge):
+    def unix_site(runner):
+        return web.UnixSite(runner, "/run/app.sock")
+
+    async def ask():
+        connector = aiohttp.UnixConnector("/run/app.sock")
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.get("http://localhost/") as response,
+        ):
+            return (await response.json())["host"]
+
+    async with aiohttp_serving(bridge, unix_site):
+        assert await bridge.spawn(ask()) == "localhost"
 
 
 async def test_a_websocket_of_both_sides_lives_through_idle_minutes(sim, bridge):
