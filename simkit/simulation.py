@@ -77,7 +77,7 @@ class Simulation:
         self.loop.time_limit_ns = round(time_limit * 1e9)
         self.loop.set_exception_handler(self._on_unhandled)
         self._network = self.loop.network
-        self._clock = clock = Clock(self.loop, self.loop.calendar.read_ns)
+        self._clock = clock = Clock(self.loop, self.loop.calendar.read_ns, self.loop.call_at_ns)
         random_for = self.loop.entropy.stream
         self._timeline = Timeline(clock.read_ns)
         self.trail = self.loop.trail

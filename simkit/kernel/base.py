@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     class BaseLoop(asyncio.BaseEventLoop):
         """``asyncio.BaseEventLoop`` with what its subclasses rely on."""
 
-        _ready: deque[asyncio.Handle]
+        _ready: deque[Any]
         _stopping: bool
         _closed: bool
         _asyncgens: Any

@@ -123,9 +123,8 @@ class Loop(SignalHandlers):
         """Call ``callback`` after ``delay`` virtual seconds."""
         if delay is None:
             raise TypeError("delay must not be None")
-        in_loop = self.realm.worker_ns is None
-        now = self.calendar._now / 1e9 if in_loop else self.time()
-        timer = self.call_at(now + delay, callback, *args, context=context)
+        now_ns = self.calendar._now if self.realm.worker_ns is None else self.realm.now_ns()
+        timer = self.call_at(now_ns / 1e9 + delay, callback, *args, context=context)
         if self._debug:
             _forget_frames(timer, 1)
         return timer
@@ -161,6 +160,17 @@ class Loop(SignalHandlers):
             # A rest of less than a nanosecond still is the future: a loop that sleeps until a
             # deadline must get there.
             when_ns = now_ns + 1
+        self.calendar.add_timer(when_ns, timer)
+        timer._scheduled = True
+        return timer  # type: ignore[no-any-return]
+
+    def call_at_ns(
+        self, when_ns: int, callback: Callable[[*Ts], object], *args: *Ts
+    ) -> asyncio.TimerHandle:
+        """Call ``callback`` at virtual nanosecond ``when_ns``: :meth:`call_at` without rounding."""
+        if self._closed or self._debug:
+            return self.call_at(when_ns / 1e9, callback, *args)
+        timer: Any = make_timer(when_ns / 1e9, callback, args, self, None)
         self.calendar.add_timer(when_ns, timer)
         timer._scheduled = True
         return timer  # type: ignore[no-any-return]
@@ -281,7 +291,8 @@ class Loop(SignalHandlers):
         if calendar._now != self._instant:
             self._instant = calendar._now
             self._iterations_here = 0
-            self._check_time_limit()
+            if self.time_limit_ns is not None and calendar._now > self.time_limit_ns:
+                self._check_time_limit()
 
     def stall(self, duration_ns: int) -> None:
         """Let time pass while the thread does nothing, as ``time.sleep`` in a coroutine does.

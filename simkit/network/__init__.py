@@ -1,8 +1,8 @@
 """The network: the internet in memory.
 
 Hosts with names and addresses, links with latency in each direction, and streams that behave as
-TCP does under asyncio; datagrams, Unix sockets, and sockets that a library makes itself. A name that
-is not part of the simulation does not resolve; no packet leaves.
+TCP does under asyncio; datagrams, Unix sockets, and sockets that a library makes itself. A name
+that is not part of the simulation does not resolve; no packet leaves.
 """
 
 from .hosts import Host, Network, UnknownHostError

@@ -173,7 +173,7 @@ class StreamTransport(End, FlowControl):
             except BaseException as error:
                 self._fatal_error(error, "Fatal error: protocol.data_received() call failed.")
                 return
-        if self.is_reading() and self._has_something_to_read():
+        if (arrived or self._out.reset) and self.is_reading():
             self._poll_again()
 
     def _read_into_buffer(self) -> None:

@@ -12,15 +12,21 @@ class Clock:
     Args:
         loop: whose time it is.
         read_ns: reads a virtual clock directly, exact and fast; None asks ``loop.time``.
+        call_at_ns: sets a timer on that clock; goes with ``read_ns``.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, read_ns: Callable[[], int] | None = None
+        self,
+        loop: asyncio.AbstractEventLoop,
+        read_ns: Callable[[], int] | None = None,
+        call_at_ns: Callable[..., asyncio.TimerHandle] | None = None,
     ) -> None:
         self.loop = loop
         self._start = 0.0 if read_ns is not None else loop.time()
         self.read_ns = read_ns or self._ask_loop
         """Return nanoseconds since the clock was made."""
+        self.call_at: Callable[..., asyncio.TimerHandle] = call_at_ns or self._ask_loop_at
+        """Call ``callback(*args)`` at ``when_ns``."""
 
     def _ask_loop(self) -> int:
         return round((self.loop.time() - self._start) * 1e9)
@@ -30,10 +36,9 @@ class Clock:
         """Nanoseconds since the clock was made."""
         return self.read_ns()
 
-    def call_at(
+    def _ask_loop_at(
         self, when_ns: int, callback: Callable[..., object], *args: object
     ) -> asyncio.TimerHandle:
-        """Call ``callback(*args)`` at ``when_ns``."""
         return self.loop.call_at(self._start + when_ns / 1e9, callback, *args)
 
     async def sleep_until(self, when_ns: int) -> None:

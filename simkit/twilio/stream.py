@@ -139,13 +139,10 @@ class MediaStream(WebSocketPeer):
             self._warn(31930, "the server reads too slowly: caller audio is discarded")
             return
         self._chunk += 1
-        payload = binascii.b2a_base64(sound, newline=False).decode()
-        media = twilio.Media(
-            self._count(),
-            twilio.MediaBody("inbound", str(self._chunk), str(timestamp_ms), payload),
-            self._identity.stream_sid,
+        self._sequence += 1
+        data = twilio.encode_media(
+            self._sequence, self._chunk, timestamp_ms, sound, self._identity.stream_sid
         )
-        data = twilio.encode(media)
         if self._disorder is None:
             self._send_media(data)
             return
@@ -162,10 +159,11 @@ class MediaStream(WebSocketPeer):
 
     def _send_media(self, data: bytes, *, in_order: bool = True) -> None:
         self.send_text(data)
+        arrival_ns = self.transport.get_extra_info("simkit.arrival_ns")
         self._timeline.frame(
             "twilio",
             "bridge",
-            self.transport.get_extra_info("simkit.arrival_ns", self._clock.read_ns()),
+            self._clock.read_ns() if arrival_ns is None else arrival_ns,
             PACKET_NS,
             call=self._number,
             in_order=in_order,

@@ -131,10 +131,14 @@ class Hearing:
         if self._is_mulaw:
             samples = mulaw.decode(data)
         else:
-            data = self._odd + data
+            if self._odd:
+                data = self._odd + data
             whole = len(data) & ~1
             self._odd = data[whole:]
-            samples = np.frombuffer(data[:whole], dtype="<i2")
+            samples = np.frombuffer(data, dtype="<i2", count=whole // 2)
+        if not len(self._rest) and len(samples) == self._block:
+            self._judge(samples)
+            return
         if len(self._rest):
             samples = np.concatenate((self._rest, samples))
         blocks = len(samples) // self._block
@@ -148,7 +152,7 @@ class Hearing:
         voiced = False
         if block is not None:
             exact = block.astype(np.float64)
-            voiced = float(exact.dot(exact)) >= self._loud
+            voiced = bool(exact.dot(exact) >= self._loud)
         sound = _SILENCE if block is None else to_8k(block, self._rate)
         self._position += _SILENCE_SAMPLES
         if now_ns - self._last_voice_ns < _FORGET_NS:

@@ -88,8 +88,8 @@ class TransportSocket(WebSocketPeer):
     @property
     def arrival_ns(self) -> int:
         """When what was sent last reaches the client."""
-        found: int = self.transport.get_extra_info("simkit.arrival_ns", self._clock.read_ns())
-        return found
+        found: int | None = self.transport.get_extra_info("simkit.arrival_ns")
+        return self._clock.read_ns() if found is None else found
 
     def send_audio(self, sound: bytes) -> None:
         """Send a binary frame."""
@@ -149,8 +149,8 @@ class TransportSocket(WebSocketPeer):
 
     @property
     def _sent_ns(self) -> int:
-        found: int = self.transport.get_extra_info("simkit.sent_ns", self._clock.read_ns())
-        return found
+        found: int | None = self.transport.get_extra_info("simkit.sent_ns")
+        return self._clock.read_ns() if found is None else found
 
     def _count(self, source: str, target: str, t_ns: int, size: int) -> None:
         audio_ns = round(size * self._frame_ns_per_byte)

@@ -6,6 +6,7 @@ timestamps are JSON strings there, ``sampleRate`` and ``channels`` are numbers.
 
 from __future__ import annotations
 
+from binascii import b2a_base64
 from typing import Annotated, Literal
 
 import msgspec
@@ -160,6 +161,27 @@ _to_twilio: msgspec.json.Decoder[ToTwilio] = msgspec.json.Decoder(ToTwilio)
 
 encode = _encoder.encode
 """Encode a message of either direction as JSON bytes."""
+
+
+def encode_media(
+    sequence_number: int, chunk: int, timestamp_ms: int, sound: bytes, stream_sid: str
+) -> bytes:
+    """Encode a frame of the caller's sound: the same bytes as ``encode(Media(...))``, sooner.
+
+    Args:
+        sound: mu-law, 20 ms of it in 160 bytes.
+    """
+    return (
+        b'{"event":"media","sequenceNumber":"%d","media":{"track":"inbound","chunk":"%d",'
+        b'"timestamp":"%d","payload":"%b"},"streamSid":%b}'
+        % (
+            sequence_number,
+            chunk,
+            timestamp_ms,
+            b2a_base64(sound, newline=False),
+            encode(stream_sid),
+        )
+    )
 
 
 def decode(data: bytes | str) -> FromTwilio:

@@ -30,7 +30,6 @@ MAX_MESSAGE = 16 * 1024 * 1024
 _MAX_HEAD = 64 * 1024
 _TEXT = 0x81  # final fragment, text
 _BINARY = 0x82
-_DATA = frozenset((_TEXT, _BINARY))
 
 
 class WebSocketPeer(asyncio.Protocol):
@@ -50,6 +49,8 @@ class WebSocketPeer(asyncio.Protocol):
         self._is_client = isinstance(core, ClientProtocol)
         # A fixed mask serves a fake: masks protect from proxies, and there are none.
         self._mask = os.urandom(4) if self._is_client else b""
+        self._sent_head = self._sent_length = -1
+        self._sent_header = b""  # of the message sent last: most are as long as the one before
         self._opened = False
         self._closed = False
         self.is_open = False
@@ -90,17 +91,21 @@ class WebSocketPeer(asyncio.Protocol):
         if not self.is_open:
             return
         length = len(data)
+        if length != self._sent_length or head != self._sent_head:
+            self._sent_head, self._sent_length = head, length
+            self._sent_header = self._header(head, length)
+        if self._is_client:
+            data = apply_mask(data, self._mask)
+        self.transport.write(self._sent_header + data)
+
+    def _header(self, head: int, length: int) -> bytes:
+        """Return what goes before a payload: opcode, length and, from a client, the mask."""
         masked = 0x80 if self._is_client else 0
         if length < 126:
-            header = bytes((head, masked | length))
-        elif length < 65536:
-            header = bytes((head, masked | 126, length >> 8, length & 255))
-        else:
-            header = bytes((head, masked | 127)) + length.to_bytes(8, "big")
-        if masked:
-            self.transport.write(header + self._mask + apply_mask(data, self._mask))
-        else:
-            self.transport.write(header + data)
+            return bytes((head, masked | length)) + self._mask
+        if length < 65536:
+            return bytes((head, masked | 126, length >> 8, length & 255)) + self._mask
+        return bytes((head, masked | 127)) + length.to_bytes(8, "big") + self._mask
 
     def ping(self) -> None:
         """Ask the far end for a pong."""
@@ -145,6 +150,7 @@ class WebSocketPeer(asyncio.Protocol):
                 return
         at, end = 0, len(data)
         core = self.core
+        masked = 0 if self._is_client else 0x80
         while end - at >= 2:
             second = data[at + 1]
             length = second & 0x7F
@@ -166,15 +172,15 @@ class WebSocketPeer(asyncio.Protocol):
                 break
             first = data[at]
             plain = (
-                first in _DATA
-                and not self._fragments
-                and bool(second & 0x80) is not self._is_client
+                first in (_TEXT, _BINARY)
+                and second & 0x80 == masked
                 and self.is_open
+                and not self._fragments
                 and length <= MAX_MESSAGE
             )
             if plain:
                 payload = data[at + head : stop]
-                if second & 0x80:
+                if masked:
                     payload = apply_mask(payload, data[at + head - 4 : at + head])
                 at = stop
                 if first == _TEXT:

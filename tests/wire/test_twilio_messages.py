@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import copy
 import json
 from collections.abc import Iterator
@@ -277,3 +278,12 @@ def test_a_status_callback_has_twilios_field_names():
         "Timestamp": "2024-11-29T00:09:39Z",
         "StreamError": "broken",
     }
+
+
+@pytest.mark.parametrize("stream_sid", [MZ, 'MZ"\\é\n'])
+@pytest.mark.parametrize("sound", [b"", b"\xff" * 160, bytes(range(161))])
+def test_a_frame_has_the_same_bytes_by_the_short_way(sound, stream_sid):
+    payload = binascii.b2a_base64(sound, newline=False).decode()
+    body = twilio.MediaBody("inbound", "7", "120", payload)
+    long_way = twilio.encode(twilio.Media("1234", body, stream_sid))
+    assert twilio.encode_media(1234, 7, 120, sound, stream_sid) == long_way

@@ -112,6 +112,20 @@ def test_messages_of_any_size_arrive_whole_in_both_directions(kind, size):
         assert receiver.seen == [(kind, data)]
 
 
+def test_kinds_and_sizes_may_change_from_message_to_message():
+    client, server = opened()
+    sent = [
+        (kind, bytes(size))
+        for size in (5, 5, 0, 125, 126, 5, 65535, 65536, 126)
+        for kind in ("text", "binary", "binary")
+    ]
+    for sender, receiver in ((client, server), (server, client)):
+        for kind, data in sent:
+            getattr(sender, f"send_{kind}")(data)
+        carry(client, server)
+        assert receiver.seen == sent
+
+
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 100])
 def test_bytes_may_arrive_in_pieces(step):
     client, server = pair()
