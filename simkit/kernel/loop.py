@@ -168,7 +168,7 @@ class Loop(SignalHandlers):
         self, when_ns: int, callback: Callable[[*Ts], object], *args: *Ts
     ) -> asyncio.TimerHandle:
         """Call ``callback`` at virtual nanosecond ``when_ns``: :meth:`call_at` without rounding."""
-        if self._closed or self._debug:
+        if self._closed or self._debug or self.choices is not None:
             return self.call_at(when_ns / 1e9, callback, *args)
         timer: Any = make_timer(when_ns / 1e9, callback, args, self, None)
         self.calendar.add_timer(when_ns, timer)

@@ -15,6 +15,7 @@ import random
 import sys
 import uuid
 import weakref
+from collections.abc import Iterable
 from types import FunctionType
 from typing import Any
 
@@ -57,10 +58,11 @@ class Randomness:
 
     def enter(self) -> None:
         """Put the generators of all imported modules into this realm's states."""
+        if len(_searched) != len(sys.modules):
+            _search(sys.modules)
         self._adopt()
 
     def _adopt(self) -> None:
-        _search_modules()
         for generator, name in list(_found.items()):
             if generator in self._outer:
                 continue
@@ -88,17 +90,18 @@ class Randomness:
         finally:
             self.importing = None
             random.setstate(state)
+            _search([name for name in sys.modules if name not in _searched])
             self._adopt()
 
     def _first_state(self, name: str) -> tuple[Any, ...]:
         return self._entropy.stream(f"random:{name}").getstate()
 
 
-def _search_modules() -> None:
+def _search(names: Iterable[str]) -> None:
     """Find the generators that modules keep, such as the mask source of a WebSocket library."""
-    new = [name for name in sys.modules if name not in _searched]
-    _searched.update(new)
-    for name in sorted(new):
+    names = sorted(names)
+    _searched.update(names)
+    for name in names:
         module = sys.modules[name]
         draws = False
         for attribute, value in list(getattr(module, "__dict__", {}).items()):
