@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from ._mishaps import Mishaps
 from .audio import Repertoire, Samples, files
 from .kernel import Calendar, DivergenceError, Task, compare, shaken_memory
 from .network import Host, Link, SimLoop
@@ -75,7 +76,6 @@ class Simulation:
         self.seed = seed
         self.loop = SimLoop(seed, trail=trail or verify)
         self.loop.time_limit_ns = round(time_limit * 1e9)
-        self.loop.set_exception_handler(self._on_unhandled)
         self._network = self.loop.network
         self._clock = clock = Clock(self.loop, self.loop.calendar.read_ns, self.loop.call_at_ns)
         random_for = self.loop.entropy.stream
@@ -86,7 +86,7 @@ class Simulation:
             note = self.trail.note
             self._timeline.on_record = lambda event: note("event", line(event).strip())
         self._repertoire = Repertoire()
-        self.loop.realm.on_stall = self._on_stall
+        self._mishaps = Mishaps(self.loop, self._timeline)
         self._network.on_refused = lambda name: self._timeline.record(
             "outside-world", self._network.current().name, name=name
         )
@@ -285,11 +285,11 @@ class Simulation:
             return
         try:
             self._bring_up_to_date()
-            self._is_closed = True
+            self._is_closed = self._mishaps.ignored = True
             with _without_proxies():
                 self.loop.run_until_complete(self._shut_down())
         finally:
-            self._is_closed = True
+            self._is_closed = self._mishaps.ignored = True
             self.loop.close()
 
     async def _shut_down(self) -> None:
@@ -333,24 +333,6 @@ class Simulation:
         if not 1 <= call <= len(self.twilio.calls):
             raise ValueError(f"call {call}: there were {len(self.twilio.calls)} calls")
         files.write(Path(path), *_of_one_length(*self.twilio.calls[call - 1].sound()))
-
-    def _on_stall(self, duration_ns: int) -> None:
-        """A ``time.sleep`` in the loop's thread: time passes, arrivals pile up."""
-        self._timeline.record("stall", self._network.current().name, duration_ns=duration_ns)
-        self.loop.stall(duration_ns)
-
-    def _on_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Record what asyncio reports as unhandled, and let it be logged as usual."""
-        if self._is_closed:
-            return
-        error = context.get("exception")
-        self._timeline.record(
-            "unhandled-error",
-            self._network.current().name,
-            message=context.get("message", ""),
-            error=type(error).__name__ if error is not None else "",
-        )
-        loop.default_exception_handler(context)
 
 
 def _outcome(sim: Simulation, scenario: Scenario[T]) -> tuple[T, None] | tuple[None, BaseException]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..timeline import Timeline, sessions_of
+from ..timeline import Event, Timeline, sessions_of
 from .check import Check, Violation, milliseconds, seconds
 
 _TEARDOWN_NS = 1_000_000_000
@@ -86,12 +86,18 @@ def _protocol_conformance(timeline: Timeline) -> list[Violation]:
     ]
 
 
+def _place(event: Event) -> str:
+    """Say which task and which line of the program it was, where that is known."""
+    task, line = event.fields.get("task"), event.fields.get("line")
+    return (f", in task {task!r}" if task else "") + (f", at {line}" if line else "")
+
+
 def _no_unhandled_error(timeline: Timeline) -> list[Violation]:
     return [
         Violation(
             event.t_ns,
             f"unhandled at {seconds(event.t_ns)} on {event.source}: {event.fields['error']} "
-            f"({event.fields['message']})",
+            f"({event.fields['message']}){_place(event)}",
         )
         for event in timeline.of("unhandled-error")
     ]
@@ -102,7 +108,7 @@ def _no_blocking(timeline: Timeline) -> list[Violation]:
         Violation(
             event.t_ns,
             f"the loop was blocked for {milliseconds(event.fields['duration_ns'])} at "
-            f"{seconds(event.t_ns)}",
+            f"{seconds(event.t_ns)}{_place(event)}",
         )
         for event in timeline.of("stall")
         if event.fields["duration_ns"] > _BLOCKING_NS

@@ -15,11 +15,14 @@ from .errors import (
     OutsideWorldError,
     SimulationError,
     TimeLimitError,
+    raising_line,
+    running_line,
 )
 from .loop import Loop, Task
 from .realm import EPOCH_NS, Realm
 from .shaking import shaken_memory
-from .trail import DivergenceError, Trail, checksum, compare
+from .trail import DivergenceError, Trail, checksum, compare, named
+from .unawaited import made_at
 
 __all__ = [
     "EPOCH_NS",
@@ -40,6 +43,10 @@ __all__ = [
     "Trail",
     "checksum",
     "compare",
+    "made_at",
+    "named",
+    "raising_line",
+    "running_line",
     "seconds",
     "shaken_memory",
 ]

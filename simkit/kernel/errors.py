@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import sys
 from types import CodeType, FrameType
 from typing import Any
 
 _ASYNCIO_DIR = os.path.dirname(asyncio.__file__)
+_OURS = (_ASYNCIO_DIR, os.path.dirname(__file__))
 
 
 class SimulationError(RuntimeError):
@@ -69,7 +71,7 @@ def await_line(task: asyncio.Task[Any]) -> str:
     if place is None:
         return "has not started"
     code, line = place
-    return f"awaits at {_short(code.co_filename)}:{line} in {code.co_qualname}"
+    return f"awaits at {_place(code, line)}"
 
 
 def describe_frame(frame: FrameType | None, leaving_out: tuple[str, ...]) -> str:
@@ -93,7 +95,32 @@ def _frame_and_next(coro: Any) -> tuple[FrameType | None, CodeType, Any] | None:
     return None
 
 
-def _short(filename: str) -> str:
+def running_line() -> str:
+    """Say which line of the program is running: the innermost outside of kernel and asyncio."""
+    frame: FrameType | None = sys._getframe(1)
+    asking = sys._getframe(1).f_code.co_filename
+    while frame is not None and frame.f_code.co_filename.startswith((asking, *_OURS)):
+        frame = frame.f_back
+    return "" if frame is None else _place(frame.f_code, frame.f_lineno)
+
+
+def raising_line(error: BaseException | None) -> str:
+    """Say which line of the program raised: the innermost outside of kernel and asyncio."""
+    found = ""
+    step = error.__traceback__ if error is not None else None
+    while step is not None:
+        code = step.tb_frame.f_code
+        if not found or not code.co_filename.startswith(_OURS):
+            found = _place(code, step.tb_lineno)
+        step = step.tb_next
+    return found
+
+
+def _place(code: CodeType, line: int) -> str:
+    return f"{short_path(code.co_filename)}:{line} in {code.co_qualname}"
+
+
+def short_path(filename: str) -> str:
     """Keep the last two parts of a path, so that messages are the same on every machine."""
     return "/".join(filename.replace(os.sep, "/").split("/")[-2:])
 

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from . import clocks, outside, processes, randomness, threads
+from . import clocks, outside, processes, randomness, threads, unawaited
 from .calendar import Calendar
 from .cfunction import CFunction
 from .entropy import Entropy
@@ -74,6 +74,8 @@ class Realm:
         """Called with the nanoseconds of a ``time.sleep`` in the loop's thread."""
         self.on_signal: Callable[[int], bool] = lambda number: False
         """Called with a signal that the program sends itself; True when it has been delivered."""
+        self.on_unawaited: Callable[[Any], object] | None = None
+        """Called with each coroutine that is destroyed and was never awaited."""
         self.randomness = Randomness(entropy)
         self._outer: Realm | None = None
 
@@ -137,6 +139,7 @@ def _install() -> None:
         + processes.PATCHES
         + randomness.PATCHES
         + threads.PATCHES
+        + unawaited.PATCHES
         + _inline_workers(anyio_backend())
     )
     for owner, name, replacement in patches:

@@ -136,7 +136,11 @@ def _close(event: Event) -> str:
 
 
 def _plainly(event: Event) -> str:
-    shown = "  ".join(f"{key}={_value(value)}" for key, value in event.fields.items())
+    # Which line of the program it was changes with every edit: it is for checks and people.
+    hidden = _PLACES if event.kind in ("stall", "unhandled-error") else ()
+    shown = "  ".join(
+        f"{key}={_value(value)}" for key, value in event.fields.items() if key not in hidden
+    )
     return f"{event.kind}  {shown}" if shown else event.kind
 
 
@@ -147,6 +151,7 @@ def _value(value: Any) -> str:
 
 
 _SHOWN = 64
+_PLACES = ("task", "line")
 _SILENT = ("receives",)
 _WORDS: dict[str, Callable[[Event], str]] = {
     "media": _media,
