@@ -80,7 +80,7 @@ def describe_frame(frame: FrameType | None, leaving_out: tuple[str, ...]) -> str
         frame = frame.f_back
     if frame is None:
         return ""
-    return f"{_short(frame.f_code.co_filename)}:{frame.f_lineno} in {frame.f_code.co_qualname}"
+    return _place(frame.f_code, frame.f_lineno)
 
 
 def _frame_and_next(coro: Any) -> tuple[FrameType | None, CodeType, Any] | None:

@@ -25,6 +25,7 @@ from .errors import (
     TimeLimitError,
     describe_tasks,
 )
+from .garbage import Garbage
 from .handles import Generators, TimerHandle, make_handle, make_timer, report_failure
 from .inside import get_ident
 from .realm import EPOCH_NS, Realm
@@ -92,6 +93,7 @@ class Loop(SignalHandlers):
         self._tasks_made = 0
         self._clock_resolution = 1e-9
         self._asyncgens = Generators()
+        self._garbage = Garbage()
 
     @property
     def choices(self) -> Choices | None:
@@ -198,7 +200,7 @@ class Loop(SignalHandlers):
 
     def run_forever(self) -> None:
         """Run until ``stop`` is called, with clocks and entropy of the simulation in force."""
-        with self.realm:
+        with self.realm, self._garbage:
             super().run_forever()
 
     def readable(self, handle: asyncio.Handle) -> None:
@@ -214,6 +216,7 @@ class Loop(SignalHandlers):
         due_timers = calendar.due_timers
         choices = calendar.choices
         popleft = ready.popleft
+        garbage = self._garbage
         while True:
             before = len(ready)
             if queue and queue[0][0] <= calendar._now:
@@ -250,6 +253,7 @@ class Loop(SignalHandlers):
                 except BaseException as error:
                     report_failure(handle, error)
             handle = None  # breaks a cycle when an exception occurs
+            garbage.after_iteration()
             self._iterations_here += 1
             if self._iterations_here > _LIVELOCK_ITERATIONS:
                 self._look_for_livelock()
