@@ -14,12 +14,14 @@ everybody waiting; after ``patience`` real seconds it is refused with
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import logging
 import queue
 import sys
 import threading
 from _thread import allocate_lock
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import Context
 from heapq import heappop, heappush
 from itertools import count
@@ -229,8 +231,9 @@ class Threads:
                 break
             elif not waiter.lock.acquire(timeout=self.patience):
                 raise ForeignThreadError(
-                    f"the loop's thread blocks, and no thread of the simulation will wake it; "
-                    f"waiting threads:\n{self.describe() or '  (none)'}"
+                    f"the loop's thread blocks, and no thread of the simulation will wake it. "
+                    "(Work given to an executor runs in that thread: what waits for the loop "
+                    f"there needs a threading.Thread.) Waiting threads:\n{self.describe() or '  (none)'}"
                 )
         return waiter.notified
 
@@ -258,13 +261,24 @@ class Threads:
         """End every thread that still waits, by ``SystemExit`` where it does."""
         if not self._workers:
             return
-        with self._loop.realm:
+        # A pool that is still open logs the end of its threads as a critical error.
+        pools = logging.getLogger("concurrent.futures")
+        with self._loop.realm, _silent(pools):
             for worker in list(self._workers.values()):
                 worker.killed = True
                 if worker.thread is not None:
                     # Nobody is to be told of the SystemExit, which is ours.
                     vars(worker.thread)["_invoke_excepthook"] = lambda thread: None
                 self._run(worker)
+
+
+@contextlib.contextmanager
+def _silent(logger: logging.Logger) -> Iterator[None]:
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _place(worker: Worker) -> str:

@@ -36,6 +36,8 @@ class Adopted:
         port: its queue of datagrams, when it is a bound datagram socket.
     """
 
+    finalizer: weakref.finalize[..., socket.socket]
+
     def __init__(self, loop: ConnectingLoop, sock: socket.socket) -> None:
         self.loop = loop
         self.host: Host = loop.network.current()
@@ -127,7 +129,7 @@ class Adopted:
         return end.opened
 
     def close(self) -> None:
-        """Close whatever it is, as the kernel does."""
+        """Close whatever it is, as the kernel does; also when the program forgets the socket."""
         if self.end is not None and not self.claimed:
             self.end.close()
         if self.backlog is not None:
@@ -202,7 +204,7 @@ class AdoptedSocket(socket.socket):
         state = _states.pop(self, None)
         socket.socket._real_close(self)  # type: ignore[attr-defined]
         if state is not None:
-            state.close()
+            state.finalizer()
 
 
 _states: weakref.WeakKeyDictionary[socket.socket, Adopted] = weakref.WeakKeyDictionary()
@@ -234,6 +236,8 @@ def adopt(loop: ConnectingLoop, sock: socket.socket) -> Adopted:
     kind: Any = type(sock)
     sock.__class__ = _adopted_class(kind)
     _states[sock] = state
+    state.finalizer = weakref.finalize(sock, state.close)
+    state.finalizer.atexit = False
     return state
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Any
 
@@ -39,6 +40,8 @@ class RawLoop(ConnectingLoop):
         """
         self._check_raw(sock)
         state = adopt(self, sock)
+        if state.end is not None:
+            raise OSError(errno.EISCONN, "Transport endpoint is already connected")
         if sock.family == socket.AF_UNIX:
             state.connected(await self._open_unix(state.host, address))
             return

@@ -282,6 +282,17 @@ def test_waiting_for_nobody_is_refused(runner, loop):
         runner.run(main())
 
 
+def test_work_of_an_executor_that_waits_for_the_loop_is_refused(runner, loop):
+    loop.threads.patience = 0.1
+    coro = asyncio.sleep(1)
+
+    async def main():
+        await asyncio.to_thread(lambda: asyncio.run_coroutine_threadsafe(coro, loop).result())
+
+    with pytest.raises(ForeignThreadError, match=r"needs a threading\.Thread"):
+        runner.run(main())
+
+
 def test_a_deadlock_names_the_threads_that_wait(runner, loop):
     async def main():
         jobs = queue.Queue()
@@ -309,6 +320,20 @@ def test_a_thread_that_still_waits_ends_with_its_loop():
         assert thread.is_alive()
     assert ended == ["ended"]
     assert not thread.is_alive()
+
+
+def test_a_pool_that_is_left_open_ends_silently_with_its_loop(capfd):
+    pools = []
+
+    async def main():
+        pools.append(concurrent.futures.ThreadPoolExecutor(2))
+        return await asyncio.wrap_future(pools[0].submit(lambda: threading.current_thread()))
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        thread = runner.run(main())
+        assert thread.is_alive()
+    assert not thread.is_alive()
+    assert capfd.readouterr().err == ""
 
 
 def test_a_thread_of_the_outside_stays_outside(runner, loop):

@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import socket
+import warnings
 
 import pytest
 import uvicorn
@@ -222,6 +223,17 @@ async def datagrams_on_sockets_of_ones_own():
         return sent, data, sender == one.getsockname(), size, bytes(buffer)
 
 
+async def a_forgotten_socket():
+    loop = asyncio.get_running_loop()
+    client, accepted = await both_ends()
+    with client:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            del accepted
+            await settle()
+        return await loop.sock_recv(client, 100)
+
+
 class Greeter(asyncio.Protocol):
     """Says hello, and hangs up when answered."""
 
@@ -263,6 +275,7 @@ BODIES = [
     a_server_on_a_bound_socket,
     a_server_on_a_listening_socket_gets_who_came_before,
     datagrams_on_sockets_of_ones_own,
+    a_forgotten_socket,
 ]
 
 
@@ -286,6 +299,16 @@ def test_connecting_takes_one_round_trip_of_the_link(runner, loop, network):
             return loop.time(), sock.getpeername()[1]
 
     assert runner.run(main()) == (0.06, 80)
+
+
+def test_a_socket_connects_once(runner, loop):
+    async def main():
+        client, accepted = await both_ends()
+        with client, accepted:
+            await loop.sock_connect(client, client.getpeername())
+
+    with pytest.raises(OSError, match="already connected"):
+        runner.run(main())
 
 
 def test_a_name_that_is_not_here_is_refused(runner, loop):
