@@ -231,9 +231,10 @@ class Threads:
                 break
             elif not waiter.lock.acquire(timeout=self.patience):
                 raise ForeignThreadError(
-                    f"the loop's thread blocks, and no thread of the simulation will wake it. "
+                    "the loop's thread blocks, and no thread of the simulation will wake it. "
                     "(Work given to an executor runs in that thread: what waits for the loop "
-                    f"there needs a threading.Thread.) Waiting threads:\n{self.describe() or '  (none)'}"
+                    "there needs a threading.Thread.) Waiting threads:\n"
+                    + (self.describe() or "  (none)")
                 )
         return waiter.notified
 

@@ -11,8 +11,10 @@ import pytest
 from simkit.network import SimLoop, UnknownHostError
 
 
-def settle():
-    return asyncio.sleep(0.02)
+async def settle():
+    """Let everything under way arrive; each pass of a real loop reads a socket once, however late."""
+    for _ in range(5):
+        await asyncio.sleep(0.004)
 
 
 class Receiver(asyncio.DatagramProtocol):

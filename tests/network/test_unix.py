@@ -15,8 +15,10 @@ from simkit.network import SimLoop
 from tests.network.observer import Observer
 
 
-def settle():
-    return asyncio.sleep(0.02)
+async def settle():
+    """Let everything under way arrive; each pass of a real loop reads a socket once, however late."""
+    for _ in range(5):
+        await asyncio.sleep(0.004)
 
 
 async def echo(reader, writer):
