@@ -12,7 +12,7 @@ from simkit.network import SimLoop, UnknownHostError
 
 
 async def settle():
-    """Let everything under way arrive; each pass of a real loop reads a socket once, however late."""
+    """Let everything under way arrive: a real loop reads a socket once in each pass."""
     for _ in range(5):
         await asyncio.sleep(0.004)
 
