@@ -154,8 +154,6 @@ class Pipe:
     def send_reset(self, backward: Pipe) -> None:
         """Tell the writer of ``backward`` that nobody listens any more (RST)."""
         arrival = max(self._calendar._now + self.direction.latency_ns, self.last_arrival_ns)
-        if self.direction.shape is not None:
-            arrival = self.direction.shape.after_stalls(arrival)
         self.last_arrival_ns = arrival
         self._calendar.at(arrival, partial(self._reset_arrives, backward))
 

@@ -137,7 +137,6 @@ class Shape:
         now_ns = self.calendar._now
         until_ns = self.after_stalls(max(now_ns, pipe.blocked_until_ns))
         if until_ns > now_ns:
-            pipe.last_arrival_ns = max(pipe.last_arrival_ns, until_ns)
             self.calendar.at(until_ns, pipe._arrive)
             return False
         if pipe.opening is not None:

@@ -143,6 +143,15 @@ def test_a_stall_holds_the_handshake_up(runner, line):
     assert runner.run(attempt(line)) == (None, 0.5)
 
 
+def test_a_stall_holds_up_what_is_on_its_way_already(runner, line):
+    async def main():
+        line.there.jitter = 0
+        line.loop.call_later(0.01, line.there.stall, 0.5)
+        return await attempt(line)
+
+    assert runner.run(main()) == (None, 0.58)
+
+
 def test_a_slow_listener_accepts_late_what_is_open_to_the_client(runner, line):
     line.there.accept_delay = 2.5
 

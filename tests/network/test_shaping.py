@@ -327,6 +327,7 @@ def test_stalls_may_overlap(runner, line):
         line.there.stall(0.1, start=now + 0.05)
         line.there.stall(0.1)
         transport.write(b"x")
+        assert transport.get_extra_info("simkit.arrival_ns") % 10**9 == 150_000_000
 
     assert runner.run(arrivals_of(line, write)) == [(150_000, 1)]
 
@@ -554,6 +555,21 @@ def test_a_kernel_that_is_not_answered_gives_up_after_a_quarter_of_an_hour(runne
     assert runner.run(main()) == (["made", "lost by TimeoutError"], 924.6, ["made"])
 
 
+def test_nothing_arrives_of_a_connection_whose_kernel_has_given_up(runner, line, loop):
+    async def main():
+        client, server = await line.connect()
+        line.there.silent = True
+        client.transport.write(b"x")
+        await asyncio.sleep(924.595)
+        client.transport.write(b"y")
+        await asyncio.sleep(0.006)
+        line.there.silent = False
+        await asyncio.sleep(10)
+        return client.log, server.log
+
+    assert runner.run(main()) == (["made", "lost by TimeoutError"], ["made"])
+
+
 def test_a_silence_that_ends_in_time_lets_the_connection_live(runner, line, loop):
     async def main():
         client, server = await line.connect()
@@ -563,6 +579,7 @@ def test_a_silence_that_ends_in_time_lets_the_connection_live(runner, line, loop
             await asyncio.sleep(500)
             line.there.silent = False
             await asyncio.sleep(1)
+        await asyncio.sleep(1000)
         return client.log, server.log
 
     assert runner.run(main()) == (["made"], ["made", b"xxx"])
