@@ -85,7 +85,9 @@ class End:
         if back.shape is not None:
             back.shape.acknowledge(pipe, len(data))
         else:
-            pipe.acknowledge(len(data), back.latency_ns)
+            pipe.unread -= len(data)
+            if pipe.writer is not None and pipe.writer._buffer:
+                pipe.writer._flush_later(back.latency_ns)
         if self._sock.watched and not self._has_something_to_read():
             self._sock.show_drained()
         return data
