@@ -8,11 +8,17 @@ earlier in the process. While a simulated loop runs, the loop does it instead.
 from __future__ import annotations
 
 import gc
+import sys
 
 _YOUNG_EVERY = 500
 """Iterations of the loop between two collections of what is young."""
 _ALL_EVERY = 400
 """Collections of what is young for each one of everything, which takes 100 times as long."""
+_GROWTH = 1.25
+"""How much more memory than after the last collection of everything asks for another, before a loop
+runs for the first time: as much as Python itself allows."""
+
+_blocks_after_all = 0
 
 
 class Garbage:
@@ -30,7 +36,10 @@ class Garbage:
         if self._enabled:
             gc.disable()
             # What others left behind should not be found halfway.
-            gc.collect(1)
+            if self._iterations or not _has_grown():
+                gc.collect(1)
+            else:
+                _collect_all()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -43,5 +52,17 @@ class Garbage:
         """Count an iteration; collect when it is time."""
         self._iterations += 1
         if self._iterations % _YOUNG_EVERY == 0 and self._enabled:
-            every = self._iterations % (_YOUNG_EVERY * _ALL_EVERY) == 0
-            gc.collect(2 if every else 1)
+            if self._iterations % (_YOUNG_EVERY * _ALL_EVERY):
+                gc.collect(1)
+            else:
+                _collect_all()
+
+
+def _has_grown() -> bool:
+    return sys.getallocatedblocks() > _GROWTH * _blocks_after_all
+
+
+def _collect_all() -> None:
+    global _blocks_after_all
+    gc.collect()
+    _blocks_after_all = sys.getallocatedblocks()

@@ -123,3 +123,25 @@ def test_garbage_of_any_age_goes_in_time(runner):
         return passed % 50_000 == 0
 
     assert runner.run(main())
+
+
+def test_worlds_that_are_gone_do_not_pile_up():
+    class World:
+        def __init__(self):
+            self.me = self
+            self.rows = [[] for _ in range(20_000)]
+
+    worlds = weakref.WeakSet()
+
+    async def main(world):
+        # Older than what is collected at the end of a run.
+        gc.collect(1)
+        gc.collect(1)
+
+    for _ in range(30):
+        world = World()
+        worlds.add(world)
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(main(world))
+        del world
+    assert len(worlds) < 20
