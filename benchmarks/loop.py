@@ -176,24 +176,25 @@ def measure_worlds(python: Path, options: argparse.Namespace) -> dict[str, float
 
 def table_of(records: list[dict[str, Any]], options: argparse.Namespace) -> Table:
     """Return the figures as a table: one row for each loop."""
-    table = Table(title=f"websocket echo, a frame of 160 bytes each 20 ms, {options.frames} frames")
-    table.add_column("loop")
+    table = Table(title=f"websocket echo, 160 bytes each 20 ms, {options.frames} frames in all")
+    table.add_column("loop", no_wrap=True)
     for connections in options.connections:
-        table.add_column(f"x {connections}\ncall-s / CPU-s", justify="right")
-        table.add_column("simkit is\nfaster by", justify="right")
-    table.add_column(f"peak memory\nx {options.connections[-1]}", justify="right")
+        calls = "1 call" if connections == 1 else f"{connections} calls"
+        table.add_column(f"{calls},\ncall-s/CPU-s", justify="right")
+        table.add_column("simkit\nis faster", justify="right")
     first, last = options.connections[0], options.connections[-1]
-    table.add_column(f"cost of one call\nx {last} : x {first}", justify="right")
+    table.add_column(f"memory\nof {last}", justify="right")
+    table.add_column(f"cost, 1 of {last}\n: 1 of {first}", justify="right")
     by_place = {(record["loop"], record["connections"]): record for record in records}
     for loop in options.loops:
-        cells = [loop + (" (real sockets, unpaced)" if loop == "asyncio" else "")]
+        cells = [loop + (" *" if loop == "asyncio" else "")]
         for connections in options.connections:
             record = by_place[loop, connections]
             if record["speed"] is None:
                 cells += [f"over {options.limit:g} s", ""]
             else:
                 ratio = record["times_simkit"]
-                cells += [f"{record['speed']:.0f}", f"{ratio:.2f}" if ratio else ""]
+                cells += [f"{record['speed']:.0f}", f"{ratio:.2f} x" if ratio else ""]
         few, many = by_place[loop, first], by_place[loop, last]
         cells.append("" if many["speed"] is None else f"+{many['memory_mib']:.1f} MiB")
         known = few["speed"] is not None and many["speed"] is not None
@@ -237,9 +238,10 @@ def main() -> None:
     if options.json:
         print(json.dumps({"python": version.strip(), "echo": records, "worlds": worlds}, indent=1))
         return
-    screen = Console(width=None if sys.stdout.isatty() else 132)
+    screen = Console(width=None if sys.stdout.isatty() else 120)
     screen.print(f"{version.strip()}, {os.cpu_count()} cores, median of {options.repeats}")
     screen.print(table_of(records, options))
+    screen.print("* real loopback sockets in real time, without waiting between frames")
     if worlds:
         screen.print(f"an empty simulation, after the first: {1000 * worlds['empty']:.2f} ms")
         screen.print(f"5 s race scenario with simkit's bridge: {1 / worlds['race']:.1f} runs/CPU-s")

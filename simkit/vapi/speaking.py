@@ -93,11 +93,10 @@ class Speaking:
     def _next_frames(self) -> None:
         """Send the frames that are due, and wait for the next."""
         now_ns = self._clock.read_ns()
-        lead = self._assistant.lead
+        lead_ns = self._assistant.lead * 1e9
         while self._sent < len(self._sound):
-            frame = self._sent // self._frame_bytes
-            due_ns = self.start_ns + frame * self._frame_ns
-            due_ns -= round(min(lead * 1e9, frame * self._frame_ns))
+            after_ns = self._sent // self._frame_bytes * self._frame_ns
+            due_ns = self.start_ns + after_ns - round(min(lead_ns, after_ns))
             if due_ns > now_ns:
                 self._timer = self._clock.call_at(due_ns, self._next_frames)
                 return
