@@ -23,7 +23,7 @@ def check_client(
         raise ValueError("server_hostname is only meaningful with ssl")
     if server_hostname is None and ssl and not host:
         raise ValueError("You must set server_hostname when using ssl without a host")
-    _check_timeouts(bool(ssl), handshake_timeout, shutdown_timeout)
+    check_timeouts(bool(ssl), handshake_timeout, shutdown_timeout)
     _check_one_of(host, port, sock, "host and port was not specified and no sock specified")
 
 
@@ -43,13 +43,18 @@ def check_server(
     """
     if isinstance(ssl, bool):
         raise TypeError("ssl argument must be an SSLContext or None")
-    _check_timeouts(ssl is not None, handshake_timeout, shutdown_timeout)
+    check_timeouts(ssl is not None, handshake_timeout, shutdown_timeout)
     _check_one_of(host, port, sock, "Neither host/port nor sock were specified")
 
 
-def _check_timeouts(
+def check_timeouts(
     tls: bool, handshake_timeout: float | None, shutdown_timeout: float | None
 ) -> None:
+    """Check the time limits of TLS, which only make sense with TLS.
+
+    Raises:
+        ValueError: there is one without it.
+    """
     if handshake_timeout is not None and not tls:
         raise ValueError("ssl_handshake_timeout is only meaningful with ssl")
     if shutdown_timeout is not None and not tls:

@@ -19,6 +19,14 @@ def test_a_socket_accepted_elsewhere_is_refused(runner, loop):
         runner.run(main())
 
 
+def test_a_time_limit_for_tls_without_tls_is_refused_first(runner, loop):
+    async def main():
+        with pytest.raises(ValueError, match="ssl_handshake_timeout is only meaningful with ssl"):
+            await loop.connect_accepted_socket(asyncio.Protocol, None, ssl_handshake_timeout=1)
+
+    runner.run(main())
+
+
 @pytest.mark.parametrize("method", ["connect_read_pipe", "connect_write_pipe"])
 def test_a_pipe_of_the_operating_system_is_refused(runner, loop, method):
     async def main():
