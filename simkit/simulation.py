@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -165,14 +165,15 @@ class Simulation:
 
     # Running
 
-    def run(self, coro: Coroutine[Any, Any, T] | Scenario[T]) -> T:
+    def run(self, coro: Awaitable[T] | Scenario[T]) -> T:
         """Run on the virtual clock until ``coro`` ends; returns its result.
 
         Everything that was served is up before ``coro`` begins. May be called again: the world
         goes on where it stopped.
 
         Args:
-            coro: a coroutine, or an async function that takes this simulation.
+            coro: a coroutine, a task of this loop, or an async function that takes this
+                simulation.
 
         Raises:
             AppError: a program that was to be served did not start.
@@ -180,15 +181,16 @@ class Simulation:
         """
         if self._verify:
             return self._run_twice(coro)
-        if not isinstance(coro, Coroutine):
+        if not isinstance(coro, Awaitable):
             coro = coro(self)
         with _without_proxies():
             return self.loop.run_until_complete(self._main(coro))
 
-    def _run_twice(self, scenario: Coroutine[Any, Any, T] | Scenario[T]) -> T:
+    def _run_twice(self, scenario: Awaitable[T] | Scenario[T]) -> T:
         assert self.trail is not None
-        if isinstance(scenario, Coroutine):
-            scenario.close()
+        if isinstance(scenario, Awaitable):
+            if isinstance(scenario, Coroutine):
+                scenario.close()
             raise TypeError(
                 "Simulation(verify=True).run(...) runs twice and a coroutine runs once: write "
                 "sim.run(scenario) with `async def scenario(sim)`, not sim.run(scenario(sim))"
@@ -216,11 +218,12 @@ class Simulation:
             raise first[1]
         return first[0]
 
-    async def _main(self, coro: Coroutine[Any, Any, T]) -> T:
+    async def _main(self, coro: Awaitable[T]) -> T:
         try:
             await self._start_servers()
         except BaseException:
-            coro.close()
+            if isinstance(coro, Coroutine):
+                coro.close()
             raise
         return await coro
 

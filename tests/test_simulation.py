@@ -203,3 +203,10 @@ def test_proxies_of_the_machine_are_hidden_while_running(monkeypatch):
     with Simulation() as sim:
         assert sim.run(look()) is None
     assert os.environ["HTTPS_PROXY"] == "http://proxy.example:3128"
+
+
+def test_a_task_of_the_simulations_own_can_be_run():
+    with simkit.Simulation() as sim:
+        task = sim.host("office").spawn(asyncio.sleep(2, "done"))
+        assert sim.run(task) == "done"
+        assert sim.now == 2

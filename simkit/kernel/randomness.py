@@ -33,7 +33,10 @@ _real_find_and_load = import_system._find_and_load  # type: ignore[attr-defined]
 _found: weakref.WeakKeyDictionary[random.Random, str] = weakref.WeakKeyDictionary(
     {random._inst: "random"}
 )
-_searched: set[str] = set()
+_searched: dict[str, tuple[int, int]] = {}
+"""Modules that were searched: which object, and how many names were in it."""
+_mark: tuple[int, str] | None = None
+"""How many modules there were when all were searched, and the latest of them."""
 
 States = dict[str, tuple[Any, ...]]
 
@@ -58,8 +61,11 @@ class Randomness:
 
     def enter(self) -> None:
         """Put the generators of all imported modules into this realm's states."""
-        if len(_searched) != len(sys.modules):
-            _search(sys.modules)
+        global _mark
+        mark = len(sys.modules), next(reversed(sys.modules))
+        if mark != _mark:
+            _mark = mark
+            _search(_changed())
         self._adopt()
 
     def _adopt(self) -> None:
@@ -97,12 +103,22 @@ class Randomness:
         return self._entropy.stream(f"random:{name}").getstate()
 
 
+def _state(module: Any) -> tuple[int, int]:
+    return id(module), len(getattr(module, "__dict__", ()))
+
+
+def _changed() -> list[str]:
+    """Return the modules that are new, or have names that they had not."""
+    return [
+        name for name, module in list(sys.modules.items()) if _searched.get(name) != _state(module)
+    ]
+
+
 def _search(names: Iterable[str]) -> None:
     """Find the generators that modules keep, such as the mask source of a WebSocket library."""
-    names = sorted(names)
-    _searched.update(names)
-    for name in names:
+    for name in sorted(names):
         module = sys.modules[name]
+        _searched[name] = _state(module)
         draws = False
         for attribute, value in list(getattr(module, "__dict__", {}).items()):
             _note(value, f"{name}.{attribute}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..kernel import OutsideWorldError
 from .adopted import Adopted, adopt, adopted
+from .arguments import check_timeouts
 from .connections import ConnectingLoop, Opened
 from .sockets import SimSocket
 from .waiters import Waiters
@@ -142,6 +143,7 @@ class RawLoop(ConnectingLoop):
         ssl_shutdown_timeout: float | None = None,
     ) -> tuple[Any, Any]:
         """Give a connection that ``sock_accept`` returned a transport."""
+        check_timeouts(bool(ssl), ssl_handshake_timeout, ssl_shutdown_timeout)
         opened, face = self._claim(sock, "connect_accepted_socket")
         protocol = protocol_factory()
         transport = await self._accepted_transport(

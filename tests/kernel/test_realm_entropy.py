@@ -7,11 +7,12 @@ import random
 import secrets
 import subprocess
 import sys
+import types
 import uuid
 
 import pytest
 
-from simkit.kernel import Loop
+from simkit.kernel import Loop, randomness
 from tests.kernel.outsider import Outsider
 
 MODULE_LEVEL = random.Random()
@@ -246,3 +247,22 @@ def test_hash_seeds_of_the_process_change_nothing():
         for hash_seed in ("1", "2")
     }
     assert len(outputs) == 1
+
+
+def test_a_module_that_is_gone_does_not_make_every_run_search_all_of_them(monkeypatch):
+    searched = []
+    search = randomness._search
+
+    def noted(names):
+        names = list(names)
+        searched.append(len(names))
+        search(names)
+
+    sys.modules["simkit_passing"] = types.ModuleType("simkit_passing")
+    run(random.random)
+    del sys.modules["simkit_passing"]
+    run(random.random)
+    monkeypatch.setattr(randomness, "_search", noted)
+    for _ in range(3):
+        run(random.random)
+    assert sum(searched) == 0

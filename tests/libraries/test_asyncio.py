@@ -70,9 +70,6 @@ async def test_threads_of_to_thread_sleep_side_by_side(sim):
     assert ticks.result() == "the loop went on"
 
 
-@pytest.mark.xfail(
-    strict=True, raises=simkit.DeadlockError, reason="a thread of the program's own is refused"
-)
 async def test_a_thread_of_the_programs_own_hands_over_its_result(sim):
     def work():
         try:
