@@ -81,18 +81,14 @@ class First(_Runs):
     """The session that everybody sees: it starts the other process, and compares."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._made: tempfile.TemporaryDirectory[str] | None = None
-        if not hasattr(config, "workerinput"):
-            self._made = tempfile.TemporaryDirectory(prefix="simkit-verify-")
-            # pytest-xdist hands the options to its workers, which compare as well.
-            config.option.simkit_compare = self._made.name
-        super().__init__(Path(config.option.simkit_compare))
+        self._made = tempfile.TemporaryDirectory(prefix="simkit-verify-")
+        super().__init__(Path(self._made.name))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Run the whole session in another process."""
         config = session.config
-        if self._made is None or config.option.collectonly:
+        if config.option.collectonly:
             return
         seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
         given = [str(argument) for argument in config.invocation_params.args]
@@ -114,8 +110,7 @@ class First(_Runs):
 
     def pytest_unconfigure(self) -> None:
         """Throw the trails away."""
-        if self._made is not None:
-            self._made.cleanup()
+        self._made.cleanup()
 
     def take(self, item: pytest.Item, trail: Trail, error: BaseException | None) -> None:
         """Compare the trail with that of the other process; a difference fails the test."""
@@ -147,4 +142,9 @@ def register(config: pytest.Config) -> None:
     if option.simkit_trails is not None:
         config.pluginmanager.register(Second(config, Path(option.simkit_trails)))
     elif option.simkit_verify:
+        if getattr(option, "numprocesses", None):
+            raise pytest.UsageError(
+                "--simkit-verify compares with one other process and does not go with -n of "
+                "pytest-xdist; leave one of them out"
+            )
         config.pluginmanager.register(First(config))

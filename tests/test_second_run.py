@@ -173,9 +173,11 @@ def test_collecting_runs_nothing(pytester):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="needs pytest-xdist")
-def test_it_works_with_tests_spread_over_processes(pytester):
-    pytester.makepyfile(HASH_ORDER + "\n\nasync def test_fine(sim):\n    pass\n")
-    run(pytester, "--simkit-verify", "-n", "2").assert_outcomes(failed=1, passed=1)
+def test_tests_spread_over_processes_are_refused(pytester):
+    pytester.makepyfile("def test_fine(sim):\n    pass\n")
+    result = run(pytester, "--simkit-verify", "-n", "2")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*does not go with -n of pytest-xdist*"])
 
 
 def test_without_the_option_no_trail_is_kept(pytester):
