@@ -372,7 +372,10 @@ class Loop(SignalHandlers):
                 "work to loop.run_in_executor or asyncio.to_thread, which simkit runs inline, or "
                 "start the thread while the simulation runs"
             )
-        return self.call_soon(callback, *args, context=context)
+        handle = self.call_soon(callback, *args, context=context)
+        if self._debug:
+            _forget_frames(handle, 1)
+        return handle
 
     def _write_to_self(self) -> None:
         """Wake nothing: this loop never sleeps."""

@@ -68,9 +68,10 @@ def test_a_callback_that_stalled_the_loop_is_named_as_its_task(caplog):
         lambda loop: loop.call_soon(print),
         lambda loop: loop.call_later(1, print),
         lambda loop: loop.call_at(loop.time() + 1, print),
+        lambda loop: loop.call_soon_threadsafe(print),
         lambda loop: loop.create_task(asyncio.sleep(0)),
     ],
-    ids=["call_soon", "call_later", "call_at", "create_task"],
+    ids=["call_soon", "call_later", "call_at", "call_soon_threadsafe", "create_task"],
 )
 def test_whatever_is_scheduled_remembers_the_line_of_the_program(make, factory):
     async def main():
