@@ -25,6 +25,7 @@ from .errors import (
     TimeLimitError,
     describe_tasks,
 )
+from .executor import InlineExecutor
 from .garbage import Garbage
 from .handles import Generators, TimerHandle, make_handle, make_timer, report_failure
 from .inside import get_ident
@@ -55,7 +56,7 @@ class Task(asyncio.Task[Any]):
         return self.number
 
 
-class Loop(SignalHandlers):
+class Loop(InlineExecutor, SignalHandlers):
     """An asyncio event loop on a virtual clock.
 
     One instant, one legal order: arrivals due are queued, then expired timers, behind what is
@@ -83,8 +84,6 @@ class Loop(SignalHandlers):
         self.realm.on_stall = self.stall
         self.realm.on_signal = self.raise_signal
         self.threads = self.realm.threads = Threads(self)
-        self.executor_duration_ns = 0
-        """Virtual time that work given to an executor takes, besides what it sleeps itself."""
         self.time_limit_ns: int | None = None
         """Virtual instant at which the run is ended with :class:`TimeLimitError`; None: never."""
         self._readable: list[asyncio.Handle] = []
@@ -379,60 +378,6 @@ class Loop(SignalHandlers):
 
     def _write_to_self(self) -> None:
         """Wake nothing: this loop never sleeps."""
-
-    def run_in_executor(  # type: ignore[override]
-        self, executor: Any, func: Callable[..., T], *args: Any
-    ) -> asyncio.Future[T]:
-        """Run ``func`` inline, in the next iteration; deliver its result when its time has passed.
-
-        It takes ``executor_duration_ns`` of virtual time plus what it sleeps with ``time.sleep``;
-        the loop itself does not stall.
-        """
-        self._check_closed()
-        if self._debug:
-            self._check_callback(func, "run_in_executor")
-        if executor is None:
-            self._check_default_executor()
-        future: asyncio.Future[T] = self.create_future()
-        self.calendar.at(self.calendar._now, lambda: self._work(future, func, args))
-        return future
-
-    def _work(self, future: asyncio.Future[T], func: Callable[..., T], args: Any) -> None:
-        if future.cancelled():
-            return
-        realm = self.realm
-        outer_ns, realm.worker_ns = realm.worker_ns, 0
-        # A thread has no running loop and no current task.
-        asyncio._set_running_loop(None)
-        result: Any = None
-        error: BaseException | None = None
-        try:
-            result = func(*args)
-        except KeyboardInterrupt:
-            # No thread but the main one would see it.
-            raise
-        except BaseException as caught:
-            error = caught
-        finally:
-            asyncio._set_running_loop(self)
-            took_ns, realm.worker_ns = realm.worker_ns or 0, outer_ns
-
-        def deliver() -> None:
-            if future.cancelled():
-                return
-            if error is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        if self.choices is not None:
-            took_ns += chosen_ns(self.choices, "executor", named(func))
-        done_ns = self.calendar._now + took_ns + self.executor_duration_ns
-        self.calendar.at(done_ns, lambda: self.call_soon(deliver))
-
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Refuse work from now on: it runs inline, there are no threads to wait for."""
-        self._executor_shutdown_called = True
 
     # What a simulated machine has no use for
 
