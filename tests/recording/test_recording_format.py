@@ -165,3 +165,10 @@ def test_a_place_that_cannot_hold_a_folder_is_told(draft):
 def test_others_may_read_what_was_written(tmp_path):
     write(tmp_path / "call", Header(source="", duration_ms=1.0), [], {})
     assert (tmp_path / "call").stat().st_mode & 0o777 == 0o755
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path):
+    late = RecordedEvent(t_ms=5.0, leg="vapi", direction="in", message={})
+    with pytest.raises(RecordingError, match=r"call/call\.jsonl:2: t_ms: found 5, expected"):
+        write(tmp_path / "call", Header(source="", duration_ms=1.0), [late], {})
+    assert list(tmp_path.iterdir()) == []
