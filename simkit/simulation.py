@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -119,9 +119,19 @@ class Simulation:
 
     # The world
 
-    def host(self, name: str, *aliases: str) -> Host:
-        """Return the machine called ``name``; made when it is new."""
-        host = self._network.host(name, *aliases)
+    def host(self, name: str, *aliases: str, addresses: Sequence[str] | None = None) -> Host:
+        """Return the machine called ``name``; made when it is new.
+
+        Args:
+            name: the first of its names.
+            aliases: further names of it.
+            addresses: its IPv4 and IPv6 addresses; None: those it has, and one IPv4 address for a
+                new machine.
+
+        Raises:
+            ValueError: one is no address, or another machine's.
+        """
+        host = self._network.host(name, *aliases, addresses=addresses)
         if self.twilio.default_voice_url is None and host.name not in (TWILIO_HOST, VAPI_HOST):
             self.twilio.default_voice_url = f"https://{host.name}{VOICE_PATH}"
         return host

@@ -5,12 +5,14 @@ TCP does under asyncio; datagrams, Unix sockets, and sockets that a library make
 that is not part of the simulation does not resolve; no packet leaves.
 """
 
-from .hosts import Host, Network, UnknownHostError
+from .hosts import AddressFaults, Host
+from .internet import Network, UnknownHostError
 from .link import Direction, Link
 from .loop import SimLoop, new_event_loop
 from .stream import StreamTransport
 
 __all__ = [
+    "AddressFaults",
     "Direction",
     "Host",
     "Link",

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..kernel import OutsideWorldError
 from .connections import Bound, Opened
-from .datagram import DatagramPort
+from .datagram_port import DatagramPort
 from .hosts import Host, Listener
+from .ports import Binding
 from .rawend import Backlog, RawEnd
 from .sockets import SimSocket
 
@@ -31,6 +32,7 @@ class Adopted:
 
     Attributes:
         local: where it is bound, None: nowhere yet.
+        binding: the port that it has taken.
         end: its connection, when it has one.
         backlog: what it accepts from, when it listens.
         port: its queue of datagrams, when it is a bound datagram socket.
@@ -44,6 +46,11 @@ class Adopted:
         self.family = sock.family
         self.kind = sock.type
         self.local: Any = None
+        self.binding: Binding | None = None
+        self.both = sock.family == socket.AF_INET6 and not sock.getsockopt(
+            socket.IPPROTO_IPV6, socket.IPV6_V6ONLY
+        )
+        self.shares = bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR))
         self.end: RawEnd | None = None
         self.backlog: Backlog | None = None
         self.port: DatagramPort | None = None
@@ -62,30 +69,43 @@ class Adopted:
             if self.local in self.host.unix_listeners:
                 raise OSError(errno.EADDRINUSE, "Address already in use")
             self.host.unix_listeners[self.local] = None
-        elif self.kind == socket.SOCK_DGRAM:
-            local = self.host.bind(address[0], address[1], self.host.datagrams)
-            self.port = DatagramPort(self.loop, self.host, local)
-            self.local = local
-        else:
-            self.local = self.host.bind(address[0], address[1])
+            return
+        passive = socket.AI_PASSIVE
+        [there, *_] = self.loop.network.addresses_of(address[0], self.host, self.family, passive)
+        ports = self.host.ports
+        if self.kind == socket.SOCK_DGRAM:
+            ports = self.host.datagram_ports
+        self.binding = ports.bind(there, address[1], both=self.both, shares=self.shares)
+        self.local = self.binding.name
+        if self.kind == socket.SOCK_DGRAM:
+            self.port = DatagramPort(self.loop, self.binding)
+
+    def bind_somewhere(self) -> None:
+        """Bind to a port of every address, as the kernel does, unless it is bound."""
+        if self.local is None:
+            self.bind(("", 0))
 
     def listen(self) -> Backlog:
-        """Keep connections until the program accepts them."""
+        """Keep connections until the program accepts them.
+
+        Raises:
+            OSError: somebody listens there already.
+        """
         if self.backlog is None:
-            if self.local is None:
-                self.bind(("0.0.0.0", 0))  # noqa: S104 - where the kernel binds it
+            self.bind_somewhere()
+            if self.binding is not None:
+                self.binding.listen()
             self.backlog = Backlog(self.loop)
             face = SimSocket(self.local)
             face.transport = Bound(self.host)
             self.host.listening(self.local)[self.local] = Listener(
-                face, None, None, None, copy_context(), None, None, self.backlog
+                face, None, None, None, copy_context(), None, None, self.backlog, self.both
             )
         return self.backlog
 
     def datagrams(self) -> DatagramPort:
         """Return the queue of datagrams, of a port of its own unless it is bound."""
-        if self.port is None:
-            self.bind(("0.0.0.0", 0))  # noqa: S104 - where the kernel binds it
+        self.bind_somewhere()
         assert self.port is not None
         return self.port
 
@@ -139,6 +159,8 @@ class Adopted:
             self.backlog.close()
         if self.port is not None:
             self.port.close()
+        if self.binding is not None:
+            self.binding.release()
 
 
 class AdoptedSocket(socket.socket):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..kernel import seconds
+from .addresses import ANY4, ANY6, sockaddr
 from .hosts import Host, Listener
 from .link import Direction
 from .pipe import Pipe
@@ -16,7 +17,6 @@ from .pipe import Pipe
 if TYPE_CHECKING:
     from .names import NamingLoop
 
-ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - the name of an address, nothing is bound
 SYN_TIMEOUTS = (1, 2, 4, 8, 16, 32, 64)
 """Seconds that Linux waits for an answer to each SYN, 127 together (tcp_syn_retries 6)."""
 
@@ -44,10 +44,10 @@ async def connect(
         loop: whose network it is.
         source: who connects.
         target: whom to.
-        address: (address, port), or the path of a Unix socket.
+        address: where it is, or the path of a Unix socket.
         accept: called with listener, bytes there, bytes back and the client's address, when the
             listener accepts.
-        local: where the client is bound; None: at an ephemeral port.
+        local: where the client is bound; None: at an ephemeral port. Of a Unix socket "".
         ack_after_ns: how long after it was sent the ACK arrives at least.
 
     Returns:
@@ -56,8 +56,10 @@ async def connect(
     Raises:
         ConnectionRefusedError: nothing listens there, or the link refuses.
         TimeoutError: there was no answer for 127 s.
-        OSError: EHOSTUNREACH, the link leads nowhere.
+        OSError: EHOSTUNREACH, the link leads nowhere; ENETUNREACH, the client has no address of
+            that family.
     """
+    own = "" if isinstance(address, str) else source.source_for(address[0])
     link = loop.network.link(source, target)
     there, back = link.towards(target.name), link.towards(source.name)
     calendar = loop.calendar
@@ -101,9 +103,10 @@ async def connect(
     if listener is None:
         raise OSError(answer.error, f"Connect call failed {address!r}")
     upstream, downstream = Pipe(loop, there), Pipe(loop, back)
-    if local is None or local[:1] == (ANY_ADDRESS,):
-        port = source.free_port() if local is None else local[1]
-        local = ("127.0.0.1" if source is target else source.address, port)
+    if local is None:
+        local = sockaddr(own, source.free_port())
+    elif local and local[0] in (ANY4, ANY6):
+        local = sockaddr(own, local[1])
     accept_delay_ns = seconds(there.accept_delay)
     ack_sent_ns = calendar._now
 
@@ -123,9 +126,10 @@ async def connect(
 
 def _answer(there: Direction, target: Host, address: Any) -> _Answer | None:
     """Return what a SYN is answered with when it arrives, None for nothing."""
-    if there.unanswered:
+    at = target.faults_at(address)
+    if there.unanswered or (at is not None and at.unanswered):
         return None
-    if there.unreachable:
+    if there.unreachable or (at is not None and at.unreachable):
         return _Answer(None, errno.EHOSTUNREACH)
-    listener = None if there.refuse else target.listener_at(address)
-    return _Answer(listener, errno.ECONNREFUSED)
+    refused = there.refuse or (at is not None and at.refuse)
+    return _Answer(None if refused else target.listener_at(address), errno.ECONNREFUSED)

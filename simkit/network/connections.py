@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from asyncio import sslproto
+import socket
+import ssl as tls_module
+from asyncio import base_events, sslproto
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Any
 
+from .addresses import (
+    ANY4,
+    ANY6,
+    LOOPBACK4,
+    LOOPBACK6,
+    Address,
+    is_ipv6,
+    mapped,
+    sockaddr,
+    unmapped,
+)
 from .connecting import connect
 from .hosts import Host, Listener
-from .names import NamingLoop
+from .names import AddressInfo, NamingLoop
 from .pipe import Pipe
+from .ports import Binding
 from .sockets import SimSocket
 from .stream import StreamTransport
+from .tls import Decided
 
 
 @dataclass
 class Opened:
-    """A connection as the client has it when connecting has succeeded."""
+    """An end of a connection: as the client has it when connecting has succeeded, or a server
+    that has accepted it by itself."""
 
     listener: Listener
     incoming: Pipe
@@ -28,19 +44,82 @@ class Opened:
     remote: Any
 
 
+class ConnectedSocket(SimSocket):
+    """The face of a socket that is connected, and has no transport yet."""
+
+    def __init__(
+        self,
+        opened: Opened,
+        owned: socket.socket | None = None,
+        binding: Binding | None = None,
+    ) -> None:
+        super().__init__(opened.local, opened.remote, owned, binding)
+        self.opened = opened
+
+
 class ConnectingLoop(NamingLoop):
-    """The part of a loop that joins two ends."""
+    """The part of a loop that joins two ends.
+
+    ``create_connection`` itself is asyncio's own: it tries the addresses of a name in turn, or
+    together with ``happy_eyeballs_delay``.
+    """
+
+    async def _connect_sock(
+        self,
+        exceptions: list[list[OSError]],
+        addr_info: AddressInfo,
+        local_addr_infos: list[AddressInfo] | None = None,
+    ) -> ConnectedSocket:
+        """Connect the calling host to one address; asyncio calls this for each.
+
+        Raises:
+            ConnectionRefusedError: nothing listens there, or the link refuses.
+            OSError: EHOSTUNREACH, ETIMEDOUT or ENETUNREACH; or the local address is taken, or
+                belongs to another host.
+            UnknownHostError: the address is not part of the simulation.
+        """
+        mine: list[OSError] = []
+        exceptions.append(mine)
+        binding: Binding | None = None
+        source = self.network.current()
+        try:
+            if local_addr_infos is not None:
+                binding = _bind_one(source, addr_info[0], local_addr_infos, mine)
+            local = None if binding is None else binding.name
+            opened = await self._open(source, addr_info[4], local)
+            return ConnectedSocket(opened, binding=binding)
+        except BaseException as error:
+            if binding is not None:
+                binding.release()
+            if isinstance(error, OSError):
+                mine.append(error)
+            raise
+        finally:
+            del exceptions, mine  # they refer to this frame
 
     async def _open(
-        self, source: Host, target: Host, address: Any, local: Any = None, ack_after_ns: int = 0
+        self, source: Host, address: Address, local: Any = None, ack_after_ns: int = 0
     ) -> Opened:
         """Exchange SYN, SYN-ACK and ACK; what follows the ACK arrives behind it.
 
         Args:
-            address: (address, port), or the path of a Unix socket.
             local: where the client is bound; None: at an ephemeral port.
             ack_after_ns: how long after it was sent the ACK arrives at least.
         """
+        there = source.own_form(address[0])
+        there = {ANY4: LOOPBACK4, ANY6: LOOPBACK6}.get(there, there)
+        target = self.network.resolve(there, source)
+        opened = await self._open_at(
+            source, target, sockaddr(there, address[1]), local, ack_after_ns
+        )
+        if unmapped(address[0]) != address[0] and not is_ipv6(there):
+            opened.local, opened.remote = _mapped(opened.local), _mapped(opened.remote)
+        return opened
+
+    async def _open_at(
+        self, source: Host, target: Host, address: Any, local: Any, ack_after_ns: int = 0
+    ) -> Opened:
+        """Open a connection to where a host listens: an address or a path."""
 
         def accept(listener: Listener, there: Pipe, back: Pipe, client: Any) -> None:
             self._accept(target, listener, there, back, client, address)
@@ -50,88 +129,84 @@ class ConnectingLoop(NamingLoop):
         )
         return Opened(listener, back, there, local, address)
 
-    async def _client_transport(
-        self,
-        opened: Opened,
-        sock: SimSocket,
-        protocol: asyncio.BaseProtocol,
-        sslcontext: Any = None,
-        server_hostname: str | None = None,
-        ssl_handshake_timeout: float | None = None,
-        ssl_shutdown_timeout: float | None = None,
-    ) -> asyncio.Transport:
-        """Give the client's end its transport, and wait until it is connected."""
-        waiter: asyncio.Future[None] = self.create_future()
-        options: dict[str, Any] = {
-            "incoming": opened.incoming,
-            "outgoing": opened.outgoing,
-            "context": copy_context(),
-            "sock": sock,
-        }
-        elided = bool(sslcontext) and opened.listener.sslcontext is None
-        if sslcontext and not elided:
-            transport: Any = self._make_ssl_transport(
-                options,
-                protocol,
-                None if sslcontext is True else sslcontext,
-                waiter,
-                server_hostname=server_hostname,
-                ssl_handshake_timeout=ssl_handshake_timeout,
-                ssl_shutdown_timeout=ssl_shutdown_timeout,
-            )
-        else:
-            extra = {"sslcontext": sslcontext} if elided else {}
-            transport = StreamTransport(self, protocol, extra=extra, waiter=waiter, **options)
-            transport.meets_certificate = opened.listener.sslcontext is not None
-        try:
-            await waiter
-        except BaseException:
-            transport.close()
-            raise
-        return transport  # type: ignore[no-any-return]
-
     async def _open_unix(self, host: Host, path: Any) -> Opened:
         """Open a connection to a path of ``host``."""
         raise NotImplementedError
 
-    async def _accepted_transport(
+    def _claim(self, sock: socket.socket, asked: str) -> ConnectedSocket:
+        """Give the connection of a program's own socket to a transport."""
+        raise NotImplementedError
+
+    async def _create_connection_transport(
         self,
-        opened: Opened,
-        sock: SimSocket,
-        protocol: asyncio.BaseProtocol,
-        sslcontext: Any = None,
+        sock: Any,
+        protocol_factory: Any,
+        ssl: Any,
+        server_hostname: Any,
+        server_side: bool = False,
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
-    ) -> asyncio.Transport:
-        """Give a server's end, which the program accepted by itself, its transport."""
-        waiter: asyncio.Future[None] = self.create_future()
-        options: dict[str, Any] = {
-            "incoming": opened.incoming,
-            "outgoing": opened.outgoing,
-            "context": copy_context(),
-            "sock": sock,
-        }
-        writer = opened.incoming.writer
-        elided = writer.get_extra_info("sslcontext") if writer is not None else None
-        if sslcontext and not elided:
-            transport: Any = self._make_ssl_transport(
-                options,
-                protocol,
-                sslcontext,
-                waiter,
-                server_side=True,
-                ssl_handshake_timeout=ssl_handshake_timeout,
-                ssl_shutdown_timeout=ssl_shutdown_timeout,
+    ) -> tuple[Any, Any]:
+        """Give an end its transport, and wait until it is connected; asyncio calls this."""
+        if not isinstance(sock, ConnectedSocket):
+            sock = self._claim(
+                sock, "connect_accepted_socket" if server_side else "create_connection"
             )
+        protocol = protocol_factory()
+        opened = sock.opened
+        if server_side:
+            elided = _elided_by_client(opened.incoming)
         else:
-            extra = {"sslcontext": elided} if elided else {}
-            transport = StreamTransport(self, protocol, extra=extra, waiter=waiter, **options)
+            elided = ssl if opened.listener.sslcontext is None else None
+        waiter: asyncio.Future[None] = self.create_future()
+        transport = self._transport(
+            opened.incoming,
+            opened.outgoing,
+            sock,
+            protocol,
+            tls=ssl,
+            elided=elided,
+            waiter=waiter,
+            server_side=server_side,
+            server_hostname=(
+                server_hostname.decode() if isinstance(server_hostname, bytes) else server_hostname
+            ),
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        )
+        if isinstance(transport, StreamTransport):
+            transport.meets_certificate = not server_side and bool(opened.listener.sslcontext)
         try:
             await waiter
         except BaseException:
             transport.close()
             raise
-        return transport  # type: ignore[no-any-return]
+        return transport, protocol
+
+    async def _server(
+        self,
+        sockets: list[SimSocket],
+        protocol_factory: Any,
+        ssl: Any,
+        backlog: int,
+        ssl_handshake_timeout: float | None,
+        ssl_shutdown_timeout: float | None,
+        start_serving: bool,
+    ) -> asyncio.Server:
+        """Make a server of bound sockets, as asyncio does at the end of ``create_server``."""
+        server = base_events.Server(
+            self,
+            sockets,  # type: ignore[arg-type]
+            protocol_factory,
+            ssl,
+            backlog,
+            ssl_handshake_timeout,
+            ssl_shutdown_timeout,
+        )
+        if start_serving:
+            server._start_serving()  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+        return server
 
     def _start_serving(
         self,
@@ -143,7 +218,7 @@ class ConnectingLoop(NamingLoop):
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
     ) -> None:
-        owner = self.network.current()
+        owner = sock.binding.ports.host if sock.binding else self.network.current()
         listener = Listener(
             sock,
             protocol_factory,
@@ -152,6 +227,7 @@ class ConnectingLoop(NamingLoop):
             copy_context(),
             ssl_handshake_timeout,
             ssl_shutdown_timeout,
+            both=sock.binding is not None and sock.binding.both,
         )
         table = owner.listening(sock.getsockname())
         before = table.get(sock.getsockname())
@@ -206,53 +282,90 @@ class ConnectingLoop(NamingLoop):
         address: Any,
     ) -> None:
         protocol = listener.protocol_factory()
-        options: dict[str, Any] = {
-            "incoming": incoming,
-            "outgoing": outgoing,
-            "context": copy_context(),
-            "sock": SimSocket(address, client),
-            "server": listener.server,
-        }
-        if listener.sslcontext is not None:
-            self._make_ssl_transport(
-                options,
-                protocol,
-                listener.sslcontext,
-                None,
-                server_side=True,
-                ssl_handshake_timeout=listener.handshake_timeout,
-                ssl_shutdown_timeout=listener.shutdown_timeout,
-            )
-            return
-        writer = incoming.writer
-        elided = writer.get_extra_info("sslcontext") if writer is not None else None
-        StreamTransport(self, protocol, extra={"sslcontext": elided} if elided else {}, **options)
-
-    def _make_ssl_transport(
-        self,
-        transport_options: dict[str, Any],
-        protocol: asyncio.BaseProtocol,
-        sslcontext: Any,
-        waiter: asyncio.Future[None] | None = None,
-        *,
-        server_side: bool = False,
-        server_hostname: str | None = None,
-        ssl_handshake_timeout: float | None = None,
-        ssl_shutdown_timeout: float | None = None,
-    ) -> asyncio.Transport:
-        ssl_protocol: Any = sslproto.SSLProtocol(
-            self,
+        if listener.sock.family == socket.AF_INET6:
+            client, address = _mapped(client), _mapped(address)
+        self._transport(
+            incoming,
+            outgoing,
+            SimSocket(address, client),
             protocol,
-            sslcontext,
-            waiter,  # type: ignore[arg-type]
-            server_side,
-            server_hostname,
-            ssl_handshake_timeout=ssl_handshake_timeout,  # type: ignore[arg-type]
-            ssl_shutdown_timeout=ssl_shutdown_timeout,
+            tls=listener.sslcontext,
+            elided=_elided_by_client(incoming),
+            server=listener.server,
+            server_side=True,
+            ssl_handshake_timeout=listener.handshake_timeout,
+            ssl_shutdown_timeout=listener.shutdown_timeout,
         )
-        StreamTransport(self, ssl_protocol, extra={}, **transport_options)
-        transport: asyncio.Transport = ssl_protocol._app_transport
-        return transport
+
+    def _transport(
+        self,
+        incoming: Pipe,
+        outgoing: Pipe,
+        sock: SimSocket,
+        protocol: asyncio.BaseProtocol,
+        *,
+        tls: Any,
+        elided: Any,
+        waiter: asyncio.Future[None] | None = None,
+        server: Any = None,
+        **tls_options: Any,
+    ) -> Any:
+        """Make the transport of one end.
+
+        Args:
+            tls: an SSL context, or True for asyncio's own; none: no TLS.
+            elided: what ``tls`` would be if it were not elided; none: it is not.
+            tls_options: of :class:`asyncio.sslproto.SSLProtocol`.
+        """
+        real = bool(tls) and not elided
+        heard: Any = protocol
+        if real:
+            context = tls_module.create_default_context() if tls is True else tls
+            heard = sslproto.SSLProtocol(
+                self,
+                protocol,
+                Decided(context, elide=False),  # type: ignore[arg-type]
+                waiter,  # type: ignore[arg-type]
+                **tls_options,
+            )
+            heard._extra["sslcontext"] = context
+        transport = StreamTransport(
+            self,
+            heard,
+            incoming=incoming,
+            outgoing=outgoing,
+            context=copy_context(),
+            sock=sock,
+            extra={"sslcontext": elided} if elided else {},
+            server=server,
+            waiter=None if real else waiter,
+        )
+        return heard._app_transport if real else transport
+
+
+def _bind_one(
+    source: Host, family: int, infos: list[AddressInfo], failures: list[OSError]
+) -> Binding:
+    """Bind to the first local address of a family that can be had, as asyncio does."""
+    for local_family, _, _, _, local in infos:
+        if local_family == family:
+            try:
+                return source.ports.bind(local[0], local[1])
+            except OSError as error:
+                failures.append(error)
+    if failures:
+        raise failures.pop()
+    raise OSError(f"no matching local address with {family=} found")
+
+
+def _elided_by_client(incoming: Pipe) -> Any:
+    """Return the SSL context of a client whose TLS was elided when it connected, else None."""
+    writer = incoming.writer
+    return None if writer is None else writer.get_extra_info("sslcontext")
+
+
+def _mapped(name: Any) -> Any:
+    return name if isinstance(name, str) else sockaddr(mapped(name[0]), name[1])
 
 
 class Bound:

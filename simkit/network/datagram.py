@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import socket
 import sys
 from asyncio import constants, transports
-from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
-from .hosts import Host
-from .names import NamingLoop
-from .sockets import Address, SimSocket
-from .waiters import Waiters, not_ready
-
-MAX_DATAGRAM = 65_507
-"""Bytes that fit into one IPv4 datagram behind the headers of IP and UDP."""
-
-RECEIVE_BUFFER = 212_992
-"""Bytes that wait at a port at most, as on Linux; what does not fit is lost."""
+from .addresses import ANY4, ANY6, Address, is_ipv6
+from .datagram_port import DatagramPort
+from .names import NamingLoop, port_number
+from .sockets import SimSocket
 
 logger = logging.getLogger("asyncio")
 
@@ -40,115 +32,6 @@ else:
 
     class _FlowControl(transports._FlowControlMixin, asyncio.DatagramTransport):
         """asyncio's own flow control."""
-
-
-class DatagramPort:
-    """One bound UDP socket.
-
-    Attributes:
-        local: (address, port) that it is bound to.
-        peer: where it is connected to, or None.
-    """
-
-    def __init__(self, loop: NamingLoop, host: Host, local: Address) -> None:
-        self._loop = loop
-        self._host = host
-        self.local = local
-        self.peer: Address | None = None
-        self.readers = Waiters(loop)
-        self.on_ready: Callable[[], object] = self.readers.wake
-        """Called as something arrives: a datagram, or an error."""
-        self._bound = local
-        self._queue: deque[tuple[bytes, Address]] = deque()
-        self._queued = 0
-        self._error: OSError | None = None
-        host.datagrams[local] = self
-
-    def connect(self, peer: Address) -> None:
-        """Send to ``peer``, and hear nobody else.
-
-        Raises:
-            UnknownHostError: it is not part of the simulation.
-        """
-        self.peer = peer
-        if self.local[0] == "0.0.0.0":  # noqa: S104
-            self.local = (self._source(peer), self.local[1])
-
-    def send(self, data: bytes, to: Address | None = None) -> int:
-        """Put a datagram on the way, to the peer unless told otherwise.
-
-        Raises:
-            OSError: it is too long, or there is nowhere to send it.
-        """
-        to = self.peer if to is None else to
-        if to is None:
-            raise OSError(errno.EDESTADDRREQ, "Destination address required")
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
-        if len(data) > MAX_DATAGRAM:
-            raise OSError(errno.EMSGSIZE, "Message too long")
-        source = (self._source(to), self.local[1])
-        target = self._loop.network.resolve(to[0], self._host)
-        address = (self._loop.network.to_address(to[0], self._host), to[1])
-        link = self._loop.network.link(self._host, target)
-        there, back = link.towards(target.name), link.towards(self._host.name)
-        calendar = self._loop.calendar
-
-        def arrive() -> None:
-            port = target.datagrams.get(address) or target.datagrams.get(("0.0.0.0", to[1]))  # noqa: S104
-            if port is None:
-                calendar.at(calendar._now + back.latency_ns, lambda: self._refused(to))
-            else:
-                port._arrived(data, source)
-
-        calendar.at(calendar._now + there.latency_ns, arrive)
-        return len(data)
-
-    def receive(self) -> tuple[bytes, Address]:
-        """Return the next datagram, and who sent it.
-
-        Raises:
-            BlockingIOError: there is none.
-            ConnectionRefusedError: nobody listens where the last one went.
-        """
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
-        if not self._queue:
-            raise not_ready()
-        data, sender = self._queue.popleft()
-        self._queued -= len(data)
-        return data, sender
-
-    @property
-    def ready(self) -> bool:
-        """There is something to receive."""
-        return bool(self._queue) or self._error is not None
-
-    def close(self) -> None:
-        """Free the port."""
-        if self._host.datagrams.get(self._bound) is self:
-            del self._host.datagrams[self._bound]
-
-    def _source(self, to: Address) -> str:
-        if self.local[0] != "0.0.0.0":  # noqa: S104
-            return self.local[0]
-        here = self._loop.network.resolve(to[0], self._host) is self._host
-        return "127.0.0.1" if here and to[0] != self._host.address else self._host.address
-
-    def _arrived(self, data: bytes, sender: Address) -> None:
-        if self.peer not in (None, sender) or self._queued + len(data) > RECEIVE_BUFFER:
-            return
-        self._queue.append((data, sender))
-        self._queued += len(data)
-        self.on_ready()
-
-    def _refused(self, by: Address) -> None:
-        """ICMP says that the port is closed; only a connected socket gets to know."""
-        if self.peer == by:
-            self._error = ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
-            self.on_ready()
 
 
 class DatagramTransport(_FlowControl):
@@ -315,15 +198,7 @@ class DatagramLoop(NamingLoop):
             for address in (local_addr, remote_addr):
                 if address is not None and not (isinstance(address, tuple) and len(address) == 2):
                     raise TypeError("2-tuple is expected")
-            host = self.network.current()
-            name, number = local_addr or ("0.0.0.0", 0)  # noqa: S104
-            peer = None
-            if remote_addr is not None:
-                infos = await self.getaddrinfo(*remote_addr, type=socket.SOCK_DGRAM)
-                peer = infos[0][4]
-            port = DatagramPort(self, host, host.bind(name, number, host.datagrams))
-            if peer is not None:
-                port.connect(peer)
+            port = await self._bound_port(local_addr, remote_addr, family, flags)
         protocol = protocol_factory()
         waiter: asyncio.Future[None] = self.create_future()
         transport = DatagramTransport(self, port, protocol, waiter, copy_context(), sock)
@@ -333,6 +208,51 @@ class DatagramLoop(NamingLoop):
             transport.close()
             raise
         return transport, protocol
+
+    async def _bound_port(
+        self, local_addr: Any, remote_addr: Any, family: int, flags: int
+    ) -> DatagramPort:
+        """Bind and connect in the first family in which both can be done, as asyncio does."""
+        host = self.network.current()
+        peers: list[Address] = []
+        if remote_addr is not None:
+            infos = await self._ensure_resolved(  # type: ignore[attr-defined]
+                remote_addr, family=family, type=socket.SOCK_DGRAM, flags=flags, loop=self
+            )
+            peers = [info[4] for info in infos]
+        if local_addr is not None:
+            number = port_number(local_addr[1])
+            found = self.network.addresses_of(local_addr[0], host, family, flags)
+            places = [(address, number) for address in found]
+        elif peers:
+            six = dict.fromkeys(is_ipv6(host.own_form(peer[0])) for peer in peers)
+            places = [(ANY6 if each else ANY4, 0) for each in six]
+        else:
+            places = [(ANY6 if family == socket.AF_INET6 else ANY4, 0)]
+        pairs = [
+            (place, peer)
+            for place in places
+            for peer in (peers or (None,))
+            if peer is None or is_ipv6(host.own_form(peer[0])) == is_ipv6(place[0])
+        ]
+        if not pairs:
+            raise ValueError("can not get address information")
+        failures: list[OSError] = []
+        for (address, number), peer in pairs:
+            try:
+                port = DatagramPort(self, host.datagram_ports.bind(address, number))
+            except OSError as error:
+                failures.append(error)
+                continue
+            try:
+                if peer is not None:
+                    port.connect(peer)
+            except OSError as error:
+                port.close()
+                failures.append(error)
+            else:
+                return port
+        raise failures[0]
 
     def _datagram_port(self, sock: socket.socket) -> DatagramPort:
         """Return the port of a program's own socket."""

@@ -1,26 +1,24 @@
-"""Hosts: the machines of a simulation, their names, addresses, ports and links."""
+"""Hosts: the machines of a simulation, their addresses, ports and programs."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Container, Coroutine, Sequence
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .knobs import checked, delay, wrong
-from .link import Link
-from .sockets import Address, SimSocket
+from .addresses import ANY4, ANY6, LOOPBACK4, LOOPBACK6, Address, is_ipv6, sockaddr, unmapped
+from .knobs import Knob, checked, delay, switch, wrong
+from .ports import Ports
+from .sockets import SimSocket
 
 if TYPE_CHECKING:
-    from .datagram import DatagramPort
-    from .names import NamingLoop
+    from .datagram_port import DatagramPort
+    from .internet import Network
     from .serve import AppServer
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1", "ip6-localhost")
-WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 - names of addresses, nothing is bound
 
 DNS_FAILURES = {
     "EAI_AGAIN": (socket.EAI_AGAIN, "Temporary failure in name resolution"),
@@ -31,10 +29,6 @@ _FIRST_EPHEMERAL_PORT = 49152
 _LAST_PORT = 65535
 
 current_host: ContextVar[Host | None] = ContextVar("simkit_current_host", default=None)
-
-
-class UnknownHostError(socket.gaierror):
-    """A name was looked up that is not part of the simulation."""
 
 
 @dataclass
@@ -50,23 +44,54 @@ class Listener:
     shutdown_timeout: float | None
     backlog: Any = None
     """Where connections wait that the program accepts by itself, with ``sock_accept``."""
+    both: bool = False
+    """Bound to ``::``, and takes IPv4 connections, too."""
+
+
+class AddressFaults:
+    """What is wrong with one address of a host, while others of its addresses may work.
+
+    A program that tries them in turn waits for the bad one first; one that has learnt of "happy
+    eyeballs" goes on with the next after a quarter of a second. A wrong value is refused with
+    ``ValueError`` where it is assigned.
+    """
+
+    refuse = Knob[bool](False, "True or False", switch)
+    """While True whoever connects to this address gets ``ConnectionRefusedError`` after a round
+    trip."""
+
+    unreachable = Knob[bool](False, "True or False", switch)
+    """While True whoever connects to this address gets ``OSError`` (EHOSTUNREACH) after a round
+    trip."""
+
+    unanswered = Knob[bool](False, "True or False", switch)
+    """While True whoever connects to this address gets no answer: ``TimeoutError`` (ETIMEDOUT)
+    after 127 s, unless the program has given up before."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.turned: dict[str, Any] = {}
 
 
 class Host:
-    """A machine: code that it runs listens on its ports and connects from its address.
+    """A machine: code that it runs listens on its ports and connects from its addresses.
 
     Attributes:
         name: the first of its names; timelines call it that.
-        address: its IPv4 address.
     """
 
-    def __init__(self, network: Network, name: str, address: str) -> None:
+    def __init__(self, network: Network, name: str, addresses: tuple[str, ...]) -> None:
         self.network = network
         self.name = name
-        self.address = address
+        self._addresses = addresses
+        self._faults: dict[str, AddressFaults] = {}
+        self.ports = Ports(self)
+        """What is bound to TCP."""
         self.listeners: dict[Address, Listener] = {}
         self.unix_listeners: dict[str, Listener | None] = {}
         """By path; None: the socket's file is there, and nobody listens."""
+        self.datagram_ports = Ports(self)
+        """What is bound to UDP."""
         self.datagrams: dict[Address, DatagramPort] = {}
         self.access_latency = 0.0
         """Seconds between this machine and the middle of the internet: a link that nobody has
@@ -76,7 +101,73 @@ class Host:
         self._next_port = _FIRST_EPHEMERAL_PORT
 
     def __repr__(self) -> str:
-        return f"<Host {self.name} {self.address}>"
+        return f"<Host {self.name} {' '.join(self._addresses)}>"
+
+    @property
+    def address(self) -> str:
+        """Its IPv4 address, the first if it has several; without one, its IPv6 address."""
+        return next((text for text in self._addresses if not is_ipv6(text)), self._addresses[0])
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Its addresses, IPv4 and IPv6; by default one IPv4 address that the network chose.
+
+        Assigning gives it others. Servers that listen everywhere are reached there from then on;
+        open connections go on.
+
+        Raises:
+            ValueError: one is no address, or another host's; or a program is bound to one that
+                would go.
+        """
+        return self._addresses
+
+    @addresses.setter
+    def addresses(self, value: Sequence[str]) -> None:
+        self.network.readdress(self, value)
+
+    @property
+    def has_ipv6(self) -> bool:
+        """It has an IPv6 address."""
+        return any(map(is_ipv6, self._addresses))
+
+    def at(self, address: str) -> AddressFaults:
+        """Return what can go wrong with one of its addresses.
+
+        Raises:
+            ValueError: it is none of its addresses.
+        """
+        found = unmapped(address) if isinstance(address, str) else address
+        if found not in self._addresses:
+            raise wrong(f"host {self.name}", "at", f"one of {', '.join(self._addresses)}", address)
+        return self._faults.setdefault(found, AddressFaults(f"host {self.name} at {found}"))
+
+    def faults_at(self, name: Address | str) -> AddressFaults | None:
+        """Return what is wrong with the address of a listener, None for nothing."""
+        return self._faults.get(name[0]) if self._faults else None
+
+    def own_form(self, address: str) -> str:
+        """Return what an address means here.
+
+        Without IPv6, ``::`` and ``::1`` mean the same in IPv4, so that a program that binds them
+        is reached.
+        """
+        address = unmapped(address)
+        if is_ipv6(address) and not self.has_ipv6:
+            return {ANY6: ANY4, LOOPBACK6: LOOPBACK4}.get(address, address)
+        return address
+
+    def source_for(self, address: str) -> str:
+        """Return the address from which this host sends to another.
+
+        Raises:
+            OSError: ENETUNREACH, it has none of that family.
+        """
+        if address in (LOOPBACK4, LOOPBACK6) or address in self._addresses:
+            return address
+        for own in self._addresses:
+            if is_ipv6(own) == is_ipv6(address):
+                return own
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
 
     @property
     def dns_delay(self) -> float:
@@ -133,13 +224,14 @@ class Host:
         self.network.servers.append(server)
         return server
 
-    def free_port(self, table: Iterable[Address] | None = None) -> int:
-        """Return the next ephemeral port that nothing listens on, or that is not in ``table``.
+    def free_port(self, taken: Container[int] | None = None) -> int:
+        """Return the next ephemeral port that no socket is bound to, or that is not in ``taken``.
 
         Raises:
             OSError: there is none.
         """
-        taken = {port for _, port in (self.listeners if table is None else table)}
+        if taken is None:
+            taken = {binding.name[1] for binding in self.ports.bindings}
         for _ in range(_FIRST_EPHEMERAL_PORT, _LAST_PORT + 1):
             port, self._next_port = self._next_port, self._next_port + 1
             if self._next_port > _LAST_PORT:
@@ -148,41 +240,35 @@ class Host:
                 return port
         raise OSError(errno.EADDRNOTAVAIL, f"host {self.name!r} has no port left")
 
-    def bind(self, address: str, port: int, table: Iterable[Address] | None = None) -> Address:
-        """Check that (address, port) is free on this host, and return it.
-
-        Args:
-            table: what is taken; None: what listens to TCP.
-
-        Raises:
-            OSError: the address is taken, or belongs to another machine.
-        """
-        address = self.network.to_address(address, self)
-        if address not in ("0.0.0.0", "127.0.0.1", self.address):  # noqa: S104
-            raise OSError(
-                errno.EADDRNOTAVAIL,
-                f"could not bind on any address out of [({address!r}, {port})]: "
-                f"host {self.name!r} has {self.address} and 127.0.0.1",
-            )
-        table = self.listeners if table is None else table
-        if port == 0:
-            port = self.free_port(table)
-        for taken, taken_port in table:
-            if taken_port == port and (taken == address or "0.0.0.0" in (taken, address)):  # noqa: S104
-                raise OSError(
-                    errno.EADDRINUSE,
-                    f"error while attempting to bind on address {(address, port)!r}: "
-                    f"address already in use on host {self.name!r}",
-                )
-        return address, port
-
     def listening(self, name: Address | str) -> dict[Any, Any]:
         """Return the table that a listener of this name, a path or (address, port), is in."""
         return self.unix_listeners if isinstance(name, str) else self.listeners
 
     def listener_at(self, name: Address | str) -> Listener | None:
         """Return what accepts connections to a path or to (address, port)."""
-        return self.unix_listeners.get(name) if isinstance(name, str) else self.listener(*name)
+        if isinstance(name, str):
+            return self.unix_listeners.get(name)
+        return self.listeners.get(name) or self._listens_everywhere(name)
+
+    def _listens_everywhere(self, name: Address) -> Listener | None:
+        port = name[1]
+        if not is_ipv6(name[0]):
+            found = self.listeners.get((ANY4, port))
+            if found is not None:
+                return found
+        found = self.listeners.get(sockaddr(ANY6, port))
+        return found if found is None or found.both or is_ipv6(name[0]) else None
+
+    def datagram_port_at(self, name: Address) -> DatagramPort | None:
+        """Return what hears datagrams to (address, port)."""
+        found = self.datagrams.get(name)
+        if found is None and not is_ipv6(name[0]):
+            found = self.datagrams.get((ANY4, name[1]))
+        if found is None:
+            found = self.datagrams.get(sockaddr(ANY6, name[1]))
+            if found is not None and not found.both and not is_ipv6(name[0]):
+                return None
+        return found
 
     def forget(self, name: Address | str) -> None:
         """Listen there no longer; of a Unix socket the file stays."""
@@ -190,138 +276,3 @@ class Host:
             self.listeners.pop(name, None)
         elif name in self.unix_listeners:
             self.unix_listeners[name] = None
-
-    def listener(self, address: str, port: int) -> Listener | None:
-        """Return what accepts connections to ``address:port``."""
-        return self.listeners.get((address, port)) or self.listeners.get(("0.0.0.0", port))  # noqa: S104
-
-
-class Network:
-    """All hosts, their names and the links between them.
-
-    A name that is not part of it fails to resolve, with an error that says how to add it: no
-    packet ever leaves.
-    """
-
-    def __init__(self, loop: NamingLoop) -> None:
-        self.loop = loop
-        self._by_name: dict[str, Host] = {}
-        self._by_address: dict[str, Host] = {}
-        self._links: dict[frozenset[Host], Link] = {}
-        self.find_host: Callable[[str], Host | None] = lambda name: None
-        """Asked for a host when a name is not known here."""
-        self.servers: list[AppServer] = []
-        """What :meth:`Host.serve` was asked for, in order."""
-        self.on_refused: Callable[[str], object] = lambda name: None
-        """Told of every name that was looked up and is not here."""
-        self.home = self.host("home")
-        """The host of code that was not started on any other."""
-
-    def host(self, name: str, *aliases: str) -> Host:
-        """Return the host called ``name``; make it, with its aliases, when it is new."""
-        found = self._by_name.get(name.lower())
-        if found is None:
-            number = len(self._by_address) + 1
-            address = f"10.0.{number // 250}.{number % 250 + 1}"
-            found = Host(self, name.lower(), address)
-            self._by_address[address] = found
-            self._by_name[found.name] = found
-        for alias in aliases:
-            self._by_name[alias.lower()] = found
-        return found
-
-    def link(self, a: str | Host, b: str | Host) -> Link:
-        """Return the link between two hosts.
-
-        Raises:
-            ValueError: one of them is not part of the simulation.
-        """
-        first, second = self._known(a), self._known(b)
-        key = frozenset((first, second))
-        found = self._links.get(key)
-        if found is None:
-            latency = 0.0 if first is second else first.access_latency + second.access_latency
-            found = self._links[key] = Link(
-                first.name, second.name, latency=latency, loop=self.loop
-            )
-        return found
-
-    def listen(
-        self, host: Host, port: int, protocol_factory: Callable[[], asyncio.BaseProtocol]
-    ) -> None:
-        """Accept connections to a port of ``host`` at once, without a server to start and stop."""
-        address = host.bind("0.0.0.0", port)  # noqa: S104
-        sock = SimSocket(address)
-        host.listeners[address] = Listener(
-            sock, protocol_factory, None, None, host.context(), None, None
-        )
-
-    def current(self) -> Host:
-        """Return the host on which the calling code runs."""
-        return current_host.get() or self.home
-
-    def resolve(self, name: str, source: Host) -> Host:
-        """Return the host that ``name``, a host name or an address, means to ``source``.
-
-        Raises:
-            UnknownHostError: it means none.
-        """
-        name = name.rstrip(".").lower()
-        if name in LOOPBACK or name in WILDCARDS:
-            return source
-        found = self._by_name.get(name) or self._by_address.get(name) or self.find_host(name)
-        if found is None:
-            self.on_refused(name)
-            known = ", ".join(sorted(self._by_name))
-            raise UnknownHostError(
-                socket.EAI_NONAME,
-                f"{name!r} is not part of this simulation, and nothing leaves it (hosts here: "
-                f"{known}). Add it with sim.host({name!r}).serve(app), or stub its HTTP with "
-                "sim.http",
-            )
-        return found
-
-    async def look_up(self, name: str) -> None:
-        """Take the time that looking up a name takes, and fail as it fails.
-
-        Addresses and the names of this machine itself are not asked for anywhere.
-
-        Raises:
-            socket.gaierror: the host of that name has a ``dns_failure``.
-            UnknownHostError: it is the name of none.
-        """
-        name = name.rstrip(".").lower()
-        if name in LOOPBACK or name in WILDCARDS or name in self._by_address:
-            return
-        host = self.resolve(name, self.current())
-        if host._dns_delay:
-            await asyncio.sleep(host._dns_delay)
-        if host._dns_failure is not None:
-            raise socket.gaierror(*DNS_FAILURES[host._dns_failure])
-
-    def to_address(self, name: str, source: Host) -> str:
-        """Return the IPv4 address for a name, with loopback and wildcard kept as they are."""
-        if name in WILDCARDS:
-            return "0.0.0.0"  # noqa: S104
-        if name.lower() in LOOPBACK:
-            return "127.0.0.1"
-        return self.resolve(name, source).address
-
-    def speaks_tls(self, name: str | None) -> bool:
-        """Tell whether the host called ``name`` has a listener with a certificate of its own."""
-        if name is None:
-            return False
-        try:
-            host = self.resolve(name, self.current())
-        except UnknownHostError:
-            return True
-        return any(listener.sslcontext for listener in host.listeners.values())
-
-    def _known(self, host: str | Host) -> Host:
-        if isinstance(host, Host):
-            return host
-        found = self._by_name.get(host.lower())
-        if found is None:
-            known = ", ".join(sorted(self._by_name))
-            raise ValueError(f"no host {host!r} in this simulation; there are: {known}")
-        return found

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from ..kernel import seconds
 
 if TYPE_CHECKING:
-    from .link import Direction, Link
+    from .link import Link
 
 T = TypeVar("T")
 
 
 class Knob(Generic[T]):
-    """A setting of a direction.
+    """A setting of a direction, or of whatever else has ``turned`` and ``where``.
 
     Args:
         default: what it is until somebody turns it.
@@ -40,14 +40,14 @@ class Knob(Generic[T]):
     @overload
     def __get__(self, direction: None, owner: type) -> Knob[T]: ...
     @overload
-    def __get__(self, direction: Direction, owner: type) -> T: ...
-    def __get__(self, direction: Direction | None, owner: type) -> Knob[T] | T:
+    def __get__(self, direction: Any, owner: type) -> T: ...
+    def __get__(self, direction: Any, owner: type) -> Knob[T] | T:
         if direction is None:
             return self
         found: T = direction.turned.get(self.name, self.default)
         return found
 
-    def __set__(self, direction: Direction, value: T) -> None:
+    def __set__(self, direction: Any, value: T) -> None:
         converted = checked(direction.where, self.name, self.allowed, self.convert, value)
         if self.shapes is not None:
             setattr(direction.shaped(), self.shapes, converted)

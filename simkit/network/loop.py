@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from asyncio import base_events
 from collections.abc import Callable, Iterable
 from contextvars import Context
 from typing import Any, NoReturn, TypeVarTuple
 
 from ..kernel.realm import EPOCH_NS
 from .adopted import adopt
-from .arguments import check_client, check_server
-from .datagram import DatagramLoop, DatagramPort
+from .arguments import check_server
+from .datagram import DatagramLoop
+from .datagram_port import DatagramPort
 from .hosts import current_host
+from .names import port_number
 from .refused import not_simulated
-from .sockets import Address, SimSocket
+from .sockets import SimSocket
 from .starttls import start_tls
 from .stream import StreamTransport
 from .tls import eliding
@@ -39,62 +40,6 @@ class SimLoop(UnixLoop, DatagramLoop):
         context = Context()
         context.run(current_host.set, self.network.current())
         return context
-
-    # Clients
-
-    async def create_connection(  # type: ignore[override]
-        self,
-        protocol_factory: Callable[[], asyncio.BaseProtocol],
-        host: str | bytes | None = None,
-        port: int | str | None = None,
-        *,
-        ssl: Any = None,
-        family: int = 0,
-        proto: int = 0,
-        flags: int = 0,
-        sock: Any = None,
-        local_addr: Address | None = None,
-        server_hostname: str | None = None,
-        ssl_handshake_timeout: float | None = None,
-        ssl_shutdown_timeout: float | None = None,
-        happy_eyeballs_delay: float | None = None,
-        interleave: int | None = None,
-        all_errors: bool = False,
-    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
-        """Open a connection to a host of this network.
-
-        Raises:
-            ConnectionRefusedError: nothing listens there, or the link refuses.
-            OSError: EHOSTUNREACH or ETIMEDOUT, as the link has it; or ``local_addr`` is taken,
-                or belongs to another host.
-            socket.gaierror: the name was looked up in vain.
-            UnknownHostError: the name is not part of the simulation.
-        """
-        check_client(
-            host, port, sock, ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout
-        )
-        if sock is not None:
-            opened, face, name = *self._claim(sock, "create_connection"), None
-        else:
-            infos = await self.getaddrinfo(host, port, family=family, proto=proto, flags=flags)
-            address = infos[0][4]
-            source = self.network.current()
-            target = self.network.resolve(address[0], source)
-            local = None if local_addr is None else source.bind(local_addr[0] or "", local_addr[1])
-            opened = await self._open(source, target, address, local)
-            face = SimSocket(opened.local, opened.remote)
-            name = host.decode() if isinstance(host, bytes) else host
-        protocol = protocol_factory()
-        transport = await self._client_transport(
-            opened,
-            face,
-            protocol,
-            ssl,
-            server_hostname or name,
-            ssl_handshake_timeout,
-            ssl_shutdown_timeout,
-        )
-        return transport, protocol
 
     async def start_tls(  # type: ignore[override]
         self,
@@ -146,7 +91,7 @@ class SimLoop(UnixLoop, DatagramLoop):
         port: int | None = None,
         *,
         family: int = 0,
-        flags: int = 0,
+        flags: int = socket.AI_PASSIVE,
         sock: Any = None,
         backlog: int = 100,
         ssl: Any = None,
@@ -166,10 +111,8 @@ class SimLoop(UnixLoop, DatagramLoop):
         if sock is not None:
             sockets = [self._listening_face(sock)]
         else:
-            owner = self.network.current()
             names = [host] if host is None or isinstance(host, str) else list(host)
-            addresses = dict.fromkeys(self.network.to_address(name or "", owner) for name in names)
-            sockets = [SimSocket(owner.bind(address, port or 0)) for address in addresses]
+            sockets = self._bound_faces(names, port, family, flags, reuse_address is not False)
             options = {
                 socket.SO_REUSEADDR: reuse_address is not False,
                 socket.SO_REUSEPORT: bool(reuse_port),
@@ -178,19 +121,37 @@ class SimLoop(UnixLoop, DatagramLoop):
             for made in sockets:
                 for option, value in options.items():
                     made.setsockopt(socket.SOL_SOCKET, option, int(value))
-        server = base_events.Server(
-            self,
-            sockets,  # type: ignore[arg-type]
+        return await self._server(
+            sockets,
             protocol_factory,
             ssl,
             backlog,
             ssl_handshake_timeout,
             ssl_shutdown_timeout,
+            start_serving,
         )
-        if start_serving:
-            server._start_serving()  # type: ignore[attr-defined]
-            await asyncio.sleep(0)
-        return server
+
+    def _bound_faces(
+        self, names: list[Any], port: Any, family: int, flags: int, shares: bool
+    ) -> list[SimSocket]:
+        """Bind a socket to each address that the names mean; IPv6 ones take IPv6 only."""
+        owner = self.network.current()
+        number = port_number(port)
+        addresses = dict.fromkeys(
+            address
+            for name in names
+            for address in self.network.addresses_of(name, owner, family, flags)
+        )
+        made: list[SimSocket] = []
+        try:
+            for address in addresses:
+                binding = owner.ports.bind(address, number, shares=shares)
+                made.append(SimSocket(binding.name, binding=binding))
+        except OSError:
+            for sock in made:
+                sock.close()
+            raise
+        return made
 
     def _datagram_port(self, sock: socket.socket) -> DatagramPort:
         return adopt(self, sock).datagrams()

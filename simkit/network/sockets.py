@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-Address = tuple[str, int]
+if TYPE_CHECKING:
+    from .ports import Binding
 
 
 class SimSocket:
@@ -21,11 +22,21 @@ class SimSocket:
     type = socket.SOCK_STREAM
     proto = socket.IPPROTO_TCP
 
-    def __init__(self, local: Any, peer: Any = None, owned: socket.socket | None = None) -> None:
+    def __init__(
+        self,
+        local: Any,
+        peer: Any = None,
+        owned: socket.socket | None = None,
+        binding: Binding | None = None,
+    ) -> None:
         self._local = local
         self._peer = peer
         if isinstance(local, str):
             self.family = socket.AF_UNIX
+        elif len(local) == 4:
+            self.family = socket.AF_INET6
+        self.binding = binding
+        """The port that it has taken and gives back when it is closed."""
         self._owned = owned
         """The program's own socket that became this one: it is closed with it."""
         self._options: dict[tuple[int, int], Any] = {}
@@ -45,11 +56,11 @@ class SimSocket:
         return f"<SimSocket {self._local} > {self._peer}>"
 
     def getsockname(self) -> Any:
-        """Return the local (address, port), or the path of a Unix socket."""
+        """Return the local address as its family has it: of a Unix socket the path."""
         return self._local
 
     def getpeername(self) -> Any:
-        """Return the remote (address, port), or the path of a Unix socket.
+        """Return the remote address as its family has it: of a Unix socket the path.
 
         Raises:
             OSError: the socket listens.
@@ -89,6 +100,8 @@ class SimSocket:
             for end in self._pipe_ends:
                 os.close(end)
             self._pipe_ends = None
+        if self.binding is not None:
+            self.binding.release()
         owned, self._owned = self._owned, None
         if owned is not None:
             owned.close()
@@ -111,7 +124,13 @@ class SimSocket:
             self.transport.write_eof()
 
     def listen(self, backlog: int = 128) -> None:
-        """Accept connections; the network does it."""
+        """Take the port for connections; the network accepts them.
+
+        Raises:
+            OSError: somebody listens there already.
+        """
+        if self.binding is not None:
+            self.binding.listen()
 
     def setblocking(self, flag: bool) -> None:
         """Nothing blocks here."""

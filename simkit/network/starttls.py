@@ -14,31 +14,10 @@ from asyncio import sslproto
 from typing import TYPE_CHECKING, Any
 
 from .stream import StreamTransport
-from .tls import REAL_WRAP_BIO, ElidedSSLObject
+from .tls import Decided
 
 if TYPE_CHECKING:
     from .names import NamingLoop
-
-
-class _Decided:
-    """An SSL context for one connection of which it is known whether TLS is elided."""
-
-    def __init__(self, context: ssl.SSLContext, elide: bool) -> None:
-        self._context = context
-        self._elide = elide
-
-    def wrap_bio(
-        self,
-        incoming: ssl.MemoryBIO,
-        outgoing: ssl.MemoryBIO,
-        server_side: bool = False,
-        server_hostname: str | None = None,
-    ) -> Any:
-        if not self._elide:
-            return REAL_WRAP_BIO(self._context, incoming, outgoing, server_side, server_hostname)
-        elided = ElidedSSLObject(self._context, incoming, outgoing, server_hostname)
-        elided.server_side = server_side
-        return elided
 
 
 def elides(transport: StreamTransport, server_side: bool) -> bool:
@@ -70,7 +49,7 @@ async def start_tls(
     ssl_protocol: Any = sslproto.SSLProtocol(
         loop,
         protocol,
-        _Decided(context, elide),  # type: ignore[arg-type]
+        Decided(context, elide),  # type: ignore[arg-type]
         waiter,
         server_side,
         server_hostname,

@@ -16,7 +16,8 @@ from respx.patterns import Pattern
 
 from ..wire.http import HttpRequest, HttpResponse, HttpServer
 from ..wire.websocket import WebSocketPeer, server_core
-from .hosts import Host, Network
+from .hosts import Host
+from .internet import Network
 
 _HOP_HEADERS = ("content-length", "transfer-encoding", "connection", "content-encoding")
 

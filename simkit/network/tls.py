@@ -90,6 +90,28 @@ class ElidedSSLObject:
         """Return None."""
 
 
+class Decided:
+    """Stands for an SSL context for one connection of which it is known whether TLS is elided."""
+
+    def __init__(self, context: ssl.SSLContext, elide: bool) -> None:
+        self._context = context
+        self._elide = elide
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+    ) -> Any:
+        """Make the object that was decided on; see ``ssl.SSLContext.wrap_bio``."""
+        if not self._elide:
+            return REAL_WRAP_BIO(self._context, incoming, outgoing, server_side, server_hostname)
+        elided = ElidedSSLObject(self._context, incoming, outgoing, server_hostname)
+        elided.server_side = server_side
+        return elided
+
+
 def eliding(keeps_tls: Callable[[str | None], bool]) -> Callable[..., Any]:
     """Make a replacement for ``SSLContext.wrap_bio``.
 

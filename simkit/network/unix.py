@@ -7,11 +7,10 @@ import errno
 import os
 import socket
 import sys
-from asyncio import base_events
 from collections.abc import Callable
 from typing import Any
 
-from .connections import Opened
+from .connections import ConnectedSocket, Opened
 from .hosts import Host
 from .raw import RawLoop
 from .sockets import SimSocket
@@ -49,21 +48,17 @@ class UnixLoop(RawLoop):
                 else "path and sock can not be specified at the same time"
             )
         if sock is not None:
-            opened, face = self._claim(sock, "create_unix_connection")
+            face = self._claim(sock, "create_unix_connection")
         else:
-            opened = await self._open_unix(self.network.current(), path)
-            face = SimSocket(opened.local, opened.remote)
-        protocol = protocol_factory()
-        transport = await self._client_transport(
-            opened,
+            face = ConnectedSocket(await self._open_unix(self.network.current(), path))
+        return await self._create_connection_transport(
             face,
-            protocol,
+            protocol_factory,
             ssl,
             server_hostname,
-            ssl_handshake_timeout,
-            ssl_shutdown_timeout,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
         )
-        return transport, protocol
 
     async def create_unix_server(
         self,
@@ -103,19 +98,15 @@ class UnixLoop(RawLoop):
             raise OSError(errno.EADDRINUSE, f"Address {path!r} is already in use")
         host.unix_listeners.setdefault(name, None)
         face.removes_path = cleanup_socket or _is_abstract(name)
-        server = base_events.Server(
-            self,
-            [face],  # type: ignore[list-item]
+        return await self._server(
+            [face],
             protocol_factory,
             ssl,
             backlog,
             ssl_handshake_timeout,
             ssl_shutdown_timeout,
+            start_serving,
         )
-        if start_serving:
-            server._start_serving()  # type: ignore[attr-defined]
-            await asyncio.sleep(0)
-        return server
 
     async def _open_unix(self, host: Host, path: Any) -> Opened:
         name = os.fsdecode(path)
@@ -123,7 +114,7 @@ class UnixLoop(RawLoop):
             if name in host.unix_listeners or _is_abstract(name):
                 raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
             raise FileNotFoundError(errno.ENOENT, "No such file or directory")
-        return await self._open(host, host, name, local="")
+        return await self._open_at(host, host, name, local="")
 
 
 def _is_abstract(name: str) -> bool:

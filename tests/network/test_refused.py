@@ -22,9 +22,10 @@ def test_a_socket_accepted_elsewhere_is_refused(runner, loop):
 def test_a_time_limit_for_tls_without_tls_is_refused_first(runner, loop):
     async def main():
         with pytest.raises(ValueError, match="ssl_handshake_timeout is only meaningful with ssl"):
-            await loop.connect_accepted_socket(asyncio.Protocol, None, ssl_handshake_timeout=1)
+            await loop.connect_accepted_socket(asyncio.Protocol, sock, ssl_handshake_timeout=1)
 
-    runner.run(main())
+    with socket.socket() as sock:
+        runner.run(main())
 
 
 @pytest.mark.parametrize("method", ["connect_read_pipe", "connect_write_pipe"])
