@@ -15,7 +15,6 @@ from .addresses import (
     Address,
     family_of,
     is_ipv6,
-    literal,
     mapped,
     sockaddr,
     unmapped,
@@ -135,27 +134,21 @@ class DatagramPort:
 
     def _plain(self, name: str) -> str:
         """Return the address that a name, or an address as this socket writes it, means."""
-        there = unmapped(name)
-        if literal(there) is None:
-            family = 0 if self.both else family_of(self._binding.name[0])
-            [there, *_] = self._loop.network.addresses_of(there, self._host, family)
-        there = self._host.own_form(there)
+        host = self._host
+        there = name if host.has_ipv6 else host.own_form(name)
+        family = family_of(self._binding.name[0])
+        [there, *_] = self._loop.network.addresses_of(there, host, family)
+        there = unmapped(there)
         return {ANY4: LOOPBACK4, ANY6: LOOPBACK6}.get(there, there)
 
     def _source(self, plain: str) -> str:
         """Return the address that a datagram to another comes from."""
         bound = unmapped(self.local[0])
-        if is_ipv6(bound) == is_ipv6(plain):
-            return self._host.source_for(plain) if bound in (ANY4, ANY6) else bound
-        if bound == ANY6 and self.both:
+        if bound == ANY4 or (bound == ANY6 and (self.both or is_ipv6(plain))):
             return self._host.source_for(plain)
-        raise OSError(
-            *(
-                (errno.ENETUNREACH, "Network is unreachable")
-                if is_ipv6(bound)
-                else (errno.EAFNOSUPPORT, "Address family not supported by protocol")
-            )
-        )
+        if is_ipv6(bound) != is_ipv6(plain):
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+        return bound
 
     def _shown(self, address: str, port: int) -> Address:
         """Return an address as this socket shows it."""
