@@ -7,7 +7,7 @@ that typeshed does not list. They are the same in CPython 3.11 to 3.13.
 from __future__ import annotations
 
 import asyncio
-from asyncio import base_events, transports
+from asyncio import base_events, futures, transports
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -50,3 +50,6 @@ else:
 
 format_handle: Callable[[asyncio.Handle], str] = base_events._format_handle  # type: ignore[attr-defined]
 """Describes a callback for the log: as its task, where it is one's."""
+
+convert_error: Callable[[BaseException], BaseException] = futures._convert_future_exc  # type: ignore[attr-defined]
+"""Makes an error of ``concurrent.futures`` asyncio's own, as for what a thread raised."""

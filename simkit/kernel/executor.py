@@ -1,4 +1,4 @@
-"""The executor of a simulated loop: work for threads, run inline at a chosen instant."""
+"""The executor of a simulated loop: work for threads, begun at a chosen instant."""
 
 from __future__ import annotations
 
@@ -6,32 +6,36 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .base import BaseLoop
+from .base import BaseLoop, convert_error
 from .choices import chosen_ns
+from .pool import Pool
 from .trail import named
 
 if TYPE_CHECKING:
     from .calendar import Calendar
     from .realm import Realm
+    from .threads import Threads
 
 T = TypeVar("T")
 
 
-class InlineExecutor(BaseLoop):
+class Executor(BaseLoop):
     """The part of a loop that runs what a program gives to threads."""
 
     calendar: Calendar
     realm: Realm
+    threads: Threads
     executor_duration_ns = 0
-    """Virtual time that work given to an executor takes, besides what it sleeps itself."""
+    """Virtual time that work given to an executor takes, besides what it sleeps and waits."""
+    _pool: Pool | None = None
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
-        """Run ``func`` inline, in the next iteration; deliver its result when its time has passed.
+        """Run ``func`` in a worker thread, from the next iteration on; see :class:`Pool`.
 
-        It takes ``executor_duration_ns`` of virtual time plus what it sleeps with ``time.sleep``;
-        the loop itself does not stall.
+        It takes ``executor_duration_ns`` of virtual time plus what it sleeps and waits; the loop
+        itself does not stall.
         """
         self._check_closed()
         if self._debug:
@@ -39,43 +43,47 @@ class InlineExecutor(BaseLoop):
         if executor is None:
             self._check_default_executor()
         future: asyncio.Future[T] = self.create_future()
-        self.calendar.at(self.calendar._now, lambda: self._work(future, func, args))
+        context = self.threads.new_context()
+
+        def work() -> None:
+            result: Any = None
+            error: BaseException | None = None
+            try:
+                result = context.run(func, *args)
+            except BaseException as caught:
+                self.threads.end_if_killed()
+                error = caught
+            self._finished(future, result, error, func)
+
+        self.calendar.at(self.calendar._now, lambda: self._begin(future, work))
         return future
 
-    def _work(self, future: asyncio.Future[T], func: Callable[..., T], args: Any) -> None:
+    def _begin(self, future: asyncio.Future[Any], work: Callable[[], None]) -> None:
         if future.cancelled():
             return
-        realm = self.realm
-        outer_ns, realm.worker_ns = realm.worker_ns, 0
-        # A thread has no running loop and no current task.
-        asyncio._set_running_loop(None)
-        result: Any = None
-        error: BaseException | None = None
-        try:
-            result = func(*args)
-        except KeyboardInterrupt:
-            # No thread but the main one would see it.
-            raise
-        except BaseException as caught:
-            error = caught
-        finally:
-            asyncio._set_running_loop(self)
-            took_ns, realm.worker_ns = realm.worker_ns or 0, outer_ns
+        if self._pool is None:
+            self._pool = Pool(self.threads)
+        self._pool.run(work)
+
+    def _finished(
+        self, future: asyncio.Future[Any], result: Any, error: BaseException | None, func: Any
+    ) -> None:
+        """Deliver a result when its time has passed; called in the worker's thread."""
 
         def deliver() -> None:
             if future.cancelled():
                 return
             if error is not None:
-                future.set_exception(error)
+                future.set_exception(convert_error(error))
             else:
                 future.set_result(result)
 
+        took_ns = self.executor_duration_ns + (self.realm.worker_ns or 0)
         choices = self.calendar.choices
         if choices is not None:
             took_ns += chosen_ns(choices, "executor", named(func))
-        done_ns = self.calendar._now + took_ns + self.executor_duration_ns
-        self.calendar.at(done_ns, lambda: self.call_soon(deliver))
+        self.calendar.at(self.calendar._now + took_ns, lambda: self.call_soon(deliver))
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Refuse work from now on: it runs inline, there are no threads to wait for."""
+        """Refuse work from now on. What still waits is ended when the loop closes."""
         self._executor_shutdown_called = True

@@ -25,7 +25,7 @@ from .errors import (
     TimeLimitError,
     describe_tasks,
 )
-from .executor import InlineExecutor
+from .executor import Executor
 from .garbage import Garbage
 from .handles import Generators, TimerHandle, make_handle, make_timer, report_failure
 from .inside import get_ident
@@ -56,7 +56,7 @@ class Task(asyncio.Task[Any]):
         return self.number
 
 
-class Loop(InlineExecutor, SignalHandlers):
+class Loop(Executor, SignalHandlers):
     """An asyncio event loop on a virtual clock.
 
     One instant, one legal order: arrivals due are queued, then expired timers, behind what is
@@ -362,14 +362,15 @@ class Loop(InlineExecutor, SignalHandlers):
             ForeignThreadError: a thread that was started elsewhere called while the loop runs.
         """
         if self.threads.running() is not None:
+            self.threads.catch_up()
             self._check_closed()
             return self._call_soon(callback, args, context)
         if self._thread_id is not None and self._thread_id != get_ident():
             raise ForeignThreadError(
                 "a foreign thread called call_soon_threadsafe on a simulated loop: when it "
                 "would run depends on the machine, so the run could not be repeated. Give the "
-                "work to loop.run_in_executor or asyncio.to_thread, which simkit runs inline, or "
-                "start the thread while the simulation runs"
+                "work to loop.run_in_executor or asyncio.to_thread, or start the thread while the "
+                "simulation runs"
             )
         handle = self.call_soon(callback, *args, context=context)
         if self._debug:

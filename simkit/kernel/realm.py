@@ -11,14 +11,14 @@ import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from . import clocks, outside, processes, randomness, threads, unawaited
+from . import blocking, clocks, outside, processes, randomness, unawaited
 from .calendar import Calendar
 from .cfunction import CFunction
 from .entropy import Entropy
 from .inside import get_ident, realms
 from .randomness import Randomness
 from .threads import Threads
-from .workers import anyio_backend, run_inline
+from .workers import anyio_backend, run_in_pool
 
 EPOCH_NS = 1_704_067_200_000_000_000
 """Wall-clock time at virtual 0: 2024-01-01 00:00:00 UTC, unless a simulation says otherwise."""
@@ -69,7 +69,7 @@ class Realm:
         self.threads: Threads | None = None
         """What runs threads started in the loop's thread; None: they run for real."""
         self.worker_ns: int | None = None
-        """While a worker function runs inline: how long it has slept so far; else None."""
+        """While work of an executor runs: how far it is ahead, by having slept; else None."""
         self.on_stall: Callable[[int], object] = calendar.stall
         """Called with the nanoseconds of a ``time.sleep`` in the loop's thread."""
         self.on_signal: Callable[[int], bool] = lambda number: False
@@ -105,14 +105,14 @@ class Realm:
         return self.calendar._now + self.worker_ns
 
     def sleep(self, duration_ns: int) -> None:
-        """Block the caller: a worker takes longer, the loop's own thread stalls."""
+        """Block the caller: work of an executor takes longer, the loop's own thread stalls."""
         if self.worker_ns is None:
             self.on_stall(duration_ns)
         else:
             self.worker_ns += duration_ns
 
 
-def _inline_workers(backend: Any) -> list[tuple[Any, str, Any]]:
+def _pooled_workers(backend: Any) -> list[tuple[Any, str, Any]]:
     """Return the patch of anyio's worker threads, where anyio is in use."""
     if backend is None:
         return []
@@ -122,7 +122,7 @@ def _inline_workers(backend: Any) -> list[tuple[Any, str, Any]]:
         cls: Any, func: Any, args: Any, abandon_on_cancel: bool = False, limiter: Any = None
     ) -> Any:
         if get_ident() in realms:
-            return await run_inline(cls, func, args, abandon_on_cancel, limiter)
+            return await run_in_pool(cls, func, args, abandon_on_cancel, limiter)
         return await real(func, args, abandon_on_cancel, limiter)
 
     return [(backend, "run_sync_in_worker_thread", classmethod(run_sync_in_worker_thread))]
@@ -130,7 +130,7 @@ def _inline_workers(backend: Any) -> list[tuple[Any, str, Any]]:
 
 def _install() -> None:
     for function, replacement in (
-        clocks.REPLACEMENTS + randomness.REPLACEMENTS + threads.REPLACEMENTS
+        clocks.REPLACEMENTS + randomness.REPLACEMENTS + blocking.REPLACEMENTS
     ):
         function.redirect(replacement)
         _installed.append(function)
@@ -138,9 +138,9 @@ def _install() -> None:
         outside.PATCHES
         + processes.PATCHES
         + randomness.PATCHES
-        + threads.PATCHES
+        + blocking.PATCHES
         + unawaited.PATCHES
-        + _inline_workers(anyio_backend())
+        + _pooled_workers(anyio_backend())
     )
     for owner, name, replacement in patches:
         _python_patches.append((owner, name, owner.__dict__.get(name, _MISSING)))

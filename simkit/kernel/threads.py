@@ -20,6 +20,7 @@ import logging
 import queue
 import sys
 import threading
+import time
 from _thread import allocate_lock
 from collections.abc import Callable, Iterator
 from contextvars import Context
@@ -33,14 +34,16 @@ from .inside import get_ident, realms
 
 if TYPE_CHECKING:
     from .loop import Loop
+    from .realm import Realm
 
-_STARTERS = [
+STARTERS = [
     CFunction(getattr(sys.modules["_thread"], name))
     for name in ("start_new_thread", "start_joinable_thread")
     if hasattr(sys.modules["_thread"], name)
 ]
-_real_wait = threading.Condition.wait
-_real_join = threading.Thread.join
+_BUSY_NS = 1_000_000
+"""Time on the processor within ``patience`` from which on a thread computes rather than blocks."""
+real_join = threading.Thread.join
 
 
 class Waiter:
@@ -61,8 +64,12 @@ class Waiter:
             self._threads.wake(self._worker, self, self._threads.now_ns())
 
 
+IDLE = object()
+"""What a worker of an executor waits for that has nothing to do."""
+
+
 class Worker:
-    """One thread of the program."""
+    """One thread of the program, or of an executor."""
 
     def __init__(self, thread: threading.Thread | None, name: str) -> None:
         self.thread = thread
@@ -76,6 +83,10 @@ class Worker:
         self.joiners: list[Waiter] = []
         self.ended = False
         self.killed = False
+        self.ahead_ns: int | None = None
+        """0: what it sleeps is added up in its realm's ``worker_ns``; None: it waits each time."""
+        self.used_ns = 0
+        """Time on the processor that it has used, when it was looked at last."""
 
 
 class Threads:
@@ -115,6 +126,7 @@ class Threads:
         Raises:
             ForeignThreadError: it does neither.
         """
+        self.catch_up()
         thread = getattr(function, "__self__", None)
         thread = thread if isinstance(thread, threading.Thread) else None
         worker = Worker(thread, thread.name if thread else getattr(function, "__name__", "?"))
@@ -127,14 +139,14 @@ class Threads:
             finally:
                 self._end(worker)
 
-        if starter is _STARTERS[0]:
+        if starter is STARTERS[0]:
             started = worker.ident = starter.original(run, ())
         else:
             started = starter.original(run, **options)
             worker.ident = started.ident
         self._workers[worker.ident] = worker
         try:
-            self._run(worker)
+            self.resume(worker)
         except ForeignThreadError:
             if thread is not None:
                 # Thread.start takes it from there when starting fails.
@@ -144,16 +156,21 @@ class Threads:
 
     # Turns
 
-    def _run(self, worker: Worker) -> None:
-        """Let a worker run until it ends or blocks, while the calling thread waits."""
+    def resume(self, worker: Worker) -> None:
+        """Let a worker run until it ends or blocks, while the calling thread waits.
+
+        Raises:
+            ForeignThreadError: it does neither.
+        """
         realm = self._loop.realm
-        outer_ns, realm.worker_ns = realm.worker_ns, None
-        shadow = copy.copy(realm)
-        shadow.on_stall = lambda duration_ns: self._sleep(worker, duration_ns)
-        realms[worker.ident] = shadow
+        outer_ns, realm.worker_ns = realm.worker_ns, worker.ahead_ns
+        realms[worker.ident] = realm if worker.ahead_ns is not None else self._shadow(worker)
+        worker.waits_for = None
         worker.go.release()
         try:
-            came_back = worker.back.acquire(timeout=self.patience)
+            while not (came_back := worker.back.acquire(timeout=self.patience)):
+                if not _computes(worker):
+                    break
         finally:
             realms.pop(worker.ident, None)
             realm.worker_ns = outer_ns
@@ -163,12 +180,37 @@ class Threads:
                 f"thread {worker.name!r} neither ended nor blocked within {self.patience:g} real "
                 f"seconds{_place(worker)}: when it would go on depends on the machine. In a "
                 "simulation, a thread may wait by time.sleep, threading.Event, queue.Queue and "
-                "futures; give other blocking work to asyncio.to_thread, or raise "
-                "loop.threads.patience if it computes for that long"
+                "futures; raise loop.threads.patience if it computes, or reads a file, for that "
+                "long (work given to asyncio.to_thread may compute for as long as it likes)"
             )
         if worker.ended and worker.thread is not None:
             # It has a few instructions to go: is_alive() must not depend on them.
-            _real_join(worker.thread, self.patience)
+            real_join(worker.thread, self.patience)
+
+    def _shadow(self, worker: Worker) -> Realm:
+        """Return the realm as a thread sees it that sleeps by itself."""
+        shadow = copy.copy(self._loop.realm)
+        shadow.on_stall = lambda duration_ns: self._sleep(worker, duration_ns)
+        return shadow
+
+    def works_ahead(self, worker: Worker) -> None:
+        """Let what a worker sleeps be added up from now on; called in its thread."""
+        worker.ahead_ns = self._loop.realm.worker_ns = 0
+        realms[worker.ident] = self._loop.realm
+
+    def catch_up(self) -> None:
+        """Let the time pass that the calling thread is ahead, if it is a worker that is."""
+        worker = self.running()
+        if worker is not None and worker.ahead_ns is not None:
+            ahead_ns, self._loop.realm.worker_ns = self._loop.realm.worker_ns, 0
+            if ahead_ns:
+                self._sleep(worker, ahead_ns)
+
+    def end_if_killed(self) -> None:
+        """Raise ``SystemExit`` in a thread that is to end, whatever it made of the first one."""
+        worker = self.running()
+        if worker is not None and worker.killed:
+            raise SystemExit
 
     def _end(self, worker: Worker) -> None:
         """Called in the worker's thread, as the last thing."""
@@ -179,7 +221,7 @@ class Threads:
                 waiter.release()
         worker.back.release()
 
-    def _park(self, worker: Worker, waits_for: object) -> None:
+    def park(self, worker: Worker, waits_for: object) -> None:
         """Give the turn back, and wait for the next one; called in the worker's thread."""
         worker.waits_for = waits_for
         if not worker.killed:
@@ -191,7 +233,7 @@ class Threads:
     def _sleep(self, worker: Worker, duration_ns: int) -> None:
         pause = object()
         self.wake(worker, pause, self.now_ns() + duration_ns)
-        self._park(worker, pause)
+        self.park(worker, pause)
 
     def wake(self, worker: Worker, waits_for: object, when_ns: int) -> None:
         """Let a worker run at an instant, if it still waits for this."""
@@ -205,19 +247,19 @@ class Threads:
     def _run_next(self) -> None:
         _, _, worker, waits_for = heappop(self._wakes)
         if worker.waits_for is waits_for and not worker.ended:
-            worker.waits_for = None
-            self._run(worker)
+            self.resume(worker)
 
     # Blocking
 
     def block(self, waiter: Waiter, timeout: float | None) -> bool:
         """Wait until notified, for ``timeout`` virtual seconds at most; True if notified."""
+        self.catch_up()
         until_ns = None if timeout is None else self.now_ns() + max(0, round(timeout * 1e9))
         worker = self.running()
         if worker is not None:
             if until_ns is not None:
                 self.wake(worker, waiter, until_ns)
-            self._park(worker, waiter)
+            self.park(worker, waiter)
             return waiter.notified
         while not waiter.notified:
             # The loop's own thread: it stalls, while the others go on.
@@ -232,9 +274,7 @@ class Threads:
             elif not waiter.lock.acquire(timeout=self.patience):
                 raise ForeignThreadError(
                     "the loop's thread blocks, and no thread of the simulation will wake it. "
-                    "(Work given to an executor runs in that thread: what waits for the loop "
-                    "there needs a threading.Thread.) Waiting threads:\n"
-                    + (self.describe() or "  (none)")
+                    "Waiting threads:\n" + (self.describe() or "  (none)")
                 )
         return waiter.notified
 
@@ -250,12 +290,14 @@ class Threads:
             target.joiners.append(waiter)
             if not self.block(waiter, timeout):
                 return
-        _real_join(thread, timeout)
+        real_join(thread, timeout)
 
     def describe(self) -> str:
         """Return one line per thread that waits, and where."""
         return "\n".join(
-            f"  thread {worker.name!r} waits{_place(worker)}" for worker in self._workers.values()
+            f"  thread {worker.name!r} waits{_place(worker)}"
+            for worker in self._workers.values()
+            if worker.waits_for is not IDLE
         )
 
     def close(self) -> None:
@@ -270,7 +312,7 @@ class Threads:
                 if worker.thread is not None:
                     # Nobody is to be told of the SystemExit, which is ours.
                     vars(worker.thread)["_invoke_excepthook"] = lambda thread: None
-                self._run(worker)
+                self.resume(worker)
 
 
 @contextlib.contextmanager
@@ -282,58 +324,16 @@ def _silent(logger: logging.Logger) -> Iterator[None]:
         logger.disabled = before
 
 
+def _computes(worker: Worker) -> bool:
+    """Tell whether a worker of an executor used the processor since this was asked last."""
+    if worker.ahead_ns is None or worker.ended or not hasattr(time, "pthread_getcpuclockid"):
+        return False
+    used_ns = time.clock_gettime_ns(time.pthread_getcpuclockid(worker.ident))
+    before_ns, worker.used_ns = worker.used_ns, used_ns
+    return used_ns - before_ns > _BUSY_NS
+
+
 def _place(worker: Worker) -> str:
     frame = sys._current_frames().get(worker.ident)
     place = describe_frame(frame, (threading.__file__, queue.__file__, __file__))
     return f" at {place}" if place else ""
-
-
-def _threads() -> Threads | None:
-    realm = realms.get(get_ident())
-    return None if realm is None else realm.threads
-
-
-def _starting(starter: CFunction) -> Callable[..., Any]:
-    def virtual_start(*args: Any, **options: Any) -> Any:
-        threads = _threads()
-        if threads is None:
-            return starter.original(*args, **options)
-        return threads.start(starter, *args, **options)
-
-    return virtual_start
-
-
-def _virtual_wait(condition: Any, timeout: float | None = None) -> bool:
-    threads = _threads()
-    if threads is None:
-        return _real_wait(condition, timeout)
-    if not condition._is_owned():
-        raise RuntimeError("cannot wait on un-acquired lock")
-    if timeout is not None and timeout <= 0:
-        return False
-    waiter = threads.waiter()
-    condition._waiters.append(waiter)
-    state = condition._release_save()
-    try:
-        return threads.block(waiter, timeout)
-    finally:
-        condition._acquire_restore(state)
-        if not waiter.notified:
-            condition._waiters.remove(waiter)
-
-
-def _virtual_join(thread: threading.Thread, timeout: float | None = None) -> None:
-    threads = _threads()
-    if threads is None:
-        _real_join(thread, timeout)
-    else:
-        threads.join(thread, timeout)
-
-
-REPLACEMENTS = [(starter, _starting(starter)) for starter in _STARTERS]
-PATCHES: list[tuple[Any, str, Any]] = [
-    (threading.Condition, "wait", _virtual_wait),
-    (threading.Thread, "join", _virtual_join),
-    # The one in C waits where nobody can see it; thread pools have one each.
-    (queue, "SimpleQueue", queue._PySimpleQueue),  # type: ignore[attr-defined]
-]

@@ -1,8 +1,8 @@
-"""anyio's worker threads, run inline: FastAPI's ``def`` endpoints and ``anyio.to_thread``.
+"""anyio's worker threads: FastAPI's ``def`` endpoints and ``anyio.to_thread``.
 
 anyio starts threads of its own rather than asking the loop's executor. While a simulated loop
-runs, such work goes through :meth:`Loop.run_in_executor` instead, which runs it at a chosen
-instant for a chosen virtual duration.
+runs, such work goes through :meth:`Loop.run_in_executor` instead, which begins it at a chosen
+instant and lets it take a chosen virtual duration.
 """
 
 from __future__ import annotations
@@ -22,14 +22,33 @@ def anyio_backend() -> Any:
     return AsyncIOBackend
 
 
-async def run_inline(
+async def run_in_pool(
     backend: Any, func: Any, args: tuple[Any, ...], abandon_on_cancel: bool, limiter: Any
 ) -> Any:
-    """Do what ``run_sync_in_worker_thread`` does, without a thread."""
+    """Do what ``run_sync_in_worker_thread`` does, in a worker of the loop's executor."""
     from anyio import CancelScope
+    from anyio._core._eventloop import claim_worker_thread, threadlocals
 
     await backend.checkpoint()
     async with limiter or backend.current_default_thread_limiter():
-        with CancelScope(shield=not abandon_on_cancel):
+        with CancelScope(shield=not abandon_on_cancel) as scope:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(None, copy_context().run, func, *args)
+            context = copy_context()
+            if "sniffio" in sys.modules:
+                context.run(sys.modules["sniffio"].current_async_library_cvar.set, None)
+            parent = getattr(scope, "_parent_scope", None)
+            worker_scope = scope if abandon_on_cancel or parent is None else parent
+
+            def work() -> Any:
+                # What anyio.from_thread looks for.
+                with claim_worker_thread(backend, loop):
+                    threadlocals.current_cancel_scope = worker_scope
+                    try:
+                        return context.run(func, *args)
+                    except StopIteration as error:
+                        # No future takes it.
+                        raise RuntimeError("coroutine raised StopIteration") from error
+                    finally:
+                        del threadlocals.current_cancel_scope
+
+            return await loop.run_in_executor(None, work)

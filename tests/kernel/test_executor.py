@@ -15,12 +15,17 @@ from tests.kernel.outsider import Outsider
 caller = ContextVar("caller", default="nobody")
 
 
-def test_work_runs_in_the_loops_own_thread_and_gives_its_result(runner, loop):
+def test_work_runs_in_a_thread_that_is_kept_for_more_and_gives_its_result(runner, loop):
     async def main():
-        worker = await loop.run_in_executor(None, threading.get_ident)
-        return worker, await loop.run_in_executor(None, divmod, 17, 5)
+        first = await asyncio.to_thread(threading.current_thread)
+        second = await asyncio.to_thread(threading.current_thread)
+        return first, second, await loop.run_in_executor(None, divmod, 17, 5)
 
-    assert runner.run(main()) == (threading.get_ident(), (3, 2))
+    first, second, result = runner.run(main())
+    assert first is second
+    assert first is not threading.current_thread()
+    assert first.name == "asyncio_0"
+    assert result == (3, 2)
 
 
 def test_work_does_not_run_before_the_caller_has_moved_on(runner, loop):
@@ -149,10 +154,10 @@ def test_a_worker_may_run_a_simulation_of_its_own(runner, loop):
 def test_an_executor_of_the_programs_own_is_given_no_thread_to_start(runner, loop):
     async def main():
         with ThreadPoolExecutor() as pool:
-            ident = await loop.run_in_executor(pool, threading.get_ident)
-            return ident, len(pool._threads)
+            name = await loop.run_in_executor(pool, lambda: threading.current_thread().name)
+            return name, len(pool._threads)
 
-    assert runner.run(main()) == (threading.get_ident(), 0)
+    assert runner.run(main()) == ("asyncio_0", 0)
 
 
 def test_shutting_the_executor_down_takes_no_time(runner, loop):

@@ -282,17 +282,6 @@ def test_waiting_for_nobody_is_refused(runner, loop):
         runner.run(main())
 
 
-def test_work_of_an_executor_that_waits_for_the_loop_is_refused(runner, loop):
-    loop.threads.patience = 0.1
-    coro = asyncio.sleep(1)
-
-    async def main():
-        await asyncio.to_thread(lambda: asyncio.run_coroutine_threadsafe(coro, loop).result())
-
-    with pytest.raises(ForeignThreadError, match=r"needs a threading\.Thread"):
-        runner.run(main())
-
-
 def test_a_deadlock_names_the_threads_that_wait(runner, loop):
     async def main():
         jobs = queue.Queue()
