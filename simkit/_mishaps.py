@@ -7,7 +7,7 @@ import re
 from types import CoroutineType
 from typing import Any
 
-from .kernel import made_at, named, raising_line, running_line
+from .kernel import made_at, named, raising_line, running_line, running_task
 from .network import SimLoop
 from .timeline import Timeline
 
@@ -28,7 +28,7 @@ class Mishaps:
 
     def _on_stall(self, duration_ns: int) -> None:
         """A ``time.sleep`` in the loop's thread: time passes, arrivals pile up."""
-        self._record("stall", duration_ns=duration_ns, task=_task_name(), line=running_line())
+        self._record("stall", duration_ns=duration_ns, task=running_task(), line=running_line())
         self._loop.stall(duration_ns)
 
     def _on_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -46,7 +46,7 @@ class Mishaps:
             "unhandled-error",
             message=_ADDRESS.sub("", message),
             error=type(error).__name__ if error is not None else "",
-            task=culprit.get_name() if isinstance(culprit, asyncio.Task) else _task_name(),
+            task=culprit.get_name() if isinstance(culprit, asyncio.Task) else running_task(),
             line=raising_line(error),
         )
         loop.default_exception_handler(context)
@@ -59,18 +59,9 @@ class Mishaps:
             "unhandled-error",
             message=f"coroutine {coro.__qualname__} was never awaited",
             error="RuntimeWarning",
-            task=_task_name(),
+            task=running_task(),
             line=made_at(coro),
         )
 
     def _record(self, kind: str, **fields: Any) -> None:
         self._timeline.record(kind, self._loop.network.current().name, **fields)
-
-
-def _task_name() -> str:
-    """Name the task that is running, if one is."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        return ""
-    return task.get_name() if task is not None else ""

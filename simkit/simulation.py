@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from .audio import Repertoire, Samples, files
 from .kernel import Calendar, DivergenceError, Task, compare, shaken_memory
 from .network import Host, Link, SimLoop
 from .network.hosts import current_host
+from .network.openings import LeftOpenWarning, Opening, describe_left_open
 from .timeline import Clock, Timeline
 from .timeline.text import line
 from .twilio import Twilio
@@ -37,6 +39,9 @@ VAPI_LATENCY = 0.010
 
 VOICE_PATH = "/voice/inbound"
 _SETTLE_NS = 1_000_000_000
+_LAST_ITERATIONS = 5
+"""Iterations of the loop in which a program closes what it sees the end of."""
+_CUT = r"unclosed <StreamWriter|loop is closed"
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy")
 
 
@@ -92,6 +97,7 @@ class Simulation:
         )
         self.twilio_host = self._network.host(TWILIO_HOST, "api.twilio.com")
         self.twilio_host.access_latency = TWILIO_LATENCY
+        self.twilio_host.is_fake = True
         self.vapi_host = self._network.host(VAPI_HOST)
         self.vapi_host.access_latency = VAPI_LATENCY
         self.twilio = Twilio(
@@ -113,6 +119,7 @@ class Simulation:
         self._stubs: Any = None
         self._servers_started = 0
         self._known_tasks: set[asyncio.Task[Any]] = set()
+        self._known_openings: set[Opening] = set()
         self._is_closed = False
         self._verify = verify
         self._entries_at_first = len(self.trail or ())
@@ -244,6 +251,7 @@ class Simulation:
             self._servers_started += 1
         if not self.twilio.calls:
             self._known_tasks = asyncio.all_tasks(self.loop)
+            self._known_openings = set(self._network.openings.left())
 
     async def wait_for(self, event: simpy.Event) -> Any:
         """Wait for a simpy event; returns its value or raises its error."""
@@ -274,13 +282,16 @@ class Simulation:
         return self.timeline
 
     async def _settle(self) -> None:
-        ends = self._timeline.of("ended")
-        if ends and len(ends) == len(self.twilio.calls):
-            await self._clock.sleep_until(ends[-1].t_ns + _SETTLE_NS)
+        if self._calls_are_over() and self.twilio.calls:
+            await self._clock.sleep_until(self._timeline.of("ended")[-1].t_ns + _SETTLE_NS)
             self._record_leaks()
 
+    def _calls_are_over(self) -> bool:
+        return len(self._timeline.of("ended")) == len(self.twilio.calls)
+
     def _record_leaks(self) -> None:
-        """Note tasks of served programs that outlive every call."""
+        """Note tasks and sockets of served programs that outlive every call."""
+        openings = self._network.openings.programs()
         for server in self._network.servers:
             left = [
                 task.get_name()
@@ -289,30 +300,67 @@ class Simulation:
                 and _host_of(task) is server.host
                 and task is not server.task
             ]
-            if left:
-                self._timeline.record("leaks", server.host.name, tasks=left)
+            sockets = [
+                opening.what
+                for opening in openings
+                if opening.host is server.host
+                and opening not in self._known_openings
+                and not opening.may_be_kept
+            ]
+            if left or sockets:
+                self._timeline.record("leaks", server.host.name, tasks=left, sockets=sockets)
 
     def close(self) -> None:
-        """End the programs and the loop; what happened stays readable."""
+        """End the programs and the loop; what happened stays readable.
+
+        Warns:
+            LeftOpenWarning: programs left connections, servers or datagram endpoints open. Those of
+                served programs are named when every call was over, and those of ``home`` never:
+                the end of the world cuts what is under way.
+        """
         if self._is_closed:
             return
+        left: list[Opening] = []
         try:
             self._bring_up_to_date()
             self._is_closed = self._mishaps.ignored = True
-            with _without_proxies():
-                self.loop.run_until_complete(self._shut_down())
+            with _without_proxies(), warnings.catch_warnings():
+                # From writers of connections that are cut here; what was left open is named below.
+                warnings.filterwarnings("ignore", _CUT, ResourceWarning)
+                left = self.loop.run_until_complete(self._shut_down())
         finally:
             self._is_closed = self._mishaps.ignored = True
             self.loop.close()
+        if left:
+            warnings.warn(describe_left_open(left), LeftOpenWarning, stacklevel=2)
 
-    async def _shut_down(self) -> None:
+    async def _shut_down(self) -> list[Opening]:
+        """End everything; return what programs have left open, as far as it is their fault."""
+        over = self._calls_are_over()
         for server in self._network.servers:
             await server.shut_down()
-        rest = [task for task in asyncio.all_tasks(self.loop) if task is not asyncio.current_task()]
+        openings = self._network.openings
+        # Whoever waits for the end of a connection that was closed shall see it.
+        until_ns = min(openings.last_arrival_ns(), self.now_ns + _SETTLE_NS)
+        if until_ns > self.now_ns:
+            await self._clock.sleep_until(until_ns)
+        await self._cancel_the_rest()
+        await self.loop.shutdown_asyncgens()
+        served = {server.host for server in self._network.servers}
+        left = [opening for opening in openings.programs() if over or opening.host not in served]
+        # Their protocols are told, or else warn of what the end of the world did.
+        openings.abort()
+        await self._cancel_the_rest()
+        return left
+
+    async def _cancel_the_rest(self) -> None:
+        for _ in range(_LAST_ITERATIONS):
+            await asyncio.sleep(0)
+        this = asyncio.current_task()
+        rest = [task for task in asyncio.all_tasks(self.loop) if task is not this]
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
-        await self.loop.shutdown_asyncgens()
 
     def __enter__(self) -> Simulation:
         return self

@@ -41,11 +41,11 @@ def _clean_teardown(timeline: Timeline) -> list[Violation]:
     found += _left_open(timeline, opened, closed)
     found += [
         Violation(
-            event.t_ns,
-            f"{len(event.fields['tasks'])} tasks outlived their calls: "
-            + ", ".join(event.fields["tasks"]),
+            event.t_ns, f"{len(event.fields[what])} {what} outlived {whose}: {', '.join(names)}"
         )
         for event in timeline.of("leaks")
+        for what, whose in (("tasks", "their calls"), ("sockets", "every call"))
+        if (names := event.fields.get(what))
     ]
     return found
 
@@ -127,7 +127,7 @@ TWIML_IN_TIME = Check(
 )
 CLEAN_TEARDOWN = Check(
     "clean-teardown",
-    "a second after each call nothing of it was left: no socket to Vapi, no task",
+    "a second after each call nothing of it was left: no socket, no task",
     _clean_teardown,
 )
 PROTOCOL_CONFORMANCE = Check(

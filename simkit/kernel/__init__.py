@@ -17,6 +17,7 @@ from .errors import (
     TimeLimitError,
     raising_line,
     running_line,
+    running_task,
 )
 from .loop import Loop, Task
 from .realm import EPOCH_NS, Realm
@@ -47,6 +48,7 @@ __all__ = [
     "named",
     "raising_line",
     "running_line",
+    "running_task",
     "seconds",
     "shaken_memory",
 ]

@@ -104,6 +104,15 @@ def running_line() -> str:
     return "" if frame is None else _place(frame.f_code, frame.f_lineno)
 
 
+def running_task() -> str:
+    """Name the task that is running; "" where none is."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return ""
+    return task.get_name() if task is not None else ""
+
+
 def raising_line(error: BaseException | None) -> str:
     """Say which line of the program raised: the innermost outside of kernel and asyncio."""
     found = ""

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from . import blocking, clocks, outside, processes, randomness, unawaited
+from . import blocking, clocks, otherloops, outside, processes, randomness, unawaited
 from .calendar import Calendar
 from .cfunction import CFunction
 from .entropy import Entropy
@@ -140,6 +140,7 @@ def _install() -> None:
         + randomness.PATCHES
         + blocking.PATCHES
         + unawaited.PATCHES
+        + otherloops.patches()
         + _pooled_workers(anyio_backend())
     )
     for owner, name, replacement in patches:

@@ -14,6 +14,7 @@ everybody waiting; after ``patience`` real seconds it is refused with
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import logging
@@ -29,7 +30,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from .cfunction import CFunction
-from .errors import ForeignThreadError, describe_frame
+from .errors import ForeignThreadError, describe_frame, describe_tasks
 from .inside import get_ident, realms
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class Worker:
         self.killed = False
         self.ahead_ns: int | None = None
         """0: what it sleeps is added up in its realm's ``worker_ns``; None: it waits each time."""
+        self.loop: Loop | None = None
+        """The loop that it runs."""
         self.used_ns = 0
         """Time on the processor that it has used, when it was looked at last."""
 
@@ -95,12 +98,14 @@ class Threads:
     Attributes:
         patience: real seconds that a thread may run without ending or blocking.
         new_context: makes the context in which a new thread runs.
+        new_loop: makes the loop that ``asyncio.new_event_loop`` returns inside the simulation.
     """
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self.patience = 10.0
         self.new_context: Callable[[], Context] = Context
+        self.new_loop: Callable[[], Loop] = self._new_loop
         self._workers: dict[int, Worker] = {}
         self._wakes: list[tuple[int, int, Worker, object]] = []
         self._numbers = count()
@@ -191,7 +196,32 @@ class Threads:
         """Return the realm as a thread sees it that sleeps by itself."""
         shadow = copy.copy(self._loop.realm)
         shadow.on_stall = lambda duration_ns: self._sleep(worker, duration_ns)
+        if worker.loop is not None:
+            shadow.sockets = worker.loop  # type: ignore[assignment]
         return shadow
+
+    def _new_loop(self) -> Loop:
+        from .inner import InnerLoop
+
+        return InnerLoop(self._loop)
+
+    @contextlib.contextmanager
+    def running_loop(self, loop: Loop) -> Iterator[None]:
+        """Run a loop in the calling thread, which then waits each time it sleeps."""
+        worker = self.running()
+        if worker is None or worker.loop is not None:
+            yield  # where asyncio refuses to run it
+            return
+        self.catch_up()
+        realm, ahead_ns = self._loop.realm, worker.ahead_ns
+        outer = realms[worker.ident]
+        worker.loop, worker.ahead_ns, realm.worker_ns = loop, None, None
+        realms[worker.ident] = self._shadow(worker)
+        try:
+            yield
+        finally:
+            worker.loop, worker.ahead_ns, realm.worker_ns = None, ahead_ns, ahead_ns
+            realms[worker.ident] = outer
 
     def works_ahead(self, worker: Worker) -> None:
         """Let what a worker sleeps be added up from now on; called in its thread."""
@@ -296,6 +326,9 @@ class Threads:
         """Return one line per thread that waits, and where."""
         return "\n".join(
             f"  thread {worker.name!r} waits{_place(worker)}"
+            if worker.loop is None
+            else f"  thread {worker.name!r} runs a loop:\n"
+            + describe_tasks(asyncio.all_tasks(worker.loop))
             for worker in self._workers.values()
             if worker.waits_for is not IDLE
         )

@@ -9,12 +9,14 @@ from .hosts import AddressFaults, Host
 from .internet import Network, UnknownHostError
 from .link import Direction, Link
 from .loop import SimLoop, new_event_loop
+from .openings import LeftOpenWarning
 from .stream import StreamTransport
 
 __all__ = [
     "AddressFaults",
     "Direction",
     "Host",
+    "LeftOpenWarning",
     "Link",
     "Network",
     "SimLoop",

@@ -228,7 +228,9 @@ class ConnectingLoop(NamingLoop):
             ssl_handshake_timeout,
             ssl_shutdown_timeout,
             both=sock.binding is not None and sock.binding.both,
+            loop=self,
         )
+        self.network.openings.add("server", sock, None, sock.getsockname(), None)
         table = owner.listening(sock.getsockname())
         before = table.get(sock.getsockname())
         table[sock.getsockname()] = listener
@@ -239,6 +241,7 @@ class ConnectingLoop(NamingLoop):
                 self._accept(owner, listener, incoming, outgoing, client, address)
 
     def _stop_serving(self, sock: SimSocket) -> None:
+        self.network.openings.remove(sock)
         if sock.transport is not None:
             owner, name = sock.transport.owner, sock.getsockname()
             listener = owner.listening(name).get(name)
@@ -269,8 +272,9 @@ class ConnectingLoop(NamingLoop):
             current.backlog.add((incoming, outgoing, client, address))
             return
         context: Context = current.context.copy()
-        self.call_soon(
-            self._accepted, current, incoming, outgoing, client, address, context=context
+        loop: Any = current.loop or self
+        loop.call_soon(
+            loop._accepted, current, incoming, outgoing, client, address, context=context
         )
 
     def _accepted(
@@ -339,6 +343,7 @@ class ConnectingLoop(NamingLoop):
             extra={"sslcontext": elided} if elided else {},
             server=server,
             waiter=None if real else waiter,
+            accepted=bool(tls_options.get("server_side")),
         )
         return heard._app_transport if real else transport
 

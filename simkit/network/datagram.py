@@ -60,6 +60,7 @@ class DatagramTransport(_FlowControl):
         self._closing = False
         self._lost = 0
         self._woken = False
+        loop.network.openings.add("udp", self, context, port.local, port.peer)
         loop.call_soon(protocol.connection_made, self, context=context)
         loop.call_soon(self._start_reading, context=context)
         loop.call_soon(_release, waiter, context=context)
@@ -155,6 +156,7 @@ class DatagramTransport(_FlowControl):
             self._protocol.connection_lost(None)
         finally:
             self._port.close()
+            self._loop.network.openings.remove(self)
             self._face.close()
             self._protocol = None
 

@@ -31,6 +31,11 @@ class End:
         """The other end; None while nobody reads there."""
         return self._out.reader
 
+    @property
+    def peer_has_ended(self) -> bool:
+        """The other end sends nothing any more."""
+        return self._in.writer is None or self._in.writer._end_sent
+
     # What the pipes call
 
     def _wake(self) -> None:

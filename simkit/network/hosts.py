@@ -46,6 +46,8 @@ class Listener:
     """Where connections wait that the program accepts by itself, with ``sock_accept``."""
     both: bool = False
     """Bound to ``::``, and takes IPv4 connections, too."""
+    loop: Any = None
+    """The loop that serves, where it is another than that of whoever connects."""
 
 
 class AddressFaults:
@@ -93,6 +95,8 @@ class Host:
         self.datagram_ports = Ports(self)
         """What is bound to UDP."""
         self.datagrams: dict[Address, DatagramPort] = {}
+        self.is_fake = False
+        """What it opens is the simulation's own, and no program has to close it."""
         self.access_latency = 0.0
         """Seconds between this machine and the middle of the internet: a link that nobody has
         configured takes what both ends' add up to."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .addresses import (
     ANY4,
@@ -24,6 +24,7 @@ from .addresses import (
 from .hosts import DNS_FAILURES, Host, Listener, current_host
 from .knobs import wrong
 from .link import Link
+from .openings import Openings
 from .sockets import SimSocket
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Network:
         """Asked for a host when a name is not known here."""
         self.servers: list[AppServer] = []
         """What :meth:`Host.serve` was asked for, in order."""
+        self.openings = Openings(self)
+        """What is open."""
         self.on_refused: Callable[[str], object] = lambda name: None
         """Told of every name that was looked up and is not here."""
         self.home = self.host("home")
@@ -135,16 +138,25 @@ class Network:
         self, host: Host, port: int, protocol_factory: Callable[[], asyncio.BaseProtocol]
     ) -> None:
         """Accept connections to a port of ``host`` at once, without a server to start and stop."""
+        host.is_fake = True
         for name in (sockaddr(ANY4, port), sockaddr(ANY6, port)):
             sock = SimSocket(name, binding=host.ports.take(name))
             sock.listen()
             host.listeners[name] = Listener(
-                sock, protocol_factory, None, None, host.context(), None, None
+                sock, protocol_factory, None, None, host.context(), None, None, loop=self.loop
             )
 
     def current(self) -> Host:
         """Return the host on which the calling code runs."""
         return current_host.get() or self.home
+
+    def describe(self, address: Any, source: Host) -> str:
+        """Write (address, port) with the host's name, as ``source`` sees it; a path as it is."""
+        if not isinstance(address, tuple):
+            return str(address)
+        plain = unmapped(address[0])
+        host = source if is_own(plain) else self._by_address.get(plain)
+        return f"{host.name if host is not None else plain}:{address[1]}"
 
     def resolve(self, name: str, source: Host) -> Host:
         """Return the host that ``name``, a host name or an address, means to ``source``.

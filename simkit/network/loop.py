@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextvars import Context
 from typing import Any, NoReturn, TypeVarTuple
 
+from ..kernel.inner import InnerLoop
 from ..kernel.realm import EPOCH_NS
 from .adopted import adopt
 from .arguments import check_server
@@ -33,6 +34,7 @@ class SimLoop(UnixLoop, DatagramLoop):
         super().__init__(seed, epoch_ns=epoch_ns, trail=trail)
         self.realm.sockets = self
         self.threads.new_context = self._thread_context
+        self.threads.new_loop = lambda: ThreadLoop(self)
         self.realm.wrap_bio = eliding(self.network.speaks_tls)
 
     def _thread_context(self) -> Context:
@@ -173,6 +175,14 @@ class SimLoop(UnixLoop, DatagramLoop):
     def add_writer(self, fd: Any, callback: Callable[[*Ts], Any], *args: *Ts) -> NoReturn:
         """Refuse: descriptors of the operating system become ready in real time."""
         raise not_simulated("add_writer", "descriptors become ready in real time")
+
+
+class ThreadLoop(InnerLoop, SimLoop):
+    """A loop that a program runs in a thread, in the network of the first."""
+
+    def __init__(self, outer: SimLoop) -> None:
+        super().__init__(outer)
+        self.network = outer.network
 
 
 def new_event_loop(seed: int = 0) -> SimLoop:

@@ -56,6 +56,7 @@ class StreamTransport(End, FlowControl):
         extra: dict[str, Any],
         server: Any = None,
         waiter: asyncio.Future[None] | None = None,
+        accepted: bool = False,
     ) -> None:
         FlowControl.__init__(self, extra, loop)
         End.__init__(self, incoming, outgoing, sock)
@@ -77,6 +78,13 @@ class StreamTransport(End, FlowControl):
         self.set_protocol(protocol)
         if server is not None:
             _attach(server, self)
+        loop.network.openings.add(
+            "accepted" if accepted else "client",
+            self,
+            context,
+            sock.getsockname(),
+            sock.getpeername(),
+        )
         loop.call_soon(self._protocol.connection_made, self, context=context)
         loop.call_soon(self._start_reading, context=context)
         if waiter is not None:
@@ -316,6 +324,7 @@ class StreamTransport(End, FlowControl):
             self._protocol.connection_lost(error)
         finally:
             self._close_socket()
+            self._loop.network.openings.remove(self)
             server, self._server = self._server, None
             self._protocol = None
             if server is not None:

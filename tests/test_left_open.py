@@ -1,0 +1,247 @@
+"""What programs leave open: named when their calls are over, and when the world ends."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import warnings
+
+import httpx
+import pytest
+import websockets
+from fastapi import FastAPI, WebSocket
+from fastapi.responses import Response
+
+from simkit import Simulation, checks
+from simkit.network import LeftOpenWarning
+
+
+async def open_udp(address=("centre", 9)):
+    loop = asyncio.get_running_loop()
+    await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=address)
+
+
+async def swallow(reader, writer):
+    await reader.read()
+    writer.close()
+
+
+async def centre():
+    async with await asyncio.start_server(swallow, port=7) as server:
+        await server.serve_forever()
+
+
+kept = []
+
+
+def closing(sim):
+    """Close a world; return what it says was left open."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        sim.close()
+        kept.clear()
+        gc.collect()
+    return [str(warning.message) for warning in caught]
+
+
+def test_what_a_program_left_open_is_named_with_its_task_and_instant():
+    async def program():
+        await asyncio.sleep(0.5)
+        kept.append(await asyncio.open_connection("centre", 7))
+        kept.append(await asyncio.start_server(swallow, port=8))
+        await open_udp()
+
+    async def main(sim):
+        await sim.host("office").spawn(program(), name="program")
+
+    sim = Simulation()
+    sim.host("centre").serve(centre)
+    sim.run(main(sim))
+    [said] = closing(sim)
+    lines = said.splitlines()
+    assert lines[0].startswith("3 left open by the program when the simulation ended (close it: ")
+    assert lines[1:] == [
+        "  client connection to centre:7, opened on office at 0.500 s by task 'program'",
+        "  server at 0.0.0.0:8, opened on office at 0.500 s by task 'program'",
+        "  UDP endpoint at office:49153 to centre:9, opened on office at 0.500 s by task 'program'",
+    ]
+
+
+def test_what_is_closed_is_not_named_though_it_was_closed_by_being_cancelled():
+    async def program():
+        _, writer = await asyncio.open_connection("centre", 7)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            writer.close()
+
+    async def main(sim):
+        sim.host("office").spawn(program())
+        await asyncio.sleep(1)
+
+    sim = Simulation()
+    sim.host("centre").serve(centre)
+    sim.run(main(sim))
+    assert closing(sim) == []
+
+
+def test_a_warning_that_is_an_error_is_raised_when_the_world_is_closed():
+    async def main(sim):
+        await sim.host("office").spawn(open_udp())
+
+    sim = Simulation()
+    sim.host("centre")
+    sim.run(main(sim))
+    with pytest.raises(LeftOpenWarning, match="UDP endpoint at office:49152 to centre:9"):
+        sim.close()
+    assert sim.loop.is_closed()
+
+
+def test_many_of_them_are_counted():
+    async def main(sim):
+        for _ in range(23):
+            await sim.host("office").spawn(open_udp())
+
+    sim = Simulation()
+    sim.host("centre")
+    sim.run(main(sim))
+    [said] = closing(sim)
+    assert said.startswith("23 left open")
+    assert said.endswith("\n  and 3 more")
+
+
+def test_what_a_test_holds_itself_is_cut_by_its_end():
+    async def main():
+        kept.append(await asyncio.open_connection("centre", 7))
+
+    sim = Simulation()
+    sim.host("centre").serve(centre)
+    sim.run(main())
+    assert closing(sim) == []
+
+
+def test_nobody_warns_of_a_connection_whose_end_is_on_its_way():
+    async def talk(websocket):
+        async for message in websocket:
+            await websocket.send(message)
+
+    async def serve():
+        async with websockets.serve(talk, "0.0.0.0", 80):
+            await asyncio.Event().wait()
+
+    async def main(sim):
+        async with websockets.connect("ws://bridge.example.com") as websocket:
+            await websocket.send("hello")
+            assert await websocket.recv() == "hello"
+        _, writer = await asyncio.open_connection("centre", 7)
+        writer.write(b"hello")
+        writer.close()
+
+    sim = Simulation()
+    for name, program in (("bridge.example.com", serve), ("centre", centre)):
+        sim.host(name).serve(program)
+        sim.link(name, "home").latency = 0.25
+    sim.run(main(sim))
+    assert closing(sim) == []
+
+
+def bridge_that(does) -> FastAPI:
+    app = FastAPI()
+
+    @app.post("/voice/inbound")
+    async def voice():
+        stream = '<Stream url="wss://bridge.example.com/media"/>'
+        twiml = f"<Response><Connect>{stream}</Connect></Response>"
+        return Response(twiml, media_type="text/xml")
+
+    @app.websocket("/media")
+    async def media(socket: WebSocket):
+        await socket.accept()
+        await does()
+        async for _ in socket.iter_text():
+            pass
+
+    return app
+
+
+async def opens_a_stream():
+    kept.append(await asyncio.open_connection("centre", 7))
+
+
+client: list[httpx.AsyncClient] = []
+
+
+async def asks_by_a_pool():
+    client.append(httpx.AsyncClient())
+    await client[0].get("https://crm.example/")
+
+
+async def place_a_call(sim):
+    call = await sim.twilio.call(to="+15550100")
+    await call.says("hello")
+    return call
+
+
+def test_a_socket_that_outlives_its_call_is_a_leak():
+    sim = Simulation()
+    sim.host("centre").spawn(centre())
+    sim.host("bridge.example.com").serve(bridge_that(opens_a_stream))
+
+    async def main():
+        await (await place_a_call(sim)).hangs_up()
+
+    sim.twilio.default_voice_url = "https://bridge.example.com/voice/inbound"
+    sim.run(main())
+    [event] = sim.finish().of("leaks")
+    assert event.fields == {"tasks": [], "sockets": ["client connection to centre:7"]}
+    [result] = [check for check in checks.run(sim.timeline) if check.name == "clean-teardown"]
+    assert result.sentence == "1 sockets outlived every call: client connection to centre:7"
+    [said] = closing(sim)
+    assert "client connection to centre:7, opened on bridge.example.com at " in said
+
+
+def test_a_bridge_that_is_cut_in_the_middle_of_a_call_is_not_blamed():
+    sim = Simulation()
+    sim.host("centre").spawn(centre())
+    sim.host("bridge.example.com").serve(bridge_that(opens_a_stream))
+    sim.twilio.default_voice_url = "https://bridge.example.com/voice/inbound"
+    sim.run(place_a_call(sim))
+    assert sim.finish().of("leaks") == []
+    assert closing(sim) == []
+
+
+def test_what_a_client_keeps_for_its_next_request_outlives_its_call():
+    sim = Simulation()
+    sim.http.get("https://crm.example/").respond(json={})
+    sim.host("bridge.example.com").serve(bridge_that(asks_by_a_pool))
+
+    async def main():
+        await (await place_a_call(sim)).hangs_up()
+
+    sim.run(main())
+    assert sim.finish().of("leaks") == []
+    [said] = closing(sim)
+    assert "client connection to crm.example:443, opened on bridge.example.com at " in said
+    client.clear()
+
+
+def test_pytest_tells_of_what_was_left_open(pytester):
+    pytester.makepyfile(
+        """
+        import asyncio
+
+        async def test_leaves_it_open(sim):
+            async def open_udp():
+                loop = asyncio.get_running_loop()
+                await loop.create_datagram_endpoint(
+                    asyncio.DatagramProtocol, local_addr=("0.0.0.0", 9)
+                )
+
+            await sim.host("office").spawn(open_udp(), name="program")
+        """
+    )
+    result = pytester.runpytest(
+        "-p", "no:cacheprovider", "-W", "default::simkit.network.LeftOpenWarning"
+    )
+    result.assert_outcomes(passed=1, warnings=1)
+    result.stdout.fnmatch_lines(["*UDP endpoint at 0.0.0.0:9, opened on office*'program'*"])
