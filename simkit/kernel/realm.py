@@ -8,6 +8,7 @@ loop runs; every other thread keeps the real ones, and afterwards nothing is lef
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -20,20 +21,47 @@ from .randomness import Randomness
 from .threads import Threads
 from .workers import anyio_backend, run_in_pool
 
-EPOCH_NS = 1_704_067_200_000_000_000
-"""Wall-clock time at virtual 0: 2024-01-01 00:00:00 UTC, unless a simulation says otherwise."""
+EPOCH_NS = 1_861_920_000_000_000_000
+"""Wall-clock time at virtual 0: Monday 2029-01-01 00:00:00 UTC, unless a simulation says otherwise.
+
+Clients warn of a clock that is behind their own release.
+"""
 
 WrapBio = Callable[..., Any]
 
 
 class SocketTable(Protocol):
-    """Binds sockets in memory."""
+    """Does in memory what sockets do; where a call blocks, in a worker thread."""
 
     def bind(self, sock: socket.socket, address: Any) -> None:
         """Do what ``socket.bind`` does."""
 
     def listen(self, sock: socket.socket, backlog: int = 128) -> None:
         """Do what ``socket.listen`` does."""
+
+    def connect(self, sock: socket.socket, address: Any) -> None:
+        """Do what ``socket.connect`` does."""
+
+    def connect_ex(self, sock: socket.socket, address: Any) -> int:
+        """Do what ``socket.connect_ex`` does."""
+
+    def sendto(self, sock: socket.socket, data: Any, *flags_and_address: Any) -> int:
+        """Do what ``socket.sendto`` does."""
+
+    def look_up(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Do what the function of :mod:`socket` called ``name`` does."""
+
+    def is_adopted(self, sock: Any) -> bool:
+        """Tell whether a socket is in memory."""
+
+    def wrap_socket(self, context: ssl.SSLContext, sock: socket.socket, **options: Any) -> Any:
+        """Do what ``ssl.SSLContext.wrap_socket`` does."""
+
+    def select(self, real: Any, *args: Any) -> Any:
+        """Do what ``select.select`` does; ``real`` is the machine's."""
+
+    def poll(self, real: Any) -> Any:
+        """Do what ``select.poll`` does; ``real`` is the machine's."""
 
 
 _MISSING = object()

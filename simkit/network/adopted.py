@@ -22,6 +22,7 @@ from .hosts import Host, Listener
 from .ports import Binding
 from .rawend import Backlog, RawEnd
 from .sockets import SimSocket
+from .waiters import Waiters, block
 
 if TYPE_CHECKING:
     from .connections import ConnectingLoop
@@ -135,6 +136,12 @@ class Adopted:
         state.connected(Opened(listener, incoming, outgoing, address, client))
         return sock, client
 
+    def readers(self) -> Waiters:
+        """Return who waits for something to arrive."""
+        if self.kind == socket.SOCK_DGRAM:
+            return self.datagrams().readers
+        return self.stream().readers
+
     def connected(self, opened: Opened) -> None:
         """Take an end of a connection."""
         self.local = opened.local
@@ -184,8 +191,16 @@ class AdoptedSocket(socket.socket):
         """Return what has arrived."""
         state = _states[self]
         if state.kind == socket.SOCK_DGRAM:
-            return self._now(lambda: state.datagrams().receive()[0][:size])  # type: ignore[no-any-return]
-        return self._now(lambda: state.stream().recv(size))  # type: ignore[no-any-return]
+            return self.recvfrom(size)[0]
+        return self._now(lambda: state.stream().recv(size), state.readers)  # type: ignore[no-any-return]
+
+    def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, Any]:
+        """Return what has arrived, and from where."""
+        state = _states[self]
+        if state.kind != socket.SOCK_DGRAM:
+            return self.recv(size, flags), None
+        data, sender = self._now(state.datagrams().receive, state.readers)
+        return data[:size], sender
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Read what has arrived into a buffer."""
@@ -200,27 +215,35 @@ class AdoptedSocket(socket.socket):
         if state.kind == socket.SOCK_DGRAM:
             return state.datagrams().send(bytes(data))
         view = memoryview(data).cast("B")
-        return self._now(lambda: state.stream().send(view))  # type: ignore[no-any-return]
+        return self._now(lambda: state.stream().send(view), lambda: state.stream().writers)  # type: ignore[no-any-return]
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send everything, waiting for room as often as it takes."""
+        view = memoryview(data).cast("B")
+        while view:
+            view = view[self.send(view) :]
 
     def accept(self) -> tuple[socket.socket, Any]:
         """Accept a connection that waits."""
-        return self._now(_states[self].accepted)  # type: ignore[no-any-return]
+        state = _states[self]
+        sock, client = self._now(state.accepted, lambda: state.listen().acceptors)
+        sock.settimeout(socket.getdefaulttimeout() if self.gettimeout() else self.gettimeout())
+        return sock, client
 
     def shutdown(self, how: int) -> None:
         """Close the sending direction."""
         _states[self].stream().shutdown(how)
 
-    def _now(self, attempt: Any) -> Any:
+    def _now(self, attempt: Any, waiters: Any) -> Any:
         try:
             return attempt()
         except BlockingIOError:
             if self.gettimeout() == 0:
                 raise
-            raise OutsideWorldError(
-                f"{self!r} would block the thread until something arrives, and nothing can "
-                "arrive meanwhile: make it non-blocking, and await loop.sock_recv() or "
-                "loop.sock_accept()"
-            ) from None
+        state = _states[self]
+        return block(
+            state.loop, repr(self), lambda: waiters().until_done(attempt), self.gettimeout()
+        )
 
     def _real_close(self) -> None:
         state = _states.pop(self, None)
@@ -235,6 +258,19 @@ _states: weakref.WeakKeyDictionary[socket.socket, Adopted] = weakref.WeakKeyDict
 def adopted(sock: socket.socket) -> Adopted | None:
     """Return what is kept of a socket that takes part in the simulation, else None."""
     return _states.get(sock)
+
+
+def adopted_by_number(number: int) -> Adopted | None:
+    """Return what is kept of the socket with this descriptor, None for any other."""
+    return next((state for sock, state in _states.items() if sock.fileno() == number), None)
+
+
+def hand_over(sock: socket.socket, heir: socket.socket) -> None:
+    """Let ``heir`` take the place of ``sock``, which is of no more use."""
+    state = _states[heir] = _states.pop(sock)
+    state.finalizer.detach()
+    state.finalizer = weakref.finalize(heir, state.close)
+    state.finalizer.atexit = False
 
 
 def adopt(loop: ConnectingLoop, sock: socket.socket) -> Adopted:

@@ -33,6 +33,16 @@ class RawEnd(End):
         self.writers = Waiters(loop)
         self._buffer = self.writers
 
+    @property
+    def readable(self) -> bool:
+        """Something has arrived, the end of the stream or a reset among it."""
+        return bool(self._in.arrived) or self._out.reset
+
+    @property
+    def writable(self) -> bool:
+        """There is room in the window, or an error to be told."""
+        return self._out.room > 0 or self._out.reset or self._end_sent
+
     def recv(self, size: int) -> bytes:
         """Return up to ``size`` bytes that have arrived; none at the end of the stream."""
         arrived = self._in.arrived
@@ -90,6 +100,9 @@ class Backlog:
     def __init__(self, loop: NamingLoop) -> None:
         self.acceptors = Waiters(loop)
         self._waiting: list[Waiting] = []
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     def add(self, connection: Waiting) -> None:
         """Put a new connection behind the others."""

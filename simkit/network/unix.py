@@ -10,13 +10,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from .blocking import BlockingLoop
 from .connections import ConnectedSocket, Opened
 from .hosts import Host
-from .raw import RawLoop
 from .sockets import SimSocket
 
 
-class UnixLoop(RawLoop):
+class UnixLoop(BlockingLoop):
     """The part of a loop that connects to paths and serves there."""
 
     async def create_unix_connection(  # type: ignore[override]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..kernel import OutsideWorldError
 
 if TYPE_CHECKING:
     from .names import NamingLoop
@@ -62,6 +64,38 @@ class Waiters:
                 else:
                     future.set_result(result)
             self._waiting.popleft()
+
+
+def block(
+    loop: NamingLoop,
+    call: str,
+    work: Callable[[], Coroutine[Any, Any, T]],
+    timeout: float | None = None,
+) -> T:
+    """Do ``work`` in the loop while the calling thread, a worker, waits.
+
+    Args:
+        call: what the program called, for the error.
+        timeout: virtual seconds, None: for ever.
+
+    Raises:
+        TimeoutError: that time has passed.
+        OutsideWorldError: the calling thread is the loop's own.
+    """
+    if loop.threads.running() is None:
+        raise OutsideWorldError(
+            f"{call} would block the loop's own thread until something arrives, and nothing can "
+            "arrive meanwhile: make it non-blocking and use the loop's methods (await "
+            "loop.sock_recv(), loop.sock_accept()), or give it to asyncio.to_thread"
+        )
+    waiting = asyncio.run_coroutine_threadsafe(work(), loop)
+    try:
+        return waiting.result(timeout)
+    except TimeoutError:
+        if waiting.done():
+            raise
+        waiting.cancel()
+        raise TimeoutError("timed out") from None
 
 
 def not_ready() -> BlockingIOError:

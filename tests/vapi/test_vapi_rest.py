@@ -23,7 +23,7 @@ async def test_a_call_is_created_with_201_and_without_monitor(sim, client):
     assert (call["type"], call["status"]) == ("vapi.websocketCall", "queued")
     assert call["assistantId"] == "a"
     assert "monitor" not in call
-    assert call["createdAt"] == "2024-01-01T00:00:00.030Z"
+    assert call["createdAt"] == "2029-01-01T00:00:00.030Z"
     expected = f"wss://api.vapi.ai/{call['id']}/transport"
     assert call["transport"] == {"websocketCallUrl": expected, "provider": "vapi.websocket"}
     assert call["subscriptionLimits"]["concurrencyLimit"] == 10
