@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from . import _ending
 from ._mishaps import Mishaps
 from .audio import Repertoire, Samples, files
 from .kernel import Calendar, DivergenceError, Task, compare, shaken_memory
@@ -39,9 +40,6 @@ VAPI_LATENCY = 0.010
 
 VOICE_PATH = "/voice/inbound"
 _SETTLE_NS = 1_000_000_000
-_LAST_ITERATIONS = 5
-"""Iterations of the loop in which a program closes what it sees the end of."""
-_CUT = r"unclosed <StreamWriter|loop is closed"
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy")
 
 
@@ -326,41 +324,16 @@ class Simulation:
             self._is_closed = self._mishaps.ignored = True
             with _without_proxies(), warnings.catch_warnings():
                 # From writers of connections that are cut here; what was left open is named below.
-                warnings.filterwarnings("ignore", _CUT, ResourceWarning)
-                left = self.loop.run_until_complete(self._shut_down())
+                warnings.filterwarnings("ignore", _ending.IGNORED, ResourceWarning)
+                over = self._calls_are_over()
+                left = self.loop.run_until_complete(
+                    _ending.shut_down(self.loop, calls_are_over=over)
+                )
         finally:
             self._is_closed = self._mishaps.ignored = True
             self.loop.close()
         if left:
             warnings.warn(describe_left_open(left), LeftOpenWarning, stacklevel=2)
-
-    async def _shut_down(self) -> list[Opening]:
-        """End everything; return what programs have left open, as far as it is their fault."""
-        over = self._calls_are_over()
-        for server in self._network.servers:
-            await server.shut_down()
-        openings = self._network.openings
-        # Whoever waits for the end of a connection that was closed shall see it.
-        until_ns = min(openings.last_arrival_ns(), self.now_ns + _SETTLE_NS)
-        if until_ns > self.now_ns:
-            await self._clock.sleep_until(until_ns)
-        await self._cancel_the_rest()
-        await self.loop.shutdown_asyncgens()
-        served = {server.host for server in self._network.servers}
-        left = [opening for opening in openings.programs() if over or opening.host not in served]
-        # Their protocols are told, or else warn of what the end of the world did.
-        openings.abort()
-        await self._cancel_the_rest()
-        return left
-
-    async def _cancel_the_rest(self) -> None:
-        for _ in range(_LAST_ITERATIONS):
-            await asyncio.sleep(0)
-        this = asyncio.current_task()
-        rest = [task for task in asyncio.all_tasks(self.loop) if task is not this]
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
 
     def __enter__(self) -> Simulation:
         return self

@@ -30,6 +30,7 @@ _METH_VARARGS_KEYWORDS = 0x0003
 _METH_NOARGS = 0x0004
 _METH_O = 0x0008
 _METH_CLASS = 0x0010
+_METH_FASTCALL = 0x0080
 _METH_FASTCALL_KEYWORDS = 0x0082
 
 _python = ctypes.pythonapi
@@ -64,7 +65,17 @@ class _MethodDef(ctypes.Structure):
 class _FunctionObject(ctypes.Structure):
     """What follows the head of a built-in function object."""
 
-    _fields_ = (("m_ml", ctypes.c_void_p), ("m_self", ctypes.c_void_p))
+    _fields_ = (
+        ("m_ml", ctypes.c_void_p),
+        ("m_self", ctypes.c_void_p),
+        ("m_module", ctypes.c_void_p),
+        ("m_weakreflist", ctypes.c_void_p),
+        ("vectorcall", ctypes.c_void_p),
+    )
+
+
+_SORTED = _FunctionObject.from_address(id(sorted) + _HEAD)
+"""A function object that is called by ``METH_FASTCALL_KEYWORDS``."""
 
 
 class CFunction:
@@ -92,7 +103,7 @@ class CFunction:
         known = (
             {_METH_NOARGS | _METH_CLASS, _METH_FASTCALL_KEYWORDS | _METH_CLASS}
             if self._is_method
-            else set(_CALLERS)
+            else {*_CALLERS, _METH_FASTCALL}
         )
         if self._definition.ml_name != name.encode() or flags not in known:
             raise RuntimeError(
@@ -107,6 +118,7 @@ class CFunction:
         else:
             self._object = _FunctionObject.from_address(id(function) + _HEAD)
             self._c_object = (self._object.m_ml, self._object.m_self)
+            self._c_vectorcall = self._object.vectorcall
             self.original = _builtin(self._definition, function.__self__)
 
     def redirect(self, replacement: Callable[..., Any]) -> None:
@@ -121,6 +133,11 @@ class CFunction:
             # The garbage collector counts m_self as a reference: let it be one.
             _python.Py_IncRef(ctypes.py_object(replacement))
             self._kept.append(replacement)
+            if self._copy.ml_flags == _METH_FASTCALL:
+                # Nothing in C calls an object that way. With keywords, there is something.
+                self._copy.ml_flags = _METH_FASTCALL_KEYWORDS
+            if self._copy.ml_flags == _METH_FASTCALL_KEYWORDS:
+                self._object.vectorcall = _SORTED.vectorcall
             caller = _CALLERS[self._copy.ml_flags]
             self._copy.ml_meth = ctypes.cast(caller, ctypes.c_void_p).value
             self._object.m_self = id(replacement)
@@ -132,6 +149,7 @@ class CFunction:
             self._definition.ml_meth = self._copy.ml_meth
         elif self._object.m_ml != self._c_object[0]:
             self._object.m_ml, self._object.m_self = self._c_object
+            self._object.vectorcall = self._c_vectorcall
             _python.Py_DecRef(ctypes.py_object(self._kept[-1]))
 
 

@@ -8,11 +8,12 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
+from .cfunction import CFunction
 from .errors import OutsideWorldError
 from .inside import get_ident, realms
 
-_real_kill = os.kill
-_real_raise_signal = signal.raise_signal
+_kill = CFunction(os.kill)
+_raise_signal = CFunction(signal.raise_signal)
 _real_popen = subprocess.Popen.__init__
 
 
@@ -47,14 +48,20 @@ def _handled(number: int) -> bool:
     return realm is not None and realm.on_signal(number)
 
 
-def _kill(pid: int, number: int) -> None:
+def _virtual_kill(pid: int, number: int) -> None:
     if pid != os.getpid() or not _handled(number):
-        _real_kill(pid, number)
+        _kill.original(pid, number)
 
 
-def _raise_signal(number: int) -> None:
+def _virtual_raise_signal(number: int) -> None:
     if not _handled(number):
-        _real_raise_signal(number)
+        _raise_signal.original(number)
+
+
+REPLACEMENTS: list[tuple[CFunction, Callable[..., Any]]] = [
+    (_kill, _virtual_kill),
+    (_raise_signal, _virtual_raise_signal),
+]
 
 
 PATCHES: list[tuple[Any, str, Any]] = [
@@ -64,6 +71,4 @@ PATCHES: list[tuple[Any, str, Any]] = [
         for name in ("system", "fork", "forkpty", "posix_spawn", "posix_spawnp")
         if hasattr(os, name)
     ),
-    (os, "kill", _kill),
-    (signal, "raise_signal", _raise_signal),
 ]

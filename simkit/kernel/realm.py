@@ -158,7 +158,10 @@ def _pooled_workers(backend: Any) -> list[tuple[Any, str, Any]]:
 
 def _install() -> None:
     for function, replacement in (
-        clocks.REPLACEMENTS + randomness.REPLACEMENTS + blocking.REPLACEMENTS
+        clocks.REPLACEMENTS
+        + randomness.REPLACEMENTS
+        + blocking.REPLACEMENTS
+        + processes.REPLACEMENTS
     ):
         function.redirect(replacement)
         _installed.append(function)

@@ -85,7 +85,10 @@ class AppServer:
             await asyncio.wait((self.task,), timeout=5)
         if not self.task.done():
             self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
+        # One that waits for its clients to go away may wait for ever.
+        await asyncio.wait((self.task,), timeout=1)
+        if self.task.done() and not self.task.cancelled():
+            self.task.exception()
 
 
 class _Server(uvicorn.Server):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 import gc
+import math
 import os
 import time
 
@@ -140,5 +141,23 @@ def test_a_second_redirection_replaces_the_first(redirected):
 
 
 def test_an_unknown_calling_convention_is_refused_by_name():
-    with pytest.raises(RuntimeError, match=r"cannot redirect isinstance: .*CPython 3\.11 to 3\.13"):
-        CFunction(isinstance)
+    with pytest.raises(RuntimeError, match=r"cannot redirect fromkeys: .*CPython 3\.11 to 3\.13"):
+        CFunction(dict.fromkeys)
+
+
+def test_a_function_that_takes_no_keywords_is_redirected_and_restored(redirected):
+    early = math.ldexp
+
+    def call_often():
+        # The interpreter adapts itself to what it calls again and again.
+        return [early(number, 2) for number in range(100)][-1]
+
+    assert call_often() == 396.0
+    cfunction = redirected(math.ldexp, lambda *args: args)
+    assert call_often() == (99, 2)
+    assert [*map(early, [1.0], [2])] == [(1.0, 2)]
+    assert cfunction.original(1.0, 2) == 4.0
+    cfunction.restore()
+    assert call_often() == 396.0
+    with pytest.raises(TypeError, match="expected 2 arguments"):
+        early(1.0)

@@ -41,7 +41,12 @@ def test_child_processes_start_again_once_the_loop_rests(runner):
     assert subprocess.run(VERSION, check=True, capture_output=True).stdout.startswith(b"Python")
 
 
+# References of an early import: no one who replaces an attribute of a module reaches them.
+early_kill, early_raise_signal = os.kill, signal.raise_signal
+
 SENDERS = {
+    "early kill": lambda: early_kill(os.getpid(), signal.SIGURG),
+    "early raise_signal": lambda: early_raise_signal(signal.SIGURG),
     "raise_signal": lambda: signal.raise_signal(signal.SIGURG),
     "kill": lambda: os.kill(os.getpid(), signal.SIGURG),
 }
@@ -72,6 +77,20 @@ def test_a_signal_without_a_handler_of_the_loop_is_the_systems(runner, send):
         return log
 
     assert runner.run(main()) == [signal.SIGURG]
+
+
+def test_sending_signals_is_what_it_was_once_the_loop_rests(runner):
+    runner.run(asyncio.sleep(0))
+    seen = []
+    before = signal.signal(signal.SIGURG, lambda number, frame: seen.append(number))
+    try:
+        for send in SENDERS.values():
+            send()
+    finally:
+        signal.signal(signal.SIGURG, before)
+    assert seen == [signal.SIGURG] * 4
+    with pytest.raises(TypeError):
+        early_kill("no number", 0)
 
 
 def test_a_signal_to_another_process_is_the_systems(runner, loop):
