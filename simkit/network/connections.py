@@ -218,6 +218,7 @@ class ConnectingLoop(NamingLoop):
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
     ) -> None:
+        self.network.has_certificates |= sslcontext is not None
         owner = sock.binding.ports.host if sock.binding else self.network.current()
         listener = Listener(
             sock,
@@ -324,6 +325,7 @@ class ConnectingLoop(NamingLoop):
         real = bool(tls) and not elided
         heard: Any = protocol
         if real:
+            self.network.has_certificates |= bool(tls_options.get("server_side"))
             context = tls_module.create_default_context() if tls is True else tls
             heard = sslproto.SSLProtocol(
                 self,

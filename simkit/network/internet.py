@@ -57,6 +57,8 @@ class Network:
         """What is open."""
         self.on_refused: Callable[[str], object] = lambda name: None
         """Told of every name that was looked up and is not here."""
+        self.has_certificates = False
+        """Some program here has begun to speak TLS as a server."""
         self.home = self.host("home")
         """The host of code that was not started on any other."""
 

@@ -20,9 +20,8 @@ from .names import port_number
 from .refused import not_simulated
 from .sockets import SimSocket
 from .starttls import start_tls
-from .stream import StreamTransport
-from .tls import eliding
 from .unix import UnixLoop
+from .wrapping import wrapping
 
 Ts = TypeVarTuple("Ts")
 
@@ -35,7 +34,7 @@ class SimLoop(UnixLoop, DatagramLoop):
         self.realm.sockets = self
         self.threads.new_context = self._thread_context
         self.threads.new_loop = lambda: ThreadLoop(self)
-        self.realm.wrap_bio = eliding(self.network.speaks_tls)
+        self.realm.wrap_bio = wrapping(self)
 
     def _thread_context(self) -> Context:
         """Return an empty context, as a thread has, on the host that starts the thread."""
@@ -59,20 +58,12 @@ class SimLoop(UnixLoop, DatagramLoop):
         Raises:
             ssl.SSLError: the handshake failed.
         """
-        if not isinstance(transport, StreamTransport):
-            return await super().start_tls(
-                transport,
-                protocol,
-                sslcontext,
-                server_side=server_side,
-                server_hostname=server_hostname,
-                ssl_handshake_timeout=ssl_handshake_timeout,
-                ssl_shutdown_timeout=ssl_shutdown_timeout,
-            )
         if not isinstance(sslcontext, ssl.SSLContext):
             raise TypeError(
                 f"sslcontext is expected to be an instance of ssl.SSLContext, got {sslcontext!r}"
             )
+        if not getattr(transport, "_start_tls_compatible", False):
+            raise TypeError(f"transport {transport!r} is not supported by start_tls()")
         return await start_tls(
             self,
             transport,

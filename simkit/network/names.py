@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import socket
+import weakref
+from typing import TYPE_CHECKING
 
 from ..kernel.realm import EPOCH_NS
 from .addresses import Address, family_of, sockaddr
 from .internet import Network
 from .refused import RefusingLoop
+
+if TYPE_CHECKING:
+    from .stream import StreamTransport
+    from .wrapping import Wrapped
 
 AddressInfo = tuple[int, int, int, str, Address]
 
@@ -18,6 +24,15 @@ class NamingLoop(RefusingLoop):
     def __init__(self, seed: int = 0, *, epoch_ns: int = EPOCH_NS, trail: bool = False) -> None:
         super().__init__(seed, epoch_ns=epoch_ns, trail=trail)
         self.network = Network(self)
+        self.undecided: dict[bytes, weakref.ref[Wrapped]] = {}
+        """SSL objects of which it is not known yet to which connection they belong."""
+        self.undecided_number = 0
+
+    def decided(self, data: bytes, transport: StreamTransport | None = None) -> bytes:
+        """Return what is sent for ``data``, which may be the token of an undecided SSL object."""
+        found = self.undecided.pop(data, None)
+        wrapped = None if found is None else found()
+        return data if wrapped is None else wrapped.decide(transport)
 
     async def getaddrinfo(  # type: ignore[override]
         self,

@@ -33,7 +33,7 @@ def elides(transport: StreamTransport, server_side: bool) -> bool:
 
 async def start_tls(
     loop: NamingLoop,
-    transport: StreamTransport,
+    transport: asyncio.Transport,
     protocol: asyncio.BaseProtocol,
     context: ssl.SSLContext,
     *,
@@ -43,8 +43,13 @@ async def start_tls(
     shutdown_timeout: float | None,
 ) -> asyncio.Transport:
     """Do what asyncio's own ``start_tls`` does, with the decision above."""
-    elide = elides(transport, server_side)
-    transport.tls_is_elided = elide
+    if server_side:
+        loop.network.has_certificates = True
+    if isinstance(transport, StreamTransport):
+        elide = transport.tls_is_elided = elides(transport, server_side)
+    else:
+        # TLS within TLS, through a proxy: its other end is known by name only.
+        elide = not server_side and not loop.network.speaks_tls(server_hostname)
     waiter: asyncio.Future[None] = loop.create_future()
     ssl_protocol: Any = sslproto.SSLProtocol(
         loop,

@@ -219,6 +219,9 @@ class StreamTransport(End, FlowControl):
                     f"data argument must be a bytes-like object, not {type(data).__name__!r}"
                 )
             data = bytes(data)
+        if self._loop.undecided:
+            decided: bytes = self._loop.decided(data, self)
+            data = decided
         if self._eof_written:
             raise RuntimeError("Cannot call write() after write_eof()")
         if not data or self._conn_lost:

@@ -8,7 +8,6 @@ its own certificate gets a real handshake.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
 from typing import Any
 
 REAL_WRAP_BIO = ssl.SSLContext.wrap_bio
@@ -110,27 +109,3 @@ class Decided:
         elided = ElidedSSLObject(self._context, incoming, outgoing, server_hostname)
         elided.server_side = server_side
         return elided
-
-
-def eliding(keeps_tls: Callable[[str | None], bool]) -> Callable[..., Any]:
-    """Make a replacement for ``SSLContext.wrap_bio``.
-
-    Args:
-        keeps_tls: tells of a server name whether it speaks real TLS in this network.
-    """
-
-    def wrap_bio(
-        real: Callable[..., Any],
-        context: ssl.SSLContext,
-        incoming: ssl.MemoryBIO,
-        outgoing: ssl.MemoryBIO,
-        server_side: bool = False,
-        server_hostname: str | bytes | None = None,
-        session: Any = None,
-    ) -> Any:
-        name = server_hostname.decode() if isinstance(server_hostname, bytes) else server_hostname
-        if server_side or keeps_tls(name):
-            return real(context, incoming, outgoing, server_side, server_hostname, session)
-        return ElidedSSLObject(context, incoming, outgoing, name)
-
-    return wrap_bio

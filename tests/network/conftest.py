@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from collections.abc import Iterator
 
 import pytest
+import trustme
 
-from simkit.network import Network, SimLoop
+from simkit.network import Host, Network, SimLoop
+from tests.network.upgrading import NAME
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +35,31 @@ def loop(runner: asyncio.Runner) -> SimLoop:
 @pytest.fixture
 def network(loop: SimLoop) -> Network:
     return loop.network
+
+
+@pytest.fixture
+def bridge(network: Network) -> Host:
+    """A host 10 ms away, for which there is a certificate."""
+    network.link("home", network.host(NAME)).latency = 0.01
+    return network.host(NAME)
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def server_context(authority: trustme.CA) -> ssl.SSLContext:
+    """The bridge's certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(NAME).configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def client_context(authority: trustme.CA) -> ssl.SSLContext:
+    """Trusts the bridge's certificate."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context

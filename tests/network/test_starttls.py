@@ -10,51 +10,7 @@ import trustme
 
 from simkit.network import SimLoop
 from simkit.network.tls import ElidedSSLObject
-
-NAME = "bridge.example.com"
-
-
-@pytest.fixture(scope="module")
-def contexts():
-    authority = trustme.CA()
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(NAME).configure_cert(server)
-    client = ssl.create_default_context()
-    authority.configure_trust(client)
-    return client, server
-
-
-@pytest.fixture
-def bridge(network):
-    bridge = network.host(NAME)
-    network.link("home", NAME).latency = 0.01
-    return bridge
-
-
-async def echo(reader, writer):
-    while data := await reader.read(1000):
-        writer.write(data)
-    writer.close()
-
-
-def upgrading(context, announced=True):
-    """Make a server that goes on with TLS when asked to."""
-
-    async def upgrade(reader, writer):
-        await reader.readline()
-        if announced:
-            writer.write(b"ready\n")
-        await writer.start_tls(context)
-        await echo(reader, writer)
-
-    return upgrade
-
-
-async def say_hello(reader, writer):
-    writer.write(b"hello")
-    answer = await reader.read(1000)
-    writer.close()
-    return answer
+from tests.network.upgrading import NAME, echo, say_hello, upgrading
 
 
 async def upgraded(context, port, announced=True):
@@ -66,36 +22,37 @@ async def upgraded(context, port, announced=True):
     return reader, writer
 
 
-def test_a_server_that_has_a_certificate_gets_a_real_handshake(runner, loop, bridge, contexts):
-    client, server = contexts
-
+def test_a_server_that_has_a_certificate_gets_a_real_handshake(
+    runner, loop, bridge, client_context, server_context
+):
     async def main():
-        await bridge.spawn(asyncio.start_server(upgrading(server), "0.0.0.0", 25))
-        reader, writer = await upgraded(client, 25)
+        await bridge.spawn(asyncio.start_server(upgrading(server_context), "0.0.0.0", 25))
+        reader, writer = await upgraded(client_context, 25)
         at = loop.time()
         shown = writer.get_extra_info("peercert")["subjectAltName"]
-        assert writer.get_extra_info("sslcontext") is client
+        assert writer.get_extra_info("sslcontext") is client_context
         return shown, at, await say_hello(reader, writer)
 
     # A round trip each to connect and to ask, and one for the handshake.
     assert runner.run(main()) == ((("DNS", NAME),), 0.06, b"hello")
 
 
-def test_a_server_on_the_same_machine_gets_a_real_handshake(runner, network, contexts):
-    client, server = contexts
+def test_a_server_on_the_same_machine_gets_a_real_handshake(
+    runner, network, client_context, server_context
+):
     network.host("home", NAME)
 
     async def main():
-        await asyncio.start_server(upgrading(server), "0.0.0.0", 25)
-        reader, writer = await upgraded(client, 25)
+        await asyncio.start_server(upgrading(server_context), "0.0.0.0", 25)
+        reader, writer = await upgraded(client_context, 25)
         return bool(writer.get_extra_info("peercert")), await say_hello(reader, writer)
 
     assert runner.run(main()) == (True, b"hello")
 
 
-def test_a_server_without_a_certificate_has_it_elided(runner, loop, bridge, contexts):
-    client, _ = contexts
-
+def test_a_server_without_a_certificate_has_it_elided(
+    runner, loop, bridge, client_context, server_context
+):
     async def unchanged(reader, writer):
         await reader.readline()
         writer.write(b"ready\n")
@@ -103,32 +60,34 @@ def test_a_server_without_a_certificate_has_it_elided(runner, loop, bridge, cont
 
     async def main():
         await bridge.spawn(asyncio.start_server(unchanged, "0.0.0.0", 25))
-        reader, writer = await upgraded(client, 25)
+        reader, writer = await upgraded(client_context, 25)
         assert isinstance(writer.get_extra_info("ssl_object"), ElidedSSLObject)
         return loop.time(), await say_hello(reader, writer)
 
     assert runner.run(main()) == (0.04, b"hello")
 
 
-def test_another_port_with_a_certificate_changes_nothing(runner, bridge, contexts):
-    client, server = contexts
-
+def test_another_port_with_a_certificate_changes_nothing(
+    runner, bridge, client_context, server_context
+):
     async def main():
-        await bridge.spawn(asyncio.start_server(echo, "0.0.0.0", 443, ssl=server))
+        await bridge.spawn(asyncio.start_server(echo, "0.0.0.0", 443, ssl=server_context))
         await bridge.spawn(asyncio.start_server(echo, "0.0.0.0", 25))
         reader, writer = await asyncio.open_connection(NAME, 25)
-        await writer.start_tls(client, server_hostname=NAME)
+        await writer.start_tls(client_context, server_hostname=NAME)
         return await say_hello(reader, writer)
 
     assert runner.run(main()) == b"hello"
 
 
-def test_a_client_that_does_not_wait_for_the_server_agrees_with_it(runner, bridge, contexts):
-    client, server = contexts
-
+def test_a_client_that_does_not_wait_for_the_server_agrees_with_it(
+    runner, bridge, client_context, server_context
+):
     async def main():
-        await bridge.spawn(asyncio.start_server(upgrading(server, announced=False), "0.0.0.0", 25))
-        return await say_hello(*await upgraded(client, 25, announced=False))
+        await bridge.spawn(
+            asyncio.start_server(upgrading(server_context, announced=False), "0.0.0.0", 25)
+        )
+        return await say_hello(*await upgraded(client_context, 25, announced=False))
 
     assert runner.run(main()) == b"hello"
 
@@ -156,12 +115,11 @@ def test_both_sides_show_a_certificate(runner, bridge, trusted):
     assert runner.run(main()) == (b"hello" if trusted else b"")
 
 
-def test_an_unknown_authority_is_refused(runner, bridge, contexts):
-    _, server = contexts
+def test_an_unknown_authority_is_refused(runner, bridge, client_context, server_context):
     runner.get_loop().set_exception_handler(lambda loop, context: None)
 
     async def main():
-        await bridge.spawn(asyncio.start_server(upgrading(server), "0.0.0.0", 25))
+        await bridge.spawn(asyncio.start_server(upgrading(server_context), "0.0.0.0", 25))
         await upgraded(ssl.create_default_context(), 25)
 
     with pytest.raises(ssl.SSLCertVerificationError):
@@ -182,15 +140,13 @@ def test_a_context_is_asked_for(runner, bridge):
 
 
 @pytest.mark.parametrize("factory", [SimLoop, asyncio.SelectorEventLoop])
-def test_an_upgrade_goes_as_on_loopback(contexts, factory):
-    client, server = contexts
-
+def test_an_upgrade_goes_as_on_loopback(client_context, server_context, factory):
     async def main():
-        listener = await asyncio.start_server(upgrading(server), "127.0.0.1", 0)
+        listener = await asyncio.start_server(upgrading(server_context), "127.0.0.1", 0)
         reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
         writer.write(b"STARTTLS\n")
         await reader.readline()
-        await writer.start_tls(client, server_hostname=NAME)
+        await writer.start_tls(client_context, server_hostname=NAME)
         shown = writer.get_extra_info("peercert")["subjectAltName"]
         version = writer.get_extra_info("ssl_object").version()
         answer = await say_hello(reader, writer)
