@@ -17,7 +17,7 @@ from ..kernel import OutsideWorldError
 from .adopted import adopt, adopted
 from .polling import Poll, select_in
 from .raw import RawLoop
-from .tlssocket import TLSSocket
+from .tlssocket import TLSSocket, elides_for_socket
 from .waiters import block
 
 
@@ -97,8 +97,8 @@ class BlockingLoop(RawLoop):
         self, context: ssl.SSLContext, sock: socket.socket, **options: Any
     ) -> TLSSocket:
         """Do what ``ssl.SSLContext.wrap_socket`` does."""
-        state = adopt(self, sock)
-        elided = state.stream().opened.listener.sslcontext is None
+        opened = adopt(self, sock).stream().opened
+        elided = elides_for_socket(opened, bool(options.get("server_side")))
         return TLSSocket.wrap(context, sock, elided=elided, **options)
 
     def select(self, real: Any, *args: Any) -> Any:

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import socket
 import ssl
+from asyncio import sslproto
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from .adopted import AdoptedSocket, hand_over
+from .connections import Opened
+from .stream import StreamTransport
 from .tls import REAL_WRAP_BIO, ElidedSSLObject
 
 T = TypeVar("T")
 
 _READ = 65_536
+
+
+def elides_for_socket(opened: Opened, server_side: bool) -> bool:
+    """Tell whether TLS is to be elided on a connection that a socket has.
+
+    As for transports, its other end decides; between two sockets it is real.
+    """
+    peer = opened.incoming.writer
+    if isinstance(peer, StreamTransport):
+        has_records = isinstance(peer.get_protocol(), sslproto.SSLProtocol)
+        return not has_records and (not server_side or bool(peer.get_extra_info("sslcontext")))
+    return not server_side and opened.listener.backlog is None and not opened.listener.sslcontext
 
 
 class TLSSocket(ssl.SSLSocket):

@@ -138,3 +138,42 @@ def test_a_name_is_needed_to_check_one(runner, network, client_context):
             client_context.wrap_socket(raw)
 
     blocking(runner, network, body)
+
+
+@pytest.mark.parametrize("client", ["asyncio", "blocking"])
+def test_a_server_that_blocks_speaks_tls(runner, client_context, server_context, client):
+    def serve(server):
+        accepted, _ = server.accept()
+        with server_context.wrap_socket(accepted, server_side=True) as sock:
+            sock.sendall(sock.recv(10).upper())
+            return sock.recv(10)
+
+    def ask(address):
+        with (
+            socket.create_connection(address) as raw,
+            client_context.wrap_socket(raw, server_hostname=NAME) as sock,
+        ):
+            sock.sendall(b"question")
+            return sock.recv(10)
+
+    async def ask_by_asyncio(address):
+        reader, writer = await asyncio.open_connection(
+            *address, ssl=client_context, server_hostname=NAME
+        )
+        writer.write(b"question")
+        answer = await reader.read(10)
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+    async def main():
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            serving = asyncio.create_task(asyncio.to_thread(serve, server))
+            address = server.getsockname()
+            if client == "blocking":
+                answer = await asyncio.to_thread(ask, address)
+            else:
+                answer = await ask_by_asyncio(address)
+            return answer, await serving
+
+    assert runner.run(main()) == (b"QUESTION", b"")
