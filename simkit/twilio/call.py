@@ -162,7 +162,7 @@ class CallFlow:
         self._stream_over = asyncio.Event()
         stream = self.stream = MediaStream(
             verb.url,
-            signature=self._webhooks.sign(verb.url),
+            signature=self._webhooks.sign(verb.url, slash=self._settings.signature_slash),
             identity=StreamIdentity(leg.account_sid, leg.call_sid, stream_sid, verb.parameters),
             number=leg.number,
             clock=self._clock,
@@ -173,23 +173,13 @@ class CallFlow:
             on_started=self._on_stream_started,
             on_ended=self._on_stream_ended,
         )
-        host, port, _ = address_of(verb.url)
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._settings.handshake_timeout):
-                await loop.create_connection(lambda: stream, host, port, ssl=self._ssl)
-                if not self.answered.is_set():
-                    await self._either(self.answered, self._stream_over)
-        except (OSError, TimeoutError) as error:
-            code = 31901 if isinstance(error, TimeoutError) else 31902
-            self.failure = f"stream {verb.url}: {error or 'no answer to the upgrade request'}"
-            self._timeline.record(
-                "error", "twilio", call=leg.number, code=code, reason=self.failure
-            )
-            stream.drop()
-            return
+        opening = asyncio.ensure_future(stream.connect(self._ssl))
         await self._stream_over.wait()
-        if self._hung_up.is_set():
+        opening.cancel()
+        await asyncio.wait([opening])
+        if stream.problem is not None:
+            self.failure = f"stream {verb.url}: {stream.problem[1]}"
+        elif self._hung_up.is_set():
             stream.stop()
             try:
                 await asyncio.wait_for(stream.gone.wait(), _CLOSING_SECONDS)
@@ -203,8 +193,6 @@ class CallFlow:
             self.ear.listen_to(self.stream.playout)
 
     def _on_stream_ended(self, reason: str) -> None:
-        if reason == "never opened":
-            self.failure = "the bridge did not accept the stream's upgrade request"
         self._stream_over.set()
 
     def _answer(self) -> None:

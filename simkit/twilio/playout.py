@@ -6,15 +6,19 @@ instants of arrival, so that a message costs the same however much audio it hold
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ..audio import mulaw
 from ..timeline import Clock
 
 PACKET = 160
 """Bytes of mu-law in one packet."""
 PACKET_NS = 20_000_000
 BYTE_NS = 125_000
+_SILENT = bytes([mulaw.SILENCE])
 
 
 @dataclass
@@ -37,7 +41,9 @@ class PlayOut:
         clock: tells the time.
         grid_ns: instant of any packet; all others lie whole packets away.
         buffer_ns: from arrival in an empty queue to the first sound.
+        mark_delay_ns: from the end of the audio before a mark to its return.
         limit: bytes of queued audio beyond which more is discarded.
+        pads: fill each piece of audio up with silence to whole packets.
         returns: called with the name of a mark whose audio has played or was cleared.
     """
 
@@ -50,6 +56,7 @@ class PlayOut:
         mark_delay_ns: int,
         limit: int,
         returns: Callable[[str], object],
+        pads: bool = False,
     ) -> None:
         self._clock = clock
         self._grid_ns = grid_ns
@@ -57,7 +64,8 @@ class PlayOut:
         self._mark_delay_ns = mark_delay_ns
         self._limit = limit
         self._returns = returns
-        self._pending: dict[int, tuple[str, object]] = {}
+        self._pads = pads
+        self._pending: deque[tuple[int, str, asyncio.TimerHandle]] = deque()
         self._marks_seen = 0
         self.bursts: list[Burst] = []
         """Everything that was or will be played, in order; cleared audio is not in it."""
@@ -72,6 +80,8 @@ class PlayOut:
 
     def media(self, data: bytes) -> bool:
         """Queue audio; False when the queue was full and some of it was discarded."""
+        if self._pads:
+            data += _SILENT * (-len(data) % PACKET)
         room = self._limit - self.queued
         fits = len(data) <= room
         data = data if fits else data[: max(0, room)]
@@ -88,7 +98,7 @@ class PlayOut:
             if left < len(burst.data) or (whole and now_ns <= burst.end_ns):
                 return burst
             if now_ns <= burst.end_ns:
-                burst.data.extend(b"\xff" * (-len(burst.data) % PACKET))
+                burst.data.extend(_SILENT * (-len(burst.data) % PACKET))
                 return burst
         start_ns = self._on_grid(now_ns + self._buffer_ns)
         if self.bursts:
@@ -106,15 +116,14 @@ class PlayOut:
         number = self._marks_seen = self._marks_seen + 1
         due_ns = max(end_ns + self._mark_delay_ns, now_ns)
         timer = self._clock.call_at(due_ns, self._played, number)
-        self._pending[number] = (name, timer)
+        self._pending.append((number, name, timer))
 
     def _played(self, number: int) -> None:
         # Marks come back in the order they were sent, those due at one instant too.
-        for earlier in sorted(self._pending):
-            if earlier <= number:
-                name, timer = self._pending.pop(earlier)
-                timer.cancel()  # type: ignore[attr-defined]
-                self._returns(name)
+        while self._pending and self._pending[0][0] <= number:
+            _, name, timer = self._pending.popleft()
+            timer.cancel()
+            self._returns(name)
 
     def clear(self) -> int:
         """Drop what has not left and return all pending marks; returns the bytes dropped."""
@@ -127,13 +136,13 @@ class PlayOut:
             if not burst.data:
                 self.bursts.pop()
         if self._pending:
-            self._played(max(self._pending))
+            self._played(self._pending[-1][0])
         return dropped
 
     def stop(self) -> None:
         """End: nothing more leaves, and no mark comes back."""
-        for _, timer in self._pending.values():
-            timer.cancel()  # type: ignore[attr-defined]
+        for _, _, timer in self._pending:
+            timer.cancel()
         self._pending.clear()
         self.clear()
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-from collections.abc import Callable
+import random
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from websockets.http11 import Request
 
 from ..timeline import Clock, Timeline
 from ..wire import WireError, twilio
 from ..wire.disorder import Disorder
-from ..wire.websocket import WebSocketPeer, client_core
+from ..wire.errors import shorten
+from . import keys
 from .playout import PACKET, PACKET_NS, PlayOut
 from .settings import TwilioSettings
+from .socket import StreamEvents, StreamSocket
+from .tracks import OutboundTrack
 
 if TYPE_CHECKING:
     from .mouth import Mouth
+
+_EPISODE_NS = 1_000_000_000
+"""Audio dropped after a longer pause is reported anew."""
 
 
 @dataclass(frozen=True)
@@ -31,22 +36,31 @@ class StreamIdentity:
     parameters: dict[str, str]
 
 
-class MediaStream(WebSocketPeer):
-    """One bidirectional stream, from upgrade to close.
+class MediaStream(StreamSocket):
+    """One stream, from upgrade to close: bidirectional, or unidirectional.
 
     Frames leave every 20 ms by absolute deadlines, with one counter over all messages. What the
-    server sends is played, or answered with a warning, as Twilio documents.
+    server sends on a bidirectional stream is played, or answered with a warning, as Twilio
+    documents; on a unidirectional one it is a protocol error, and there are no keys and no marks.
 
     Args:
         url: where to connect.
-        signature: ``X-Twilio-Signature`` of the upgrade.
+        signature: ``X-Twilio-Signature`` of the upgrade, over what ``as_signed`` makes of the URL.
         identity: sids and parameters.
         number: the call's number in the timeline.
         mouth: gives the caller's sound.
         settings: knobs.
         disorder: swaps or duplicates media messages; None keeps them as they are.
         on_started: called once frames flow.
-        on_ended: called once, with a reason.
+        on_ended, announce: see :class:`~simkit.twilio.socket.StreamEvents`.
+        tracks: ``inbound`` is the caller, ``outbound`` what the caller hears; a bidirectional
+            stream has the inbound one only.
+        bidirectional: ``<Connect><Stream>``; False: ``<Start><Stream>``.
+        outbound: the sound of the outbound track.
+
+    Raises:
+        StreamUrlError: the URL is one that Twilio does not connect to.
+        ValueError: tracks that such a stream does not have.
     """
 
     def __init__(
@@ -63,85 +77,120 @@ class MediaStream(WebSocketPeer):
         disorder: Disorder[bytes] | None,
         on_started: Callable[[], object],
         on_ended: Callable[[str], object],
+        tracks: Sequence[str] = ("inbound",),
+        bidirectional: bool = True,
+        outbound: OutboundTrack | None = None,
+        announce: Callable[[], Awaitable[object] | None] | None = None,
     ) -> None:
-        super().__init__(client_core(url))
-        self._signature = signature
+        super().__init__(
+            url,
+            signature=signature,
+            number=number,
+            clock=clock,
+            timeline=timeline,
+            settings=settings,
+            events=StreamEvents(on_started, on_ended, announce),
+        )
+        self._tracks = _checked(tracks, bidirectional)
+        self._bidirectional = bidirectional
+        self._outbound = outbound or OutboundTrack()
         self._identity = identity
-        self._number = number
-        self._clock = clock
-        self._timeline = timeline
         self._mouth = mouth
-        self._settings = settings
         self._disorder = disorder
-        self._on_started = on_started
-        self._on_ended = on_ended
+        self._draw = random.Random(f"stream {identity.stream_sid}")
         self._sequence = 0
         self._chunk = 0
-        self._timestamp_ms = settings.first_timestamp_ms
+        self._chunks = dict.fromkeys(self._tracks, 0)
+        self._timestamp_ms = self._first_timestamp_ms()
+        self._jitter_ms = settings.timestamp_jitter_ms
         self._next_ns = 0
+        self._dropped_ns: int | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
-        self._warned: set[int] = set()
-        self._stopping = False
-        self.gone = asyncio.Event()
-        """Set when the connection is gone, not only closed."""
+        self._decode = twilio.decode_for_twilio_strictly
+        self._begun = False
         self.playout: PlayOut | None = None
+        """What the caller hears; None before the start, and on a unidirectional stream."""
 
-    def upgrade_request(self) -> Request:
-        """Return the upgrade as Twilio sends it: no origin, no subprotocol, no extensions."""
-        request = super().upgrade_request()
-        request.headers["User-Agent"] = "Twilio.TmeWs/1.0"
-        request.headers["x-twilio-signature"] = self._signature
-        return request
+    def _first_timestamp_ms(self) -> int:
+        first = self._settings.first_timestamp_ms
+        return self._draw.randint(*first) if isinstance(first, tuple) else first
 
-    # Out
-
-    def on_open(self) -> None:
+    def begin(self) -> None:
         """Say who is calling and begin to send."""
+        self._begun = True
         now_ns = self._clock.read_ns()
+        settings = self._settings
+        self._tell("connected", twilio.Connected(version=settings.connected_version))
+        self._tell_start()
+        if self._bidirectional:
+            self.playout = PlayOut(
+                self._clock,
+                grid_ns=now_ns,
+                buffer_ns=round(settings.play_out_buffer * 1e9),
+                mark_delay_ns=round(settings.mark_delay * 1e9),
+                limit=settings.buffer_limit,
+                returns=self._return_mark,
+                pads=settings.odd_sizes == "pad",
+            )
+        self._mouth.begin(now_ns - PACKET_NS)
+        self._next_ns = now_ns
+        self._events.started()
+        if settings.stream_started == "with start":
+            self._announce()
+        self._tick()
+        if settings.stream_started == "after media":
+            self._announce()
+
+    def _tell_start(self) -> None:
         identity = self._identity
-        self._tell("connected", twilio.Connected())
         body = twilio.StartBody(
             account_sid=identity.account_sid,
             stream_sid=identity.stream_sid,
             call_sid=identity.call_sid,
-            tracks=["inbound"],
+            tracks=list(self._tracks),
             media_format=twilio.MediaFormat(),
             custom_parameters=identity.parameters,
         )
         self._tell(
-            "start",
-            twilio.Start(self._count(), body, identity.stream_sid),
-            encoding="mulaw/8000",
+            "start", twilio.Start(self._count(), body, identity.stream_sid), encoding="mulaw/8000"
         )
-        self.playout = PlayOut(
-            self._clock,
-            grid_ns=now_ns,
-            buffer_ns=round(self._settings.play_out_buffer * 1e9),
-            mark_delay_ns=round(self._settings.mark_delay * 1e9),
-            limit=self._settings.buffer_limit,
-            returns=self._return_mark,
-        )
-        self._mouth.begin(now_ns - PACKET_NS)
-        self._next_ns = now_ns
-        self._on_started()
-        self._tick()
+
+    # Out
 
     def _tick(self) -> None:
-        """Send the last 20 ms of the caller's sound."""
-        self._send_frame(self._mouth.frame_before(self._next_ns))
+        """Send the last 20 ms of sound."""
+        if self._bidirectional:
+            self._send_frame(self._mouth.frame_before(self._next_ns))
+        else:
+            self._send_tracks()
+        self._timestamp_ms += 20
         self._next_ns += PACKET_NS
         self._tick_timer = self._clock.call_at(self._next_ns, self._tick)
 
-    def _send_frame(self, sound: bytes) -> None:
+    def _send_tracks(self) -> None:
+        """Send the frames of one instant, which have one timestamp."""
+        sources: dict[str, Mouth | OutboundTrack] = {
+            "inbound": self._mouth,
+            "outbound": self._outbound,
+        }
+        shared = self._settings.track_chunks == "shared"
+        for track in self._tracks:
+            if not shared:
+                self._chunk = self._chunks[track]
+            self._send_frame(sources[track].frame_before(self._next_ns), track.encode())
+            self._chunks[track] = self._chunk
+
+    def _send_frame(self, sound: bytes, track: bytes = b"inbound") -> None:
         timestamp_ms = self._timestamp_ms
-        self._timestamp_ms += 20
+        if self._jitter_ms and self._chunk:
+            timestamp_ms += self._draw.randint(-self._jitter_ms, self._jitter_ms)
         if self.transport.get_write_buffer_size() > self._settings.upstream_limit:
-            self._warn(31930, "the server reads too slowly: caller audio is discarded")
+            self._drop_frame()
             return
         self._chunk += 1
         self._sequence += 1
         data = twilio.encode_media(
-            self._sequence, self._chunk, timestamp_ms, sound, self._identity.stream_sid
+            self._sequence, self._chunk, timestamp_ms, sound, self._identity.stream_sid, track
         )
         if self._disorder is None:
             self._send_media(data)
@@ -149,6 +198,20 @@ class MediaStream(WebSocketPeer):
         emitted = self._disorder.emit(data)
         for message in emitted:
             self._send_media(message, in_order=emitted == [data])
+
+    def _drop_frame(self) -> None:
+        """The server reads too slowly: this frame is lost, and its numbers perhaps with it."""
+        now_ns = self._clock.read_ns()
+        how = self._settings.upstream_drop
+        if how == "skip":
+            self._chunk += 1
+            self._sequence += 1
+        elif how == "renumber" and now_ns != self._dropped_ns:
+            self._timestamp_ms -= 20
+        if self._dropped_ns is None or now_ns - self._dropped_ns > _EPISODE_NS:
+            self._warned.discard(31930)
+        self._dropped_ns = now_ns
+        self._warn(31930, "the server reads too slowly: caller audio is discarded")
 
     def _send_held(self) -> None:
         """No more sound will follow: send what waited for a successor to change places with."""
@@ -170,7 +233,18 @@ class MediaStream(WebSocketPeer):
         )
 
     def press(self, digit: str) -> None:
-        """Tell of a key."""
+        """Tell of a key; unidirectional streams do not tell of any.
+
+        Raises:
+            ValueError: it is on no telephone.
+        """
+        keys.check(digit)
+        if not self._bidirectional or not self._begun:
+            return
+        if self._settings.dtmf_tones:
+            self._mouth.place(keys.tone(digit), self._clock.read_ns())
+        if digit in keys.LETTERS and not self._settings.dtmf_letters:
+            return
         self._tell(
             "dtmf",
             twilio.Dtmf(
@@ -193,7 +267,11 @@ class MediaStream(WebSocketPeer):
     def _tell(self, kind: str, message: twilio.FromTwilio, **fields: Any) -> None:
         if not self.is_open:
             return
-        self.send_text(twilio.encode(message))
+        if isinstance(message, twilio.Start):
+            first = self._settings.start_order == "parameters first"
+            self.send_text(twilio.encode_start(message, parameters_first=first))
+        else:
+            self.send_text(twilio.encode(message))
         now_ns = self._clock.read_ns()
         arrived_ns = self.transport.get_extra_info("simkit.arrival_ns", now_ns)
         self._timeline.record(
@@ -207,10 +285,10 @@ class MediaStream(WebSocketPeer):
             **fields,
         )
 
-    def stop(self) -> None:
-        """The call ended or moves on: say so and close."""
-        self._stopping = True
-        self._quieten()
+    def say_stop(self) -> None:
+        """Send what is left, and the last message, if the stream ever began."""
+        if not self._begun:
+            return
         self._send_held()
         identity = self._identity
         self._tell(
@@ -221,12 +299,9 @@ class MediaStream(WebSocketPeer):
                 twilio.StopBody(identity.account_sid, identity.call_sid),
             ),
         )
-        if self._settings.close_code == 1006:
-            self.drop()
-        else:
-            self.close(self._settings.close_code)
 
-    def _quieten(self) -> None:
+    def quieten(self) -> None:
+        """Send no more frames, and play nothing more."""
         if self._tick_timer is not None:
             self._tick_timer.cancel()
         if self.playout is not None:
@@ -236,26 +311,59 @@ class MediaStream(WebSocketPeer):
 
     def on_text(self, data: bytes) -> None:
         """Take a message from the server."""
-        if self._stopping or self.playout is None:
+        playout = self.playout
+        if playout is None or self._stopping:
+            self._on_unexpected("a message")
             return
         try:
-            message = twilio.decode_for_twilio(data)
+            message = self._decode(data)
         except WireError as error:
-            self._warn(31951, str(error))
-            return
+            lenient = self._understand(data, error)
+            if lenient is None:
+                return
+            message = lenient
         if message.stream_sid != self._identity.stream_sid:
-            self._warn(31951, f"streamSid {message.stream_sid!r} is not this stream's")
+            self._warn(31951, f"streamSid {shorten(message.stream_sid)} is not this stream's")
             return
         sent_ns = self.transport.get_extra_info("simkit.sent_ns", self._clock.read_ns())
         if isinstance(message, twilio.SendMedia):
             self._on_media(message, sent_ns)
         elif isinstance(message, twilio.SendMark):
             self._told("mark", sent_ns, name=message.mark.name)
-            self.playout.mark(message.mark.name)
+            playout.mark(message.mark.name)
         else:
             self._timeline.end_run("bridge", "twilio", call=self._number)
             self._told("clear", sent_ns)
-            self.playout.clear()
+            playout.clear()
+
+    def _understand(self, data: bytes, error: WireError) -> twilio.ToTwilio | None:
+        """Look again at what is not as documented: is it more than fields too many?"""
+        try:
+            data.decode()
+        except UnicodeDecodeError as wrong:
+            self._warn(31950, f"text that is not UTF-8: {wrong.reason} at byte {wrong.start}")
+            return None
+        if self._settings.strict_fields:
+            self._warn(31951, str(error))
+            return None
+        try:
+            message = twilio.decode_for_twilio(data)
+        except WireError as wrong:
+            self._warn(31951, str(wrong))
+            return None
+        # From now on the first look takes them too: once is enough to say so.
+        self._decode = twilio.decode_for_twilio
+        self._timeline.record("note", "twilio", call=self._number, about=str(error))
+        return message
+
+    def _on_unexpected(self, what: str) -> None:
+        """Take what comes while no play-out listens."""
+        if self._stopping or self._over:
+            return
+        if not self._bidirectional:
+            self.on_violation(f"{what} on a unidirectional stream")
+        elif not self._begun:
+            self._warn(31951, f"{what} before the start of the stream")
 
     def _on_media(self, message: twilio.SendMedia, sent_ns: int) -> None:
         try:
@@ -271,7 +379,10 @@ class MediaStream(WebSocketPeer):
 
     def on_binary(self, data: bytes) -> None:
         """Twilio takes text frames only."""
-        self._warn(31950, f"binary frame of {len(data)} bytes")
+        if self.playout is None or self._stopping:
+            self._on_unexpected("a binary frame")
+        else:
+            self._warn(31950, f"binary frame of {len(data)} bytes")
 
     def _told(self, kind: str, sent_ns: int, **fields: Any) -> None:
         self._timeline.record(
@@ -285,32 +396,11 @@ class MediaStream(WebSocketPeer):
             **fields,
         )
 
-    def _warn(self, code: int, reason: str) -> None:
-        """Report a warning, each kind once per stream; the stream goes on."""
-        if code not in self._warned:
-            self._warned.add(code)
-            self._timeline.record("warning", "twilio", call=self._number, code=code, reason=reason)
 
-    def connection_lost(self, error: Exception | None) -> None:
-        """The connection is gone."""
-        super().connection_lost(error)
-        self.gone.set()
-
-    def on_close(self, code: int, reason: str) -> None:
-        """The socket is closed, by whichever side."""
-        self._quieten()
-        if self._stopping:
-            self._on_ended("stopped")
-            return
-        opened = self.playout is not None
-        if not opened:
-            error = 31920 if reason.startswith("upgrade") else 31902
-            self._report(error, reason or "the handshake did not complete")
-        elif code == 1006:
-            self._report(31903, "connection broken while streaming")
-        else:
-            self._report(31921, f"the server closed the socket with {code}")
-        self._on_ended("closed by server" if opened else "never opened")
-
-    def _report(self, code: int, reason: str) -> None:
-        self._timeline.record("error", "twilio", call=self._number, code=code, reason=reason)
+def _checked(tracks: Sequence[str], bidirectional: bool) -> tuple[str, ...]:
+    """Return the tracks in the order of the documented example, outbound first."""
+    known = [track for track in ("outbound", "inbound") if track in tracks]
+    if not known or len(known) != len(tracks) or (bidirectional and known != ["inbound"]):
+        allowed = "['inbound']" if bidirectional else "'inbound', 'outbound' or both"
+        raise ValueError(f"tracks of such a stream: {allowed}; found {list(tracks)!r}")
+    return tuple(known)

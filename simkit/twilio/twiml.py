@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 from xml.etree import ElementTree
 
 from ..wire.errors import shorten
+from .problems import StreamUrlError, checked_url
 
 MAX_PARAMETER = 500
 """Characters that name and value of a ``<Parameter>`` may have together."""
@@ -71,16 +72,12 @@ def _verb(element: Any, base_url: str) -> Verb:
 
 
 def _connect(connect: Any, stream: Any, base_url: str) -> ConnectStream:
-    url = urljoin(_as_socket_url(base_url), stream.get("url", ""))
-    parts = urlsplit(url)
-    if parts.scheme != "wss":
-        raise TwimlError(31922, f"<Stream url>: expected wss, found {url!r}")
-    if not parts.hostname:
-        raise TwimlError(31923, f"<Stream url>: no host in {url!r}")
-    if parts.query:
-        raise TwimlError(
-            31920, f"<Stream url>: query strings are not supported, use <Parameter>; found {url!r}"
-        )
+    try:
+        url = checked_url(urljoin(_as_socket_url(base_url), stream.get("url", "")))
+    except StreamUrlError as error:
+        raise TwimlError(error.code, str(error)) from None
+    except ValueError as error:
+        raise TwimlError(31923, f"<Stream url>: {error}") from None
     parameters = {}
     for parameter in stream.findall("Parameter"):
         name, value = parameter.get("name", ""), parameter.get("value", "")

@@ -35,9 +35,9 @@ class Webhooks:
         self._draw = draw
         self._ssl = ssl
 
-    def sign(self, url: str, params: dict[str, str] | None = None) -> str:
-        """Return the signature of a request."""
-        return signatures.sign(self._auth_token, url, params)
+    def sign(self, url: str, params: dict[str, str] | None = None, *, slash: bool = False) -> str:
+        """Return the signature of a request; see :func:`simkit.wire.signatures.as_signed`."""
+        return signatures.sign(self._auth_token, signatures.as_signed(url, slash=slash), params)
 
     async def post(
         self, url: str, params: dict[str, str], *, call: int, signature: str | None = None

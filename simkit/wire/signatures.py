@@ -36,6 +36,28 @@ def sign(token: str, url: str, params: Params | None = None) -> str:
     return base64.b64encode(digest).decode()
 
 
+def as_signed(url: str, *, slash: bool = False) -> str:
+    """Return the URL of a voice webhook or a stream as Twilio signs it.
+
+    Without user:password and fragment, and over TLS without the port, which is kept over plain
+    HTTP. The rest is signed as configured.
+
+    Args:
+        slash: put a ``/`` behind a path that does not end in one, as Twilio's documentation
+            suggests to try for sockets.
+
+    >>> as_signed("https://user:secret@bridge.example.com:8443/voice?a=1#rt=2000")
+    'https://bridge.example.com/voice?a=1'
+    """
+    url = _bare(url)
+    if _split(url)[0].lower() in ("https://", "wss://"):
+        url = _without_port(url)
+    if slash:
+        path, mark, query = url.partition("?")
+        url = (path if path.endswith("/") else path + "/") + mark + query
+    return url
+
+
 def is_valid(token: str, url: str, params: Params | None, signature: str) -> bool:
     """Check a signature in constant time, with and without the port in the URL.
 

@@ -155,33 +155,74 @@ class Clear(_Message, frozen=True, tag="clear"):
 
 ToTwilio = SendMedia | SendMark | Clear
 
+
+class _OnlyPayload(Payload, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class _OnlyName(MarkBody, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class _OnlyMedia(SendMedia, frozen=True, tag="media", forbid_unknown_fields=True):
+    media: _OnlyPayload
+
+
+class _OnlyMark(SendMark, frozen=True, tag="mark", forbid_unknown_fields=True):
+    mark: _OnlyName
+
+
+class _OnlyClear(Clear, frozen=True, tag="clear", forbid_unknown_fields=True):
+    pass
+
+
 _encoder = msgspec.json.Encoder()
 _from_twilio: msgspec.json.Decoder[FromTwilio] = msgspec.json.Decoder(FromTwilio)
 _to_twilio: msgspec.json.Decoder[ToTwilio] = msgspec.json.Decoder(ToTwilio)
+_to_twilio_strict: msgspec.json.Decoder[ToTwilio] = msgspec.json.Decoder(
+    _OnlyMedia | _OnlyMark | _OnlyClear
+)
 
 encode = _encoder.encode
 """Encode a message of either direction as JSON bytes."""
 
 
 def encode_media(
-    sequence_number: int, chunk: int, timestamp_ms: int, sound: bytes, stream_sid: str
+    sequence_number: int,
+    chunk: int,
+    timestamp_ms: int,
+    sound: bytes,
+    stream_sid: str,
+    track: bytes = b"inbound",
 ) -> bytes:
-    """Encode a frame of the caller's sound: the same bytes as ``encode(Media(...))``, sooner.
+    """Encode a frame of sound: the same bytes as ``encode(Media(...))``, sooner.
 
     Args:
         sound: mu-law, 20 ms of it in 160 bytes.
+        track: ``inbound`` is the caller, ``outbound`` what the caller hears.
     """
     return (
-        b'{"event":"media","sequenceNumber":"%d","media":{"track":"inbound","chunk":"%d",'
+        b'{"event":"media","sequenceNumber":"%d","media":{"track":"%b","chunk":"%d",'
         b'"timestamp":"%d","payload":"%b"},"streamSid":%b}'
         % (
             sequence_number,
+            track,
             chunk,
             timestamp_ms,
             b2a_base64(sound, newline=False),
             encode(stream_sid),
         )
     )
+
+
+def encode_start(message: Start, *, parameters_first: bool) -> bytes:
+    """Encode a start with ``customParameters`` where one or the other capture has it."""
+    if not parameters_first:
+        return encode(message)
+    body = msgspec.to_builtins(message.start)
+    first = {key: body.pop(key) for key in ("accountSid", "streamSid", "callSid")}
+    first["customParameters"] = body.pop("customParameters")
+    return encode(msgspec.to_builtins(message) | {"start": first | body})
 
 
 def decode(data: bytes | str) -> FromTwilio:
@@ -217,6 +258,18 @@ def decode_for_twilio(data: bytes | str) -> ToTwilio:
     """
     try:
         return _to_twilio.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise WireError(f"message to Twilio: {explain(error)}; found {shorten(data)}") from None
+
+
+def decode_for_twilio_strictly(data: bytes | str) -> ToTwilio:
+    """Decode what a server sent to Twilio, and take no field that is not documented.
+
+    Raises:
+        WireError: what Twilio documents as 31951, an invalid message.
+    """
+    try:
+        return _to_twilio_strict.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise WireError(f"message to Twilio: {explain(error)}; found {shorten(data)}") from None
 

@@ -25,11 +25,13 @@ except ImportError:  # pragma: no cover - a platform without the C extension
     from websockets.utils import apply_mask
 
 MAX_MESSAGE = 16 * 1024 * 1024
-"""Bytes of the largest message accepted; a larger one closes the socket with 1009."""
+"""Bytes of the largest message accepted, unless an endpoint says otherwise; a larger one closes the
+socket with 1009."""
 
 _MAX_HEAD = 64 * 1024
 _TEXT = 0x81  # final fragment, text
 _BINARY = 0x82
+_PING = 0x89
 
 
 class WebSocketPeer(asyncio.Protocol):
@@ -38,6 +40,11 @@ class WebSocketPeer(asyncio.Protocol):
     ``on_text`` and ``on_binary`` get whole messages as bytes. ``on_close`` is called once, with
     the close code: 1005 for a close frame without a code, 1006 when there was no close frame.
     """
+
+    answers_pings = True
+    """Client: False leaves the server's pings without an answer."""
+    max_message = MAX_MESSAGE
+    """Bytes of the largest message accepted; the core's limit has to be the same."""
 
     def __init__(self, core: ServerProtocol | ClientProtocol) -> None:
         self.core: Any = core
@@ -53,6 +60,7 @@ class WebSocketPeer(asyncio.Protocol):
         self._sent_header = b""  # of the message sent last: most are as long as the one before
         self._opened = False
         self._closed = False
+        self._failed = False
         self.is_open = False
         """True while messages can be sent."""
 
@@ -73,6 +81,9 @@ class WebSocketPeer(asyncio.Protocol):
 
     def on_pong(self) -> None:
         """The far end answered a ping."""
+
+    def on_violation(self, reason: str) -> None:
+        """The far end broke the protocol; a close frame that says so leaves after this."""
 
     def on_close(self, code: int, reason: str) -> None:
         """The socket is closed, or never opened (then the reason says why)."""
@@ -149,7 +160,7 @@ class WebSocketPeer(asyncio.Protocol):
             if not self._opened:
                 return
         at, end = 0, len(data)
-        core = self.core
+        core, max_message = self.core, self.max_message
         masked = 0 if self._is_client else 0x80
         while end - at >= 2:
             second = data[at + 1]
@@ -166,7 +177,7 @@ class WebSocketPeer(asyncio.Protocol):
             if end - at < head:
                 break
             stop = at + head + length
-            if length > MAX_MESSAGE:
+            if length > max_message:
                 stop = end  # the core refuses it on sight of the header
             elif stop > end:
                 break
@@ -176,7 +187,7 @@ class WebSocketPeer(asyncio.Protocol):
                 and second & 0x80 == masked
                 and self.is_open
                 and not self._fragments
-                and length <= MAX_MESSAGE
+                and length <= max_message
             )
             if plain:
                 payload = data[at + head : stop]
@@ -187,6 +198,8 @@ class WebSocketPeer(asyncio.Protocol):
                     self.on_text(payload)
                 else:
                     self.on_binary(payload)
+            elif first == _PING and second < 126 and not self.answers_pings:
+                at = stop
             else:
                 core.receive_data(data[at:stop])
                 at = stop
@@ -250,8 +263,15 @@ class WebSocketPeer(asyncio.Protocol):
             elif self.core.state is State.OPEN:
                 self._opened = self.is_open = True
                 self.on_open()
+            elif event.status_code == 101:
+                self._finish(1006, f"upgrade not understood: {self.core.handshake_exc}")
             else:
                 self._finish(1006, f"upgrade refused with HTTP {event.status_code}")
+        error = self.core.parser_exc
+        if error is not None and not self._failed:
+            self._failed = True
+            if not isinstance(error, EOFError):
+                self.on_violation(str(error))
         self._write()
 
     def _write(self) -> None:
@@ -291,9 +311,9 @@ class WebSocketPeer(asyncio.Protocol):
             self.on_close(code, reason)
 
 
-def client_core(url: str) -> ClientProtocol:
+def client_core(url: str, max_message: int = MAX_MESSAGE) -> ClientProtocol:
     """Make the protocol core of a client, without extensions."""
-    return ClientProtocol(parse_uri(url), max_size=MAX_MESSAGE)
+    return ClientProtocol(parse_uri(url), max_size=max_message)
 
 
 def server_core() -> ServerProtocol:

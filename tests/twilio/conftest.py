@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-HOST = "server.example.com"
+from tests.twilio.streams import HOST, Line
+
 TWIML = (
     f'<Response><Connect><Stream url="wss://{HOST}/media"><Parameter name="k" value="v"/>'
     "</Stream></Connect>{after}</Response>"
@@ -78,3 +79,8 @@ def server(sim) -> Server:
     server = Server()
     sim.host(HOST).serve(server.app())
     return server
+
+
+@pytest.fixture
+def line(sim) -> Line:
+    return Line(sim)

@@ -262,7 +262,7 @@ async def test_a_relative_stream_url_is_resolved(sim, server):
 
 async def test_a_refused_upgrade_ends_the_stream_with_31920(sim, server):
     server.twiml = server.twiml.replace("/media", "/nothing-here")
-    with pytest.raises(CallFailed, match="did not accept"):
+    with pytest.raises(CallFailed, match="upgrade refused with HTTP 403"):
         await sim.twilio.call(to=NUMBER)
     assert [event.fields["code"] for event in sim.timeline.of("error")] == [31920]
 

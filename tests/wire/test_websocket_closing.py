@@ -62,6 +62,7 @@ def test_a_masked_frame_from_a_server_is_a_violation():
 
 def test_a_message_of_the_largest_size_passes_and_one_more_byte_closes_with_1009(monkeypatch):
     monkeypatch.setattr(websocket, "MAX_MESSAGE", 1000)
+    monkeypatch.setattr(websocket.WebSocketPeer, "max_message", 1000)
     client, server = opened()
     client.send_text(b"x" * 1000)
     carry(client, server)
@@ -74,6 +75,7 @@ def test_a_message_of_the_largest_size_passes_and_one_more_byte_closes_with_1009
 
 def test_fragments_count_together(monkeypatch):
     monkeypatch.setattr(websocket, "MAX_MESSAGE", 1000)
+    monkeypatch.setattr(websocket.WebSocketPeer, "max_message", 1000)
     client, server = opened()
     client.transport.write(frame(0x01, b"x" * 600) + frame(0x80, b"x" * 401))
     carry(client, server)
