@@ -1,281 +1,396 @@
-"""A phone call at Twilio: webhook, TwiML, stream, end."""
+"""A phone call at Twilio: its course from the first webhook, or the first ring, to its end."""
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
-from urllib.parse import urljoin
 
-from ..audio import Repertoire, mulaw, voice
-from ..timeline import Clock, Timeline
-from ..wire.disorder import Disorder
+from ..audio import Speech
 from ..wire.errors import shorten
-from ..wire.http import HttpError
-from ..wire.websocket import address_of
+from ..wire.http import HttpResponse
+from . import sounds
+from .callbacks import Callbacks, Spawn
+from .callee import SIP_CODES, Person
+from .channel import Channel
 from .ear import Ear
+from .legs import Leg, Literally, Step
 from .mouth import Mouth
-from .playout import PACKET_NS, PlayOut
-from .settings import TwilioSettings
-from .stream import MediaStream, StreamIdentity
-from .twiml import ConnectStream, TwimlError, Verb, parse
-from .webhooks import Webhooks
+from .stream import MediaStream
+from .streams import Streaming, Streams
+from .twiml import Document, StreamOrder, TwimlError, parse
+from .verbs import Interpreter
+from .webhooks import Ask, WebhookError, Webhooks, media_type
 
-_CLOSING_SECONDS = 1.0
 _MOST_DOCUMENTS = 100
 """Documents that one call may ask for: a redirect to itself comes to an end."""
+
+_NS = 1_000_000_000
 
 
 class CallFailed(Exception):  # noqa: N818 - what happened to the call, named as Twilio does
     """The call was not connected to a stream; says what the bridge answered."""
 
 
-@dataclass
-class Leg:
-    """What a call is made of, besides its course."""
-
-    number: int
-    call_sid: str
-    account_sid: str
-    from_: str
-    to: str
-    voice_url: str
+class NotInProgress(Exception):  # noqa: N818 - Twilio's words for it (21220)
+    """The call is not in a state in which it can be controlled so."""
 
 
 class CallFlow:
-    """The course of one inbound call, from the first webhook to its end.
+    """The course of one call. Runs as a task on Twilio's host.
 
-    Runs as a task on Twilio's host. ``answered`` is set when a stream flows or speech plays,
-    ``ended`` when the call is over.
+    Attributes:
+        status: ``queued``, ``initiated``, ``ringing``, ``in-progress``, or how it ended.
+        failure: why the bridge was not connected, in words; empty when nothing is known.
+        answered: set when a stream flows or something plays, and when a person picks up.
+        ended: set when the call is over.
+        created_ns: when it came or was asked for.
+        started_ns: when it was answered; None when not.
+        ended_ns: when it was over; None while it is not.
     """
 
     def __init__(
         self,
         leg: Leg,
         *,
-        clock: Clock,
-        timeline: Timeline,
-        repertoire: Repertoire,
-        settings: TwilioSettings,
+        channel: Channel,
         webhooks: Webhooks,
-        draw: random.Random,
-        make_sid: Callable[[str], str],
-        make_disorder: Callable[[], Disorder[bytes] | None],
-        ssl: Any,
+        callbacks: Callbacks,
+        streams: Streams,
+        spawn: Spawn,
+        callee: Person | None = None,
     ) -> None:
         self.leg = leg
-        self._clock = clock
-        self._timeline = timeline
-        self._repertoire = repertoire
-        self._settings = settings
+        self.channel = channel
+        self.streams = streams
         self._webhooks = webhooks
-        self._draw = draw
-        self._make_sid = make_sid
-        self._make_disorder = make_disorder
-        self._ssl = ssl
-        self._hung_up = asyncio.Event()
-        self._stream_over: asyncio.Event = asyncio.Event()
-        self._started_ns: int | None = None
-        self.mouth = Mouth()
-        self.ear: Ear | None = None
-        self.stream: MediaStream | None = None
-        self.status = "ringing"
+        self._callbacks = callbacks
+        self._spawn = spawn
+        self._callee = callee
+        self._sequence = 0
+        self._over = False
+        self._outcome = ""
+        self._next: Step | None = None
+        self._limit: asyncio.TimerHandle | None = None
+        self._interpreter = Interpreter(
+            channel=channel,
+            streams=streams,
+            ask=lambda ask: self._ask(ask, {}),
+            answer=self._answer,
+            pick_up=self._pick_up,
+            reject=self._reject,
+            failed=self._failed,
+        )
+        self.status = "queued" if callee is not None else "ringing"
         self.failure = ""
         self.answered = asyncio.Event()
         self.ended = asyncio.Event()
+        self.created_ns = channel.clock.now_ns
+        self.started_ns: int | None = None
+        self.ended_ns: int | None = None
+        self.on_picked_up: Callable[[], object] = lambda: None
+
+    # What a phone needs
+
+    @property
+    def mouth(self) -> Mouth:
+        """What the person says."""
+        return self.channel.mouth
+
+    @property
+    def ear(self) -> Ear | None:
+        """What the person hears; None before there is sound."""
+        return self.channel.ear
+
+    @property
+    def stream(self) -> MediaStream | None:
+        """The bidirectional stream, while there is one."""
+        connected = self.streams.connected
+        return connected.media if connected is not None else None
+
+    @property
+    def seconds(self) -> int:
+        """How long it lasted, or lasts by now, from the answer: whole seconds, rounded."""
+        if self.started_ns is None:
+            return 0
+        until_ns = self.channel.clock.now_ns if self.ended_ns is None else self.ended_ns
+        return (until_ns - self.started_ns + _NS // 2) // _NS
+
+    def press(self, digit: str) -> None:
+        """The person presses a key: whoever asked for keys gets it, else the stream."""
+        if self.channel.on_key is not None:
+            self.channel.on_key(digit)
+        elif self.stream is not None:
+            self.stream.press(digit)
+
+    def spoke(self, speech: Speech, start_ns: int) -> None:
+        """The person says something, from ``start_ns`` on."""
+        self.channel.spoke(speech, start_ns)
+
+    def hang_up(self, by: str) -> None:
+        """End the call from the person's side, or from Twilio's."""
+        if self._over or self.ended.is_set():
+            return
+        self.channel.note_by(by, "hangs-up")
+        if by == "caller" and self.leg.direction == "inbound":
+            self._outcome = self._outcome or "no-answer"
+        self._finish()
+
+    # What a program may do with it
+
+    def redirect(self, url: str, method: str = "POST") -> None:
+        """Ask ``url`` for new instructions, at once; a stream is torn down for them.
+
+        Raises:
+            NotInProgress: the call is not answered, or over.
+        """
+        self._replace(Ask(url, method))
+
+    def replace(self, twiml: str) -> None:
+        """Follow a new document, at once; a stream is torn down for it.
+
+        Raises:
+            NotInProgress: the call is not answered, or over.
+        """
+        self._replace(Literally(twiml.encode()))
+
+    def complete(self) -> None:
+        """End the call, whether it rings or is in progress.
+
+        Raises:
+            NotInProgress: it is over.
+        """
+        if self._over:
+            raise NotInProgress(f"call {self.leg.number} is {self.status}")
+        self._outcome = "canceled"
+        self.hang_up("twilio")
+
+    def cancel(self) -> None:
+        """End a call that is not answered yet.
+
+        Raises:
+            NotInProgress: it is answered, or over.
+        """
+        if self.started_ns is not None:
+            raise NotInProgress(f"call {self.leg.number} is {self.status}")
+        self.complete()
+
+    def start_stream(self, order: StreamOrder) -> Streaming:
+        """Start a unidirectional stream beside whatever the call does.
+
+        Raises:
+            NotInProgress: the call is not answered, or over.
+            ValueError: a stream of that name runs already.
+        """
+        self._check_in_progress()
+        return self.streams.start(order)
+
+    async def stop_stream(self, name: str) -> bool:
+        """Stop a stream by its name or sid; False when none runs under it."""
+        return await self.streams.stop(name)
+
+    def _replace(self, step: Step) -> None:
+        self._check_in_progress()
+        self._next = step
+        self.channel.note("updated", to=_place(step))
+        self.channel.interrupted.set()
+
+    def _check_in_progress(self) -> None:
+        if self.status != "in-progress" or self._over:
+            raise NotInProgress(f"call {self.leg.number} is {self.status}")
+
+    # Its course
 
     async def run(self) -> None:
         """Take the call through its TwiML."""
         try:
-            url: str | None = self.leg.voice_url
-            for _ in range(_MOST_DOCUMENTS):
-                if url is None:
-                    break
-                url = await self._follow(await self._request(url), url)
-        except (HttpError, TwimlError) as error:
-            code = getattr(error, "code", None)
-            self.failure = self.failure or str(error)
-            if code is not None:
-                self._timeline.record(
-                    "error", "twilio", call=self.leg.number, code=code, reason=str(error)
-                )
+            if self._callee is None or await self._ring(self._callee):
+                await self._follow_all()
         finally:
+            self._over = True
+            self.channel.interrupted.set()
+            await self.streams.stop_all()
             self._end()
 
-    def hang_up(self, by: str) -> None:
-        """End the call from the caller's side, or from Twilio's."""
-        if self.status == "completed" or self._hung_up.is_set():
-            return
-        self._timeline.record("hangs-up", by, call=self.leg.number)
-        self._hung_up.set()
-        self._stream_over.set()
+    async def _follow_all(self) -> None:
+        step: Step | None = self.leg.first
+        token = self.leg.call_token
+        params = {"CallToken": token} if token is not None else {}
+        for _ in range(_MOST_DOCUMENTS):
+            if step is None or self._over:
+                break
+            step = await self._take(step, params)
+            params = {}
+            if self._next is not None and not self._over:
+                step, self._next = self._next, None
+                self.channel.interrupted.clear()
+        if not self.answered.is_set() and not self._over and not self.failure:
+            self.failure = "its TwiML ended before anything was connected or played"
 
-    def _end(self) -> None:
-        self.status = "completed" if self.answered.is_set() else "failed"
-        self._timeline.record("ended", "twilio", call=self.leg.number, status=self.status)
-        self.ended.set()
-
-    # TwiML
-
-    async def _request(self, url: str) -> list[Verb]:
-        """Ask the bridge what to do."""
+    async def _take(self, step: Step, params: dict[str, str]) -> Step | None:
+        """Get instructions and follow them; returns where the next ones come from."""
         try:
-            address_of(url)
-        except ValueError as error:
-            raise TwimlError(11100, str(error)) from None
-        response = await self._webhooks.post(url, self._params(), call=self.leg.number)
-        if not 200 <= response.status < 300:
-            self.failure = f"POST {url} was answered with HTTP {response.status}"
-            raise TwimlError(11200, self.failure)
-        return parse(response.body, url)
+            document = await self._document(step, params)
+            if document is None:
+                return None
+            base_url = step.url if isinstance(step, Ask) else step.base_url
+            return await self._interpreter.follow(document, base_url.partition("#")[0])
+        except (TwimlError, WebhookError) as error:
+            self.failure = self.failure or str(error)
+            self.channel.note("error", code=error.code, reason=str(error))
+            return await self._fall_back(step, error.code)
 
-    async def _follow(self, verbs: list[Verb], url: str) -> str | None:
-        """Do what a document says; returns the URL of the next one, if there is one."""
-        for verb in verbs:
-            if self._hung_up.is_set():
-                return None
-            if isinstance(verb, ConnectStream):
-                await self._connect(verb)
-                action = verb.attributes.get("action")
-                if action and not self._hung_up.is_set():
-                    return _join(url, action)
-            elif verb.name == "Redirect":
-                return _join(url, verb.text)
-            elif verb.name == "Say":
-                await self._say(verb.text)
-            elif verb.name == "Pause":
-                seconds = _length(verb)
-                self._answer()
-                await self._wait(seconds)
-            elif verb.name in ("Hangup", "Reject"):
-                return None
-            else:
-                self._timeline.record("unsupported", "twilio", call=self.leg.number, verb=verb.name)
+    async def _document(self, step: Step, params: dict[str, str]) -> Document | None:
+        """Return what to do; None when the call was interrupted meanwhile."""
+        if isinstance(step, Literally):
+            return parse(step.document)
+        response = await self._ask(step, self.leg.params(self.status) | params | step.params)
+        if response is None:
+            return None
+        settings = self.channel.settings
+        if len(response.body) > settings.document_limit:
+            found = len(response.body)
+            raise TwimlError(
+                11750, f"TwiML of {found} bytes, over the limit of {settings.document_limit}"
+            )
+        kind = media_type(response)
+        if kind not in settings.content_types:
+            expected = ", ".join(settings.content_types)
+            raise TwimlError(
+                12300, f"Content-Type: expected one of {expected}, found {shorten(kind)}"
+            )
+        return parse(response.body)
+
+    async def _ask(self, ask: Ask, params: dict[str, str]) -> HttpResponse | None:
+        """Make a request; None when the call is interrupted, and the request goes on alone."""
+        asking = self._errand(self._webhooks.request(ask, params, call=self.leg.number))
+        await self.channel.until(asking)
+        if not asking.done():
+            asking.add_done_callback(_forget)
+            return None
+        response: HttpResponse = asking.result()
+        return response
+
+    async def _fall_back(self, failed: Step, code: int) -> Step | None:
+        """Ask the fallback, once; without one the person hears of an error and the call ends."""
+        fallback = self.leg.fallback
+        if self._over or self._next is not None:
+            return None
+        url = failed.url.partition("#")[0] if isinstance(failed, Ask) else ""
+        if fallback is not None and not (isinstance(failed, Ask) and "ErrorCode" in failed.params):
+            self.channel.note("fallback", code=code, to=_place(fallback))
+            params = {"ErrorCode": str(code), "ErrorUrl": url}
+            return Ask(fallback.url, fallback.method, params)
+        self._pick_up()
+        self.channel.begin()
+        await self.channel.says(self.channel.settings.application_error)
         return None
 
-    async def _connect(self, verb: ConnectStream) -> None:
-        """Stream until the server closes or the call ends."""
-        leg = self.leg
-        stream_sid = self._make_sid("MZ")
-        self._stream_over = asyncio.Event()
-        stream = self.stream = MediaStream(
-            verb.url,
-            signature=self._webhooks.sign(verb.url, slash=self._settings.signature_slash),
-            identity=StreamIdentity(leg.account_sid, leg.call_sid, stream_sid, verb.parameters),
-            number=leg.number,
-            clock=self._clock,
-            timeline=self._timeline,
-            mouth=self.mouth,
-            settings=self._settings,
-            disorder=self._make_disorder(),
-            on_started=self._on_stream_started,
-            on_ended=self._on_stream_ended,
-        )
-        opening = asyncio.ensure_future(stream.connect(self._ssl))
-        await self._stream_over.wait()
-        opening.cancel()
-        await asyncio.wait([opening])
-        if stream.problem is not None:
-            self.failure = f"stream {verb.url}: {stream.problem[1]}"
-        elif self._hung_up.is_set():
-            stream.stop()
-            try:
-                await asyncio.wait_for(stream.gone.wait(), _CLOSING_SECONDS)
-            except TimeoutError:
-                stream.drop()
-        self.stream = None
+    def _errand(self, coro: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        return self._spawn(coro, f"twilio call {self.leg.number} webhook")
 
-    def _on_stream_started(self) -> None:
+    # Ringing out
+
+    async def _ring(self, callee: Person) -> bool:
+        """Dial and ring; True when it was answered."""
+        settings, channel = self.channel.settings, self.channel
+        if self.leg.queued_for:
+            await channel.until(seconds=self.leg.queued_for)
+            if channel.interrupted.is_set():
+                return False
+        self._progress("initiated")
+        await channel.until(seconds=settings.ring_delay)
+        if channel.interrupted.is_set():
+            return False
+        if callee.outcome == "failed":
+            self._outcome = "failed"
+            return False
+        self._progress("ringing")
+        patient = callee.outcome == "no-answer" or callee.answers_after > self.leg.timeout
+        await channel.until(seconds=self.leg.timeout if patient else callee.answers_after)
+        if channel.interrupted.is_set():
+            return False
+        if patient or callee.outcome == "busy":
+            self._outcome = "no-answer" if patient else "busy"
+            return False
         self._answer()
-        if self.stream is not None and self.stream.playout is not None and self.ear is not None:
-            self.ear.listen_to(self.stream.playout)
+        self._report("answered", "in-progress")
+        self.on_picked_up()
+        if self.leg.send_digits:
+            await channel.plays("keys", sounds.keys(self.leg.send_digits))
+        return not channel.interrupted.is_set()
 
-    def _on_stream_ended(self, reason: str) -> None:
-        self._stream_over.set()
+    def _progress(self, status: str) -> None:
+        self.status = status
+        self.channel.note(status)
+        self._report(status, status)
+
+    # Its states
+
+    def _pick_up(self) -> None:
+        if self.started_ns is None:
+            self.started_ns = self.channel.clock.now_ns
+            self.status = "in-progress"
+            if self.leg.time_limit is not None:
+                due_ns = self.started_ns + round(self.leg.time_limit * _NS)
+                self._limit = self.channel.clock.call_at(due_ns, self.hang_up, "twilio")
 
     def _answer(self) -> None:
-        if self._started_ns is None:
-            self._started_ns = self._clock.now_ns
-            self.status = "in-progress"
-            self.mouth.begin(self._started_ns - PACKET_NS)
-            self.ear = Ear(
-                self._timeline,
-                self._repertoire,
-                call=self.leg.number,
-                origin_ns=self.mouth.origin_ns,
-            )
+        self._pick_up()
+        self.channel.begin()
         self.answered.set()
 
-    async def _say(self, text: str) -> None:
-        """Speak with Twilio's own voice."""
-        self._answer()
-        if not text:
+    def _reject(self, reason: str) -> None:
+        self._outcome = "busy" if reason == "busy" else "no-answer"
+        self.failure = f"it was rejected: {reason}"
+
+    def _failed(self, reason: str) -> None:
+        self.failure = self.failure or reason
+
+    def _finish(self) -> None:
+        self._over = True
+        self.channel.interrupted.set()
+
+    def _end(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+        self.ended_ns = self.channel.clock.now_ns
+        self.status = "completed" if self.started_ns is not None else self._outcome or "completed"
+        self.channel.note("ended", status=self.status)
+        self.ended.set()
+        self._report("completed", self.status)
+
+    def _report(self, event: str, status: str) -> None:
+        """Tell of the call's progress whoever wants to know."""
+        reports = self.leg.reports
+        if reports.url is None or event not in reports.events:
             return
-        speech = voice.speak(text, self._draw)
-        self._repertoire.add(speech)
-        playout = PlayOut(
-            self._clock,
-            grid_ns=self.mouth.origin_ns,
-            buffer_ns=0,
-            mark_delay_ns=0,
-            limit=self._settings.buffer_limit,
-            returns=lambda _: None,
-        )
-        if self.ear is not None:
-            self.ear.listen_to(playout)
-        playout.media(mulaw.encode(speech.samples))
-        await self._wait(speech.duration)
-        playout.stop()
-
-    async def _wait(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._hung_up.wait(), seconds)
-        except TimeoutError:
-            return
-
-    async def _either(self, *events: asyncio.Event) -> None:
-        waits = [asyncio.ensure_future(event.wait()) for event in events]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-
-    def _params(self) -> dict[str, str]:
-        """Return the form fields of a voice webhook; unknown places are empty strings."""
-        leg = self.leg
-        params = {
-            "AccountSid": leg.account_sid,
-            "ApiVersion": "2010-04-01",
-            "CallSid": leg.call_sid,
-            "CallStatus": self.status,
-            "Direction": "inbound",
-            "StirVerstat": "TN-Validation-Passed-A",
+        params = self.leg.params(status) | {
+            "CallbackSource": "call-progress-events",
+            "SequenceNumber": str(self._sequence),
+            "Timestamp": format_datetime(datetime.fromtimestamp(int(time.time()), UTC)),
         }
-        for name, number in (
-            ("Called", leg.to),
-            ("Caller", leg.from_),
-            ("From", leg.from_),
-            ("To", leg.to),
-        ):
-            params[name] = number
-            params |= {f"{name}{part}": "" for part in ("City", "State", "Zip")}
-            params[f"{name}Country"] = "US"
-        return params
+        self._sequence += 1
+        if event == "completed":
+            params |= {
+                "SipResponseCode": str(SIP_CODES[status]),
+                "Duration": str(-(-self.seconds // 60)),
+                "CallDuration": str(self.seconds),
+            }
+        self._callbacks.tell(Ask(reports.url, reports.method), params)
 
 
-def _join(base: str, url: str) -> str:
-    try:
-        return urljoin(base, url)
-    except ValueError as error:
-        raise TwimlError(11100, f"{error}: {shorten(url)}") from None
+def _place(step: Step) -> str:
+    """Name where instructions come from, without what changes from run to run."""
+    if isinstance(step, Literally):
+        return "TwiML"
+    return f"{step.method} {step.url.partition('#')[0]}"
 
 
-def _length(pause: Verb) -> float:
-    """Return the seconds of a ``<Pause>``."""
-    text = pause.attributes.get("length", "1")
-    if not text.isdecimal() or int(text) > 3600:
-        raise TwimlError(12200, f"<Pause length>: expected whole seconds, found {text!r}")
-    return float(text)
+def _forget(task: asyncio.Task[Any]) -> None:
+    """Nobody waits for the answer any more: that it failed is on the timeline."""
+    if not task.cancelled():
+        task.exception()

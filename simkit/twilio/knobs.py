@@ -133,3 +133,21 @@ def close_code(default: int | None) -> Any:
         "a close code that may be sent (1000 to 1003, 1007 to 1014, 3000 to 4999), None or 1006",
         lambda value: value is None or (_is_whole(value) and (value == 1006 or value in sendable)),
     )
+
+
+def share(default: float) -> Any:
+    """Declare a share, from 0 to 1."""
+    return _knob(
+        default, "", "a share from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1
+    )
+
+
+def media_types(*default: str) -> Any:
+    """Declare a choice of media types, as in ``text/xml``."""
+
+    def accepts(value: Any) -> bool:
+        return isinstance(value, tuple) and all(
+            isinstance(kind, str) and kind == kind.strip().lower() and "/" in kind for kind in value
+        )
+
+    return _knob(default, "", "a tuple of media types in lower case", accepts)

@@ -130,6 +130,7 @@ class Call:
         return voice.speak(words, self._draw, seconds=seconds)
 
     def _record_speech(self, speech: Speech, start_ns: int) -> None:
+        self._flow.spoke(speech, start_ns)
         self._timeline.record(
             "speaks",
             "caller",
@@ -219,8 +220,7 @@ class Call:
         """Press keys, a tenth of a second each."""
         for digit in digits:
             self._check_line("press", digit)
-            if self._flow.stream is not None:
-                self._flow.stream.press(digit)
+            self._flow.press(digit)
             await asyncio.sleep(0.1)
 
     async def stays_silent(self, seconds: float) -> None:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from ..audio import Repertoire
 from ..timeline import Clock, Timeline
 from ..wire.disorder import Disorder
 from ..wire.websocket import address_of
-from .call import CallFailed, CallFlow, Leg
+from .call import CallFailed, CallFlow
+from .callbacks import Callbacks, Spawn
+from .callee import Outcome, Person
+from .channel import Channel
+from .legs import Leg, Literally, Reports, Step
+from .numbers import PhoneNumber, Place
+from .overrides import Overrides, of_url
 from .phone import Call
 from .settings import TwilioSettings
-from .webhooks import Webhooks
+from .streams import Streams, Surroundings
+from .webhooks import Ask, Webhooks
 
 AUTH_TOKEN = "simkit-twilio-auth-token"  # noqa: S105 - a simulated account
 """The account's primary auth token, unless another is given."""
@@ -23,8 +30,6 @@ ACCOUNT_SID = "AC" + "5e" * 16
 """The account."""
 
 ANY_CALLER = "+15550199"
-
-Spawn = Callable[[Coroutine[Any, Any, Any], str], "asyncio.Task[Any]"]
 
 
 class Twilio:
@@ -57,7 +62,8 @@ class Twilio:
         self._spawn = spawn
         self._ssl = ssl
         self._ids = random_for("twilio ids")
-        self._voice_urls: dict[str, str] = {}
+        self._number_ids = random_for("twilio number ids")
+        self._places: dict[str, Place] = {}
         self._swap = 0.0
         self._duplicate = 0.0
         self.auth_token = auth_token
@@ -66,16 +72,110 @@ class Twilio:
         self.default_voice_url: str | None = None
         """Where numbers point that were not configured."""
         self.calls: list[Call] = []
-        """Every call that was placed, in order."""
+        """Every call, in the order they were placed: from the side of the person."""
+        self.flows: list[CallFlow] = []
+        """The same calls, from Twilio's side."""
+        self.numbers: dict[str, PhoneNumber] = {}
+        """The account's numbers that were pointed somewhere."""
+        self.people: dict[str, Person] = {}
+        """Who may be called, by number."""
 
-    def number(self, number: str, *, voice_url: str) -> None:
+    def number(
+        self,
+        number: str,
+        *,
+        voice_url: str,
+        voice_method: str = "POST",
+        fallback_url: str | None = None,
+        fallback_method: str = "POST",
+        status_callback: str | None = None,
+        status_callback_method: str = "POST",
+    ) -> None:
         """Point a phone number at a voice webhook.
 
+        Args:
+            number: in E.164, as in ``+15550100``.
+            voice_url: asked for TwiML when somebody calls; its fragment may hold connection
+                overrides, as in ``#ct=2000&rc=2``.
+            voice_method: ``POST`` or ``GET``.
+            fallback_url: asked when ``voice_url`` fails or its answer is no TwiML.
+            fallback_method: ``POST`` or ``GET``.
+            status_callback: told of a call's end.
+            status_callback_method: ``POST`` or ``GET``.
+
         Raises:
-            ValueError: no http or https URL with a host.
+            ValueError: no http or https URL with a host, overrides out of range, another method.
         """
-        address_of(voice_url)
-        self._voice_urls[number] = voice_url
+        for url in (voice_url, fallback_url, status_callback):
+            if url is not None:
+                address_of(url)
+                of_url(url, Overrides())
+        methods = (voice_method, fallback_method, status_callback_method)
+        for method in methods:
+            if method not in ("GET", "POST"):
+                raise ValueError(f"a webhook's method: expected GET or POST, found {method!r}")
+        known = self.numbers.get(number)
+        now_ns = self._clock.now_ns
+        self.numbers[number] = PhoneNumber(
+            known.sid if known else "PN" + self._number_ids.randbytes(16).hex(),
+            number,
+            known.created_ns if known else now_ns,
+            now_ns,
+            known.friendly_name if known else "",
+            voice_url,
+            voice_method,
+            fallback_url,
+            fallback_method,
+            status_callback,
+            status_callback_method,
+        )
+
+    def place(
+        self,
+        number: str,
+        *,
+        city: str = "",
+        state: str = "",
+        zip: str = "",  # noqa: A002 - as Twilio calls it
+        country: str = "US",
+    ) -> None:
+        """Say where a number is at home; webhooks tell it. Unknown is empty, as Twilio has it."""
+        self._places[number] = Place(city, state, zip, country)
+
+    def person(
+        self,
+        number: str,
+        *,
+        answers_after: float = 2.0,
+        busy: bool = False,
+        no_answer: bool = False,
+        fails: bool = False,
+    ) -> Person:
+        """Say what somebody does when a bridge has Twilio call them.
+
+        Whoever was not spoken of picks up after two seconds. Wait for that with
+        :meth:`Person.answers`, which returns the call to speak with.
+
+        Args:
+            number: theirs.
+            answers_after: seconds that it rings before they pick up, or decline.
+            busy: they decline.
+            no_answer: it rings in vain.
+            fails: the number cannot be reached.
+
+        Raises:
+            ValueError: a negative duration, or several outcomes.
+        """
+        if not 0 <= answers_after < float("inf"):
+            raise ValueError(f"answers_after: seconds, 0 or more; found {answers_after!r}")
+        if busy + no_answer + fails > 1:
+            raise ValueError("a call is either busy, or not answered, or fails: choose one")
+        outcome: Outcome = "busy" if busy else "no-answer" if no_answer else "answers"
+        if fails:
+            outcome = "failed"
+        person = self.people.setdefault(number, Person(number))
+        person.answers_after, person.outcome = answers_after, outcome
+        return person
 
     def disorder(self, *, swap: float = 0.0, duplicate: float = 0.0) -> None:
         """Let media messages of later calls leave out of order or twice, as shares from 0 to 1.
@@ -86,39 +186,181 @@ class Twilio:
         Disorder[bytes](self._random_for("check"), swap=swap, duplicate=duplicate)
         self._swap, self._duplicate = swap, duplicate
 
-    async def call(self, to: str, from_: str = ANY_CALLER) -> Call:
+    async def call(self, to: str, from_: str = ANY_CALLER, **details: Any) -> Call:
         """Place a phone call; returns when it is answered, that is when audio flows.
+
+        Takes what :meth:`rings` takes.
 
         Raises:
             CallFailed: the bridge did not connect it; says how it answered.
             ValueError: nobody said where the number points.
         """
-        voice_url = self._voice_urls.get(to, self.default_voice_url)
+        call = self.rings(to, from_, **details)
+        flow = self.flows[-1]
+        await _either(flow.answered, flow.ended)
+        if not flow.answered.is_set():
+            raise CallFailed(f"call {call.number} to {to} was not connected: {flow.failure}")
+        return call
+
+    def rings(
+        self,
+        to: str,
+        from_: str = ANY_CALLER,
+        *,
+        caller_name: str | None = None,
+        forwarded_from: str | None = None,
+        stir_verstat: str | None = "TN-Validation-Passed-A",
+    ) -> Call:
+        """Place a phone call and return at once, while it rings.
+
+        Args:
+            to: one of the account's numbers.
+            from_: whose call it is.
+            caller_name: what a look-up of the caller found.
+            forwarded_from: the number that was dialled first.
+            stir_verstat: how the caller's number was attested; None: not at all.
+
+        Raises:
+            ValueError: nobody said where the number points.
+        """
+        known = self.numbers.get(to)
+        voice_url = self.default_voice_url if known is None else known.voice_url
         if voice_url is None:
             raise ValueError(
                 f"the number {to} points nowhere: serve a bridge with sim.host(name).serve(app), "
                 f"or say sim.twilio.number({to!r}, voice_url='https://.../voice/inbound')"
             )
+        fallback, reports = None, Reports()
+        if known is not None:
+            if known.fallback_url:
+                fallback = Ask(known.fallback_url, known.fallback_method)
+            reports = Reports(known.status_callback or None, known.status_callback_method)
         number = len(self.calls) + 1
-        purpose = f"twilio call {number}"
-        flow = CallFlow(
-            Leg(number, self._make_sid("CA"), self.account_sid, from_, to, voice_url),
+        draw = self._random_for(f"twilio call {number} token")
+        leg = Leg(
+            number,
+            self._make_sid("CA"),
+            self.account_sid,
+            from_,
+            to,
+            Ask(voice_url, known.voice_method if known is not None else "POST"),
+            fallback=fallback,
+            reports=reports,
+            from_place=self._places.get(from_, Place()),
+            to_place=self._places.get(to, Place()),
+            stir_verstat=stir_verstat,
+            caller_name=caller_name,
+            forwarded_from=forwarded_from,
+            call_token=_call_token(draw),
+        )
+        return self._begin(leg, None)
+
+    def create_call(
+        self,
+        *,
+        to: str,
+        from_: str,
+        url: str | None = None,
+        method: str = "POST",
+        twiml: str | None = None,
+        fallback_url: str | None = None,
+        fallback_method: str = "POST",
+        status_callback: str | None = None,
+        status_callback_method: str = "POST",
+        events: tuple[str, ...] = ("completed",),
+        timeout: float = 60.0,
+        time_limit: float | None = None,
+        send_digits: str = "",
+        queued_for: float = 0.0,
+    ) -> CallFlow:
+        """Call somebody, as a program asks for it; returns at once.
+
+        What :meth:`person` says of the number decides what comes of it.
+
+        Args:
+            to: whom to call.
+            from_: one of the account's numbers.
+            url: asked for TwiML when they pick up, by ``method``; or
+            twiml: the document itself.
+            fallback_url: asked when ``url`` fails, by ``fallback_method``.
+            status_callback: told of the ``events`` (of initiated, ringing, answered, completed),
+                by ``status_callback_method``.
+            timeout: seconds that it rings at most.
+            time_limit: seconds that it lasts at most.
+            send_digits: keys pressed once it is answered.
+            queued_for: seconds that it waits for its turn to be dialled.
+
+        Raises:
+            ValueError: neither ``url`` nor ``twiml``, or both.
+        """
+        if (url is None) == (twiml is None):
+            raise ValueError("expected either url or twiml")
+        first: Step = Literally((twiml or "").encode()) if url is None else Ask(url, method)
+        leg = Leg(
+            len(self.calls) + 1,
+            self._make_sid("CA"),
+            self.account_sid,
+            from_,
+            to,
+            first,
+            direction="outbound-api",
+            fallback=Ask(fallback_url, fallback_method) if fallback_url else None,
+            reports=Reports(status_callback, status_callback_method, events),
+            from_place=self._places.get(from_, Place()),
+            to_place=self._places.get(to, Place()),
+            timeout=timeout,
+            time_limit=time_limit,
+            send_digits=send_digits,
+            queued_for=queued_for,
+        )
+        person = self.people.setdefault(to, Person(to))
+        call = self._begin(leg, person)
+        flow = self.flows[-1]
+        flow.on_picked_up = lambda: person.picks_up(call)
+        return flow
+
+    def _begin(self, leg: Leg, callee: Person | None) -> Call:
+        purpose = f"twilio call {leg.number}"
+        channel = Channel(
+            leg.number,
             clock=self._clock,
             timeline=self._timeline,
             repertoire=self._repertoire,
             settings=self.settings,
-            webhooks=Webhooks(
-                clock=self._clock,
-                timeline=self._timeline,
-                settings=self.settings,
-                auth_token=self.auth_token,
-                draw=self._random_for(f"{purpose} webhooks"),
-                ssl=self._ssl,
-            ),
             draw=self._random_for(f"{purpose} say"),
-            make_sid=self._make_sid,
-            make_disorder=lambda: self._make_disorder(purpose),
+        )
+        webhooks = Webhooks(
+            clock=self._clock,
+            timeline=self._timeline,
+            settings=self.settings,
+            auth_token=self.auth_token,
+            draw=self._random_for(f"{purpose} webhooks"),
             ssl=self._ssl,
+        )
+        callbacks = Callbacks(
+            channel, webhooks, draw=self._random_for(f"{purpose} callbacks"), spawn=self._spawn
+        )
+        streams = Streams(
+            Surroundings(
+                leg,
+                channel,
+                self._timeline,
+                webhooks,
+                callbacks,
+                self._spawn,
+                self._make_sid,
+                lambda: self._make_disorder(purpose),
+                self._ssl,
+            )
+        )
+        flow = CallFlow(
+            leg,
+            channel=channel,
+            webhooks=webhooks,
+            callbacks=callbacks,
+            streams=streams,
+            spawn=self._spawn,
+            callee=callee,
         )
         call = Call(
             flow,
@@ -128,10 +370,8 @@ class Twilio:
             draw=self._random_for(f"{purpose} caller"),
         )
         self.calls.append(call)
-        self._spawn(flow.run(), f"twilio call {number}")
-        await flow._either(flow.answered, flow.ended)
-        if not flow.answered.is_set():
-            raise CallFailed(f"call {number} to {to} was not connected: {flow.failure}")
+        self.flows.append(flow)
+        self._spawn(flow.run(), purpose)
         return call
 
     def settle(self) -> None:
@@ -147,3 +387,18 @@ class Twilio:
             return None
         draw = self._random_for(f"{purpose} disorder")
         return Disorder(draw, swap=self._swap, duplicate=self._duplicate)
+
+
+def _call_token(draw: random.Random) -> str:
+    """Return what a program hands back to Twilio to prove whose call it forwards."""
+    parts = [draw.randbytes(size).hex() for size in (12, 24, 16)]
+    return f'{{"parentCallInfoToken":"{".".join(parts)}","identityHeaderTokens":[]}}'
+
+
+async def _either(*events: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

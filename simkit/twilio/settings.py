@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .knobs import Knobs, choice, close_code, seconds, switch, text, whole, whole_or_drawn
+from .knobs import (
+    Knobs,
+    choice,
+    close_code,
+    media_types,
+    seconds,
+    share,
+    switch,
+    text,
+    whole,
+    whole_or_drawn,
+)
 
 
 @dataclass
@@ -97,3 +108,29 @@ class TwilioSettings(Knobs):
     """For a TCP connection to a webhook."""
     webhook_timeout: float = seconds(15.0, 0.1, 15)
     """For a webhook's whole answer."""
+    content_types: tuple[str, ...] = media_types("text/xml", "application/xml", "text/html")
+    """What an answer with TwiML may call itself; anything else is error 12300."""
+    document_limit: int = whole(65_536, 100, 4_194_304, "bytes")
+    """The longest TwiML document; a longer one is error 11750."""
+    application_error: str = text("We are sorry, an application error has occurred. Goodbye.", 500)
+    """What a caller hears when neither the webhook nor its fallback answers."""
+
+    # Status callbacks
+
+    stopped_after_error: bool = switch(False)
+    """``stream-stopped`` follows ``stream-error``; unknown."""
+    callback_duplicate: float = share(0.0)
+    """How many status callbacks are delivered twice."""
+    callback_delay: float = seconds(0.0, 0, 3600)
+    """Each status callback is late by up to so much, drawn anew; they overtake one another."""
+    callback_swap: float = share(0.0)
+    """How many status callbacks wait until the next one was sent."""
+
+    # Calls
+
+    ring_delay: float = seconds(0.5, 0, 60)
+    """From dialling an outbound call to its ringing; unknown."""
+    speech_confidence: float = share(0.9)
+    """``Confidence`` of what ``<Gather>`` understood."""
+    speech_end: float = seconds(1.0, 0, 60)
+    """Silence that ends speech for ``<Gather speechTimeout="auto">``; unknown."""

@@ -1,22 +1,55 @@
-"""Webhooks: the signed form posts that Twilio makes."""
+"""Webhooks: the signed requests that Twilio makes, tried again where Twilio does."""
 
 from __future__ import annotations
 
+import base64
 import random
 import uuid
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from ..timeline import Clock, Timeline
 from ..wire import signatures
-from ..wire.http import HttpError, HttpResponse, fetch
+from ..wire.http import Headers, HttpError, HttpResponse, fetch
+from ..wire.websocket import address_of
+from . import overrides
+from .overrides import OverrideError, Overrides
 from .settings import TwilioSettings
+from .twiml import summary
 
-_SHOWN = ("CallStatus", "StreamEvent", "ErrorCode", "Digits")
+_SHOWN = (
+    "CallStatus",
+    "StreamEvent",
+    "StreamError",
+    "ErrorCode",
+    "Digits",
+    "SpeechResult",
+    "CallDuration",
+)
+_FORM = "application/x-www-form-urlencoded; charset=UTF-8"
+
+
+class WebhookError(Exception):
+    """A request was not answered, or not with success; ``code`` is Twilio's error code."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request to make."""
+
+    url: str
+    method: str = "POST"
+    params: dict[str, str] = field(default_factory=dict)
+    """Parameters besides those that every request of a call has."""
 
 
 class Webhooks:
-    """Posts to a bridge's URLs, signed with the account's token."""
+    """Asks a bridge's URLs, signed with the account's token."""
 
     def __init__(
         self,
@@ -39,51 +72,99 @@ class Webhooks:
         """Return the signature of a request; see :func:`simkit.wire.signatures.as_signed`."""
         return signatures.sign(self._auth_token, signatures.as_signed(url, slash=slash), params)
 
-    async def post(
-        self, url: str, params: dict[str, str], *, call: int, signature: str | None = None
+    async def request(
+        self, ask: Ask, params: dict[str, str], *, call: int, signature: str | None = None
     ) -> HttpResponse:
-        """Post a form and return the answer.
+        """Make a request, again where its overrides say so, and return an answer of 2xx.
 
         Raises:
-            HttpError: no answer came.
+            WebhookError: 11100 not a URL, 11200 no success or no HTTP, 11205 no connection or no
+                answer in time, 11210 no such host, 11220 TLS.
         """
-        url = url.partition("#")[0]
+        url, how = self._overrides(ask.url, call)
+        try:
+            address_of(url)
+        except ValueError as error:
+            raise WebhookError(11100, str(error)) from None
+        if ask.method == "GET" and params:
+            url = _with_query(url, params)
+            params = {}
+        deadline_ns = self._clock.now_ns + round(min(how.total, overrides.HARD_LIMIT) * 1e9)
+        for attempt in range(how.retries + 1):
+            left = (deadline_ns - self._clock.now_ns) / 1e9
+            try:
+                response = await self._attempt(
+                    ask.method, url, params, how, left, call=call, signature=signature
+                )
+            except HttpError as error:
+                code, kind, reason = _code(error), _kind(error), str(error)
+            else:
+                if 200 <= response.status < 300:
+                    return response
+                code, kind = 11200, f"{response.status // 100}xx"
+                path = url.partition("?")[0]
+                reason = f"{ask.method} {path} was answered with HTTP {response.status}"
+            last = attempt == how.retries or self._clock.now_ns >= deadline_ns
+            if last or not how.retries_on(kind):
+                break
+            self._timeline.record("retry", "twilio", call=call, attempt=attempt + 2, after=reason)
+        raise WebhookError(code, reason)
+
+    def _overrides(self, url: str, call: int) -> tuple[str, Overrides]:
+        settings = self._settings
+        total = settings.webhook_timeout
+        defaults = Overrides(settings.connect_timeout, total, total)
+        try:
+            return overrides.of_url(url, defaults)
+        except OverrideError as error:
+            self._timeline.record("warning", "twilio", call=call, reason=str(error))
+            return url.partition("#")[0], defaults
+
+    async def _attempt(
+        self,
+        method: str,
+        url: str,
+        params: dict[str, str],
+        how: Overrides,
+        seconds: float,
+        *,
+        call: int,
+        signature: str | None,
+    ) -> HttpResponse:
         token = uuid.UUID(int=self._draw.getrandbits(128), version=4)
-        headers = [
-            ("User-Agent", "TwilioProxy/1.1"),
-            ("Accept", "*/*"),
-            ("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8"),
+        posts = method == "POST"
+        headers: Headers = [("User-Agent", "TwilioProxy/1.1"), ("Accept", "*/*")]
+        if posts:
+            headers.append(("Content-Type", _FORM))
+        headers += [
             ("I-Twilio-Idempotency-Token", str(token)),
             ("X-Twilio-Signature", self.sign(url, params) if signature is None else signature),
             ("X-Home-Region", "us1"),
+            *_authorization(url),
             ("Connection", "close"),
         ]
         sent_ns = self._clock.now_ns
+        shown = params if posts else _query(url)
         asked = self._timeline.record(
             "request",
             "twilio",
             "bridge",
             call=call,
             sent_ns=sent_ns,
-            method="POST",
+            method=method,
             path=urlsplit(url).path or "/",
-            shown={key: params[key] for key in _SHOWN if key in params},
+            shown={key: shown[key] for key in _SHOWN if key in shown},
         )
-        try:
-            response = await fetch(
-                "POST",
-                url,
-                headers=headers,
-                body=urlencode(params).encode(),
-                connect_seconds=self._settings.connect_timeout,
-                total_seconds=self._settings.webhook_timeout,
-                ssl=self._ssl,
-            )
-        except HttpError as error:
-            self._timeline.record(
-                "error", "twilio", call=call, code=_code(error), reason=str(error)
-            )
-            raise
+        response = await fetch(
+            method,
+            url,
+            headers=headers,
+            body=urlencode(params).encode() if posts else b"",
+            connect_seconds=how.connect,
+            read_seconds=how.read,
+            total_seconds=seconds,
+            ssl=self._ssl,
+        )
         now_ns = self._clock.now_ns
         self._timeline.redate(asked, response.request_arrived_ns)
         self._timeline.record(
@@ -101,17 +182,43 @@ class Webhooks:
         return response
 
 
+def media_type(response: HttpResponse) -> str:
+    """Return an answer's type without parameters, in lower case."""
+    return response.header("content-type").partition(";")[0].strip().lower()
+
+
+def _with_query(url: str, params: dict[str, str]) -> str:
+    return url + ("&" if "?" in url else "?") + urlencode(params)
+
+
+def _query(url: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+
+
+def _authorization(url: str) -> Headers:
+    """Return Basic credentials that a URL carries, as a header."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return []
+    both = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return [("Authorization", "Basic " + base64.b64encode(both.encode()).decode())]
+
+
 def _code(error: HttpError) -> int:
-    return 11205 if error.stage == "connect" else 11200
+    by_cause = {"name": 11210, "tls": 11220, "timeout": 11205}
+    return by_cause.get(error.cause, 11205 if error.stage == "connect" else 11200)
+
+
+def _kind(error: HttpError) -> str:
+    """Name a failure as the ``rp`` override does."""
+    return "ct" if error.stage == "connect" else "rt"
 
 
 def _summary(response: HttpResponse) -> str:
     """Name the verbs of a TwiML answer, or its type."""
-    kind = response.header("content-type").partition(";")[0]
+    kind = media_type(response)
     if not response.body:
         return "empty"
     if kind in ("text/xml", "application/xml", "text/html") and b"<Response" in response.body:
-        text = response.body.decode("utf-8", "replace")
-        url = text.partition("<Stream")[2].partition('url="')[2].partition('"')[0]
-        return f"TwiML Connect Stream {url}" if url else "TwiML"
+        return summary(response.body)
     return kind or "no content type"

@@ -7,9 +7,11 @@ the server keeps connections alive as long as the client does.
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from ssl import SSLError
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -60,10 +62,12 @@ class HttpResponse:
 class HttpError(Exception):
     """A request failed below HTTP: not resolved, refused, timed out, cut off, not HTTP."""
 
-    def __init__(self, stage: str, reason: str) -> None:
+    def __init__(self, stage: str, reason: str, cause: str = "") -> None:
         super().__init__(f"{stage}: {reason}")
         self.stage = stage
         """``connect`` or ``read``."""
+        self.cause = cause
+        """``timeout``, ``name`` (not resolved), ``tls``, or empty for anything else."""
 
 
 async def fetch(
@@ -73,10 +77,14 @@ async def fetch(
     headers: Headers,
     body: bytes = b"",
     connect_seconds: float = 5.0,
+    read_seconds: float | None = None,
     total_seconds: float = 15.0,
     ssl: Any = True,
 ) -> HttpResponse:
     """Make one request over a connection of its own.
+
+    ``read_seconds`` is for the answer, once there is a connection; None for what is left of
+    ``total_seconds``.
 
     Raises:
         HttpError: no answer came, and at which stage it failed.
@@ -104,17 +112,24 @@ async def fetch(
                 connection.send(h11.Data(data=body))
             connection.send(h11.EndOfMessage())
             arrived_ns = writer.get_extra_info("simkit.arrival_ns")
-            response = await _read_response(connection, reader)
+            async with asyncio.timeout(read_seconds):
+                response = await _read_response(connection, reader)
             response.request_arrived_ns = arrived_ns
             response.sent_ns = writer.get_extra_info("simkit.sent_ns")
             return response
     except TimeoutError:
-        raise HttpError(stage, "timed out") from None
+        raise HttpError(stage, "timed out", "timeout") from None
     except (OSError, UnicodeError, h11.ProtocolError) as error:
-        raise HttpError(stage, str(error) or type(error).__name__) from error
+        raise HttpError(stage, str(error) or type(error).__name__, _cause(error)) from error
     finally:
         if writer is not None:
             writer.close()
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, (socket.gaierror, UnicodeError)):
+        return "name"
+    return "tls" if isinstance(error, SSLError) else ""
 
 
 async def _read_response(connection: h11.Connection, reader: asyncio.StreamReader) -> HttpResponse:

@@ -197,7 +197,8 @@ def test_a_bridge_that_does_not_answer_the_call_fails(recording):
     assert not result.passed
     assert result.failure.endswith("/voice/inbound was answered with HTTP 404")
     assert "twiml-in-time" in failed(result)
-    assert len(result.ear) == 0
+    heard = [event.fields["text"] for event in result.timeline.of("hears")]
+    assert heard == ["We are sorry, an application error has occurred. Goodbye."]
 
 
 def test_a_bridge_that_cannot_be_loaded_is_no_result(recording):
