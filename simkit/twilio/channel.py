@@ -44,7 +44,6 @@ class Channel:
         self._timeline = timeline
         self._repertoire = repertoire
         self._draw = draw
-        self._voice: PlayOut | None = None
         self.mouth = Mouth()
         self.heard = OutboundTrack()
         self.ear: Ear | None = None
@@ -140,15 +139,15 @@ class Channel:
 
     def _play(self, speech: Speech) -> PlayOut:
         self._repertoire.add(speech)
-        if self._voice is None:
-            self._voice = PlayOut(
-                self.clock,
-                grid_ns=self.mouth.origin_ns,
-                buffer_ns=0,
-                mark_delay_ns=0,
-                limit=1 << 40,
-                returns=lambda _: None,
-            )
-            self.listen_to(self._voice)
-        self._voice.media(mulaw.encode(speech.samples))
-        return self._voice
+        # One for each: so that what is heard begins anew, wherever the one before was cut.
+        playout = PlayOut(
+            self.clock,
+            grid_ns=self.mouth.origin_ns,
+            buffer_ns=0,
+            mark_delay_ns=0,
+            limit=len(speech.samples),
+            returns=lambda _: None,
+        )
+        self.listen_to(playout)
+        playout.media(mulaw.encode(speech.samples))
+        return playout

@@ -242,7 +242,11 @@ def _stream_url(given: str, base_url: str) -> tuple[str, TwimlError | None]:
     if not given:
         return given, TwimlError(31923, "<Stream url>: there is none")
     try:
-        return checked_url(urljoin(base_url.replace("https://", "wss://", 1), given)), None
+        url = given
+        # urljoin would lend its host to a URL that has a scheme and no host.
+        if not urlsplit(given).scheme:
+            url = urljoin(base_url.replace("https://", "wss://", 1), given)
+        return checked_url(url), None
     except StreamUrlError as error:
         return given, TwimlError(error.code, str(error))
     except ValueError as error:

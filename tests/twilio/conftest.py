@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from tests.twilio.program import Program
 from tests.twilio.streams import HOST, Line
 
 TWIML = (
@@ -84,3 +85,8 @@ def server(sim) -> Server:
 @pytest.fixture
 def line(sim) -> Line:
     return Line(sim)
+
+
+@pytest.fixture
+def program(sim) -> Program:
+    return Program(sim)
