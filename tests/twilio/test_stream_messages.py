@@ -1,0 +1,425 @@
+"""What a stream says, message by message, and each knob that changes it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import json
+import re
+
+import numpy as np
+import pytest
+from twilio.request_validator import RequestValidator
+
+from simkit import Simulation
+from simkit.audio import mulaw
+from simkit.twilio import keys
+from tests.twilio.streams import HOST, MZ, URL, Far, Line, tone
+
+SILENT = bytes([mulaw.SILENCE]) * 160
+
+
+def keys_of(value: object) -> object:
+    """The keys of a message, in their order, at every depth."""
+    if isinstance(value, dict):
+        return [(key, keys_of(inner)) for key, inner in value.items()]
+    return type(value).__name__
+
+
+async def stopped(stream, seconds: float = 0.1):
+    stream.stop()
+    await asyncio.sleep(seconds)
+
+
+async def test_keys_types_and_their_order_are_as_captured(line):
+    stream, far = await line.opened()
+    far.send(event="mark", mark={"name": "m"})
+    stream.press("1")
+    await asyncio.sleep(0.1)
+    await stopped(stream)
+    kinds = {message["event"]: keys_of(message) for message in far.received}
+    sid = [("accountSid", "str"), ("streamSid", "str"), ("callSid", "str")]
+    sound = [("encoding", "str"), ("sampleRate", "int"), ("channels", "int")]
+    body = [*sid, ("tracks", "list"), ("mediaFormat", sound), ("customParameters", [("k", "str")])]
+    number, stream_sid = ("sequenceNumber", "str"), ("streamSid", "str")
+    media = [(name, "str") for name in ("track", "chunk", "timestamp", "payload")]
+    assert kinds == {
+        "connected": [("event", "str"), ("protocol", "str"), ("version", "str")],
+        "start": [("event", "str"), number, ("start", body), stream_sid],
+        "media": [("event", "str"), number, ("media", media), stream_sid],
+        "dtmf": [
+            ("event", "str"),
+            stream_sid,
+            number,
+            ("dtmf", [("track", "str"), ("digit", "str")]),
+        ],
+        "mark": [("event", "str"), number, stream_sid, ("mark", [("name", "str")])],
+        "stop": [
+            ("event", "str"),
+            number,
+            stream_sid,
+            ("stop", [("accountSid", "str"), ("callSid", "str")]),
+        ],
+    }
+
+
+async def test_one_counter_runs_over_everything_after_connected(line):
+    stream, far = await line.opened()
+    for name in ("a", "b"):
+        far.send(event="mark", mark={"name": name})
+        stream.press("2")
+        await asyncio.sleep(0.05)
+    await stopped(stream)
+    events = [message["event"] for message in far.received]
+    assert events[:3] == ["connected", "start", "media"]
+    assert events[-1] == "stop"
+    assert events.count("mark") == events.count("dtmf") == 2
+    numbers = [message["sequenceNumber"] for message in far.received[1:]]
+    assert numbers == [str(n) for n in range(1, len(numbers) + 1)]
+    chunks = [message["media"]["chunk"] for message in far.of("media")]
+    assert chunks == [str(n) for n in range(1, len(chunks) + 1)]
+
+
+async def test_a_frame_is_as_long_on_the_wire_as_captured(line):
+    stream, far = await line.opened()
+    await asyncio.sleep(3.0)
+    await stopped(stream)
+    lengths = {len(data) for data in far.raw if b'"event":"media"' in data}
+    assert lengths <= set(range(370, 380))
+
+
+async def test_frames_keep_coming_in_silence(line):
+    stream, far = await line.opened()
+    await asyncio.sleep(1.0)
+    before = len(far.of("media"))
+    await asyncio.sleep(10.0)
+    assert len(far.of("media")) == before + 500
+    assert base64.b64decode(far.of("media")[-1]["media"]["payload"]) == SILENT
+    await stopped(stream)
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "0.2.0"])
+async def test_the_version_of_connected_is_a_knob(sim, line, version):
+    sim.twilio.settings.connected_version = version
+    _, far = await line.opened()
+    assert far.received[0] == {"event": "connected", "protocol": "Call", "version": version}
+
+
+async def test_parameters_may_come_first_in_the_start(sim, line):
+    _, usual = await line.opened()
+    sim.twilio.settings.start_order = "parameters first"
+    _, other = await line.opened()
+    assert other.received[1] == usual.received[1]
+    assert list(other.received[1]["start"])[3:] == ["customParameters", "tracks", "mediaFormat"]
+    assert list(usual.received[1]["start"])[3:] == ["tracks", "mediaFormat", "customParameters"]
+    assert list(other.received[1]) == list(usual.received[1])
+
+
+async def test_parameters_that_are_none_are_an_empty_object(sim):
+    line = Line(sim)
+    identity = line.stream()._identity.__class__("AC", "CA", MZ, {})
+    _, far = await line.opened(identity=identity)
+    assert far.of("start")[0]["start"]["customParameters"] == {}
+
+
+def first_timestamp(seed: int) -> int:
+    with Simulation(seed=seed) as sim:
+        line = Line(sim)
+        sim.twilio.settings.first_timestamp_ms = (50, 180)
+
+        async def one() -> int:
+            # A stream's draws follow from its sid, and that from the seed.
+            identity = line.stream()._identity
+            sid = sim.twilio._make_sid("MZ")
+            identity = type(identity)("AC", "CA", sid, {})
+            _, far = await line.opened(identity=identity)
+            stamps = [int(m["media"]["timestamp"]) for m in far.of("media")]
+            assert {b - a for a, b in itertools.pairwise(stamps)} == {20}
+            return stamps[0]
+
+        return sim.run(one())
+
+
+def test_the_first_timestamp_may_be_drawn_and_follows_from_the_seed():
+    drawn = [first_timestamp(seed) for seed in range(12)]
+    assert len(set(drawn)) > 6
+    assert all(50 <= stamp <= 180 for stamp in drawn)
+    assert first_timestamp(3) == drawn[3]
+
+
+async def test_timestamps_may_deviate_by_two_milliseconds_and_the_first_does_not(sim, line):
+    sim.twilio.settings.timestamp_jitter_ms = 2
+    _, far = await line.opened()
+    await asyncio.sleep(2.0)
+    stamps = [int(message["media"]["timestamp"]) for message in far.of("media")]
+    deviations = {stamp - (100 + 20 * n) for n, stamp in enumerate(stamps)}
+    assert stamps[0] == 100
+    assert deviations == {-2, -1, 0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("knob", "order"),
+    [
+        ("with start", ["started", "connected", "start", "media"]),
+        ("after media", ["connected", "start", "media", "started"]),
+    ],
+)
+async def test_the_stream_is_announced_where_the_knob_says(sim, line, knob, order):
+    seen: list[str] = []
+    sim.twilio.settings.stream_started = knob
+    stream = line.stream(announce=lambda: seen.append("started"))
+    sending = stream.send_text
+    stream.send_text = lambda data: (seen.append(json.loads(data)["event"]), sending(data))[1]
+    await line.listen()
+    await line.connected(stream)
+    await asyncio.sleep(0.1)
+    if knob == "with start":
+        order = ["connected", "start", "started", "media"]
+    assert seen[:4] == order
+
+
+@pytest.mark.parametrize("error", [None, OSError("no answer")])
+async def test_the_stream_may_wait_until_its_announcement_is_answered(sim, line, error):
+    sim.twilio.settings.stream_started = "before connected"
+
+    async def post() -> None:
+        await asyncio.sleep(0.5)
+        if error is not None:
+            raise error
+
+    await line.listen()
+    stream = line.stream(announce=post)
+    await line.connected(stream)
+    opened = sim.now
+    line.ends[0].send(event="clear")
+    await asyncio.sleep(0.45)
+    assert line.ends[0].received == []
+    await asyncio.sleep(0.1)
+    assert [message["event"] for message in line.ends[0].received[:2]] == ["connected", "start"]
+    assert sim.timeline.of("start")[0].sent_ns == round((opened + 0.5) * 1e9)
+    assert line.codes() == [31951]
+    assert "before the start" in sim.timeline.of("warning")[0].fields["reason"]
+
+
+async def test_a_stream_that_ends_while_it_is_announced_says_nothing(sim, line):
+    sim.twilio.settings.stream_started = "before connected"
+    await line.listen()
+    stream = line.stream(announce=lambda: asyncio.sleep(0.5))
+    await line.connected(stream)
+    await asyncio.sleep(0.1)
+    stream.stop()
+    await asyncio.sleep(1.0)
+    assert line.ends[0].received == []
+    assert (line.ends[0].closed_with, line.ended) == (1000, ["stopped"])
+
+
+@pytest.mark.parametrize(("letters", "told"), [(False, "19*0#"), (True, "19*0#AD")])
+async def test_the_keys_that_are_told_are_a_knob(sim, line, letters, told):
+    sim.twilio.settings.dtmf_letters = letters
+    stream, far = await line.opened()
+    for key in "19*0#AD":
+        stream.press(key)
+    await asyncio.sleep(0.1)
+    assert "".join(message["dtmf"]["digit"] for message in far.of("dtmf")) == told
+    for wrong in ("E", "", "12", "a", " "):
+        with pytest.raises(ValueError, match="one of 0-9"):
+            stream.press(wrong)
+
+
+@pytest.mark.parametrize("audible", [False, True])
+async def test_the_tone_of_a_key_is_in_the_audio_when_the_knob_says_so(sim, line, audible):
+    sim.twilio.settings.dtmf_tones = audible
+    stream, far = await line.opened()
+    stream.press("5")
+    await asyncio.sleep(0.3)
+    payloads = [base64.b64decode(message["media"]["payload"]) for message in far.of("media")]
+    sound = mulaw.decode(b"".join(payloads)).astype(float)
+    loudest = np.abs(np.fft.rfft(sound)) if np.any(np.abs(sound) > 100) else None
+    assert (loudest is not None) == audible
+    if loudest is not None:
+        hertz = np.argsort(loudest)[::-1][:2] * 8000 / len(sound)
+        assert sorted(round(float(h)) // 30 for h in hertz) == [770 // 30, 1336 // 30]
+
+
+def test_every_key_has_its_own_tone():
+    tones = [keys.tone(key).tobytes() for key in "0123456789*#ABCD"]
+    assert len(set(tones)) == 16
+    assert {len(found) for found in tones} == {1600}
+
+
+# The upgrade
+
+
+async def test_the_upgrade_has_exactly_the_headers_that_were_captured(line):
+    _, far = await line.opened()
+    assert far.request.path == "/media"
+    assert [name for name, _ in far.request.headers.raw_items()] == [
+        "Host",
+        "User-Agent",
+        "Connection",
+        "Upgrade",
+        "Sec-WebSocket-Key",
+        "Sec-WebSocket-Version",
+        "x-twilio-signature",
+    ]
+    headers = far.request.headers
+    assert headers["Host"] == HOST
+    assert headers["User-Agent"] == "Twilio.TmeWs/1.0"
+    assert (headers["Connection"], headers["Upgrade"]) == ("Upgrade", "websocket")
+    assert headers["Sec-WebSocket-Version"] == "13"
+    assert len(base64.b64decode(headers["Sec-WebSocket-Key"])) == 16
+
+
+async def test_no_fragment_is_sent(line):
+    _, far = await line.opened(URL + "#rt=2000")
+    assert far.request.path == "/media"
+
+
+@pytest.mark.parametrize("slash", [False, True])
+async def test_the_upgrade_is_signed_over_the_url_and_the_slash_is_a_knob(sim, slash):
+    sim.twilio.settings.signature_slash = slash
+    line = Line(sim)
+    await line.listen()
+    twiml = f'<Response><Connect><Stream url="{URL}"/></Connect></Response>'
+    sim.http.post("https://shop.example.com/voice").respond(
+        200, text=twiml, headers={"content-type": "text/xml"}
+    )
+    sim.twilio.number("+15550100", voice_url="https://shop.example.com/voice")
+    call = await sim.twilio.call(to="+15550100")
+    await call.hangs_up()
+    signature = line.ends[0].request.headers["x-twilio-signature"]
+    validator = RequestValidator(sim.twilio.auth_token)
+    assert validator.validate(URL + "/", {}, signature) == slash
+    assert validator.validate(URL, {}, signature) == (not slash)
+
+
+# What the server sends, and how
+
+
+async def test_pings_are_answered_unless_the_knob_says_no(sim, line):
+    _, far = await line.opened()
+    far.ping()
+    await asyncio.sleep(0.1)
+    sim.twilio.settings.answers_pings = False
+    _, silent = await line.opened()
+    silent.ping()
+    silent.send(event="mark", mark={"name": "after"})
+    await asyncio.sleep(0.1)
+    assert (far.pongs, silent.pongs) == (1, 0)
+    assert len(silent.of("mark")) == 1
+    assert line.codes() == []
+
+
+async def test_twilio_may_ping_too(sim, line):
+    sim.twilio.settings.ping_interval = 2
+    pings = []
+
+    class Noting(Far):
+        def data_received(self, data: bytes) -> None:
+            if data[:1] == b"\x89":
+                pings.append(sim.now)
+            super().data_received(data)
+
+    line.make_end = Noting
+    stream, far = await line.opened()
+    opened = sim.timeline.of("start")[0].arrived_ns / 1e9
+    await asyncio.sleep(7)
+    assert [round(at - opened, 3) for at in pings] == [2.0, 4.0, 6.0]
+    await stopped(stream)
+    await asyncio.sleep(5)
+    assert len(pings) == 3
+    assert far.closed_with == 1000
+
+
+async def test_odd_payloads_join_or_are_filled_up(sim, line):
+    heard = {}
+    for knob in ("join", "pad"):
+        sim.twilio.settings.odd_sizes = knob
+        stream, far = await line.opened()
+        for _ in range(4):
+            far.send(event="media", media={"payload": base64.b64encode(tone(0.0125)).decode()})
+        await asyncio.sleep(0.3)
+        heard[knob] = bytes(stream.playout.bursts[0].data)
+        await stopped(stream)
+    assert heard["join"] == tone(0.0125) * 4
+    assert heard["pad"] == (tone(0.0125) + SILENT[:60]) * 4
+
+
+def read_slowly(sim, line, knob):
+    sim.twilio.settings.upstream_limit = 4000
+    sim.twilio.settings.upstream_drop = knob
+    sim.link("twilio", HOST).towards(HOST).window = 4000
+
+
+@pytest.mark.parametrize(
+    ("knob", "number_gap", "stamp_gap"), [("keep", 0, 1), ("skip", 1, 1), ("renumber", 0, 0)]
+)
+async def test_a_server_that_reads_too_slowly_loses_audio(sim, line, knob, number_gap, stamp_gap):
+    read_slowly(sim, line, knob)
+    stream, far = await line.opened()
+    for _ in range(2):
+        far.transport.pause_reading()
+        await asyncio.sleep(2.0)
+        far.transport.resume_reading()
+        await asyncio.sleep(2.0)
+    await stopped(stream)
+    # Each episode is reported once.
+    assert line.codes() == [31930, 31930]
+    frames = far.of("media")
+    lost = stream_frames(8.1) - len(frames)
+    assert 100 < lost < 200
+    last = frames[-1]
+    assert int(last["media"]["chunk"]) == len(frames) + number_gap * lost
+    assert int(last["sequenceNumber"]) == len(frames) + 1 + number_gap * lost
+    stamps = [int(frame["media"]["timestamp"]) for frame in frames]
+    assert stamps[-1] == 100 + 20 * (len(frames) - 1 + stamp_gap * lost)
+    gaps = [b - a for a, b in itertools.pairwise(stamps) if b - a != 20]
+    assert len(gaps) == 2 * stamp_gap
+    numbers = [int(frame["media"]["chunk"]) for frame in frames]
+    assert len([1 for a, b in itertools.pairwise(numbers) if b - a != 1]) == 2 * number_gap
+
+
+def stream_frames(seconds: float) -> int:
+    """How many frames leave until a stream is stopped: the first at once."""
+    return round(seconds / 0.02) + 1
+
+
+# Extra fields
+
+
+EXTRA = {"event": "media", "sequenceNumber": "1", "media": {"payload": "", "track": "outbound"}}
+
+
+async def test_a_field_too_many_is_noted_once_and_the_message_goes_on(sim, line):
+    stream, far = await line.opened()
+    sound = base64.b64encode(tone(0.02)).decode()
+    for _ in range(3):
+        far.send(**{**EXTRA, "media": {"payload": sound, "track": "outbound", "chunk": 7}})
+    far.send(event="mark", mark={"name": "m", "why": 1})
+    await asyncio.sleep(0.2)
+    assert len(stream.playout.bursts[0].data) == 480
+    assert len(far.of("mark")) == 1
+    assert line.codes() == []
+    [note] = sim.timeline.of("note")
+    assert re.search(r"unknown field .*(track|sequenceNumber)", note.fields["about"])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        EXTRA,
+        {"event": "clear", "media": {}},
+        {"event": "mark", "mark": {"name": "m", "n": 1}},
+        {"event": "mark", "mark": {"name": "m"}, "sequenceNumber": "4"},
+    ],
+)
+async def test_a_field_too_many_is_invalid_when_the_knob_says_so(sim, line, message):
+    sim.twilio.settings.strict_fields = True
+    stream, far = await line.opened()
+    far.send(**message)
+    far.send(event="mark", mark={"name": "as documented"})
+    await asyncio.sleep(0.1)
+    assert line.codes() == [31951]
+    assert [mark["mark"]["name"] for mark in far.of("mark")] == ["as documented"]
+    assert stream.playout.bursts == []
