@@ -15,7 +15,7 @@ from simkit.twilio import PlayOut
 MS = 1_000_000
 
 
-def played(script, *, buffer_ns: int = 40 * MS):
+def played(script, *, buffer_ns: int = 40 * MS, mark_delay_ns: int = 0):
     """Run (instant in ms, action, argument) and return bursts and returned marks."""
     marks: list[tuple[int, str]] = []
 
@@ -25,7 +25,7 @@ def played(script, *, buffer_ns: int = 40 * MS):
             clock,
             grid_ns=0,
             buffer_ns=buffer_ns,
-            mark_delay_ns=0,
+            mark_delay_ns=mark_delay_ns,
             limit=10_000_000,
             returns=lambda name: marks.append((clock.now_ns // MS, name)),
         )
@@ -112,3 +112,115 @@ def test_whatever_is_sent_plays_in_order_without_overlap_and_every_mark_returns_
     for (start, size), (later, _) in itertools.pairwise(bursts):
         assert later >= start + size / 8
     assert all(start % 20 == 0 for start, _ in bursts)
+
+
+def echo_delayed(script, delay_ms):
+    return played(script, mark_delay_ns=delay_ms * MS)[1]
+
+
+def test_the_echo_of_a_mark_may_come_late_and_never_out_of_order():
+    script = [
+        (0, "mark", ("empty",)),
+        (0, "media", (b"a" * 800,)),
+        (0, "mark", ("one",)),
+        (150, "mark", ("behind it",)),
+        (400, "mark", ("empty again",)),
+    ]
+    assert echo_delayed(script, 100) == [
+        (0, "empty"),
+        (240, "one"),
+        (240, "behind it"),
+        (400, "empty again"),
+    ]
+
+
+def test_a_clear_returns_late_echoes_at_once_and_in_order():
+    script = [
+        (0, "media", (b"a" * 800,)),
+        (0, "mark", ("played",)),
+        (0, "media", (b"a" * 800,)),
+        (0, "mark", ("queued",)),
+        (160, "clear", ()),
+        (180, "mark", ("empty",)),
+    ]
+    assert echo_delayed(script, 100) == [(160, "played"), (160, "queued"), (180, "empty")]
+
+
+def test_marks_of_one_name_come_back_once_each():
+    script = [(0, "media", (b"a" * 160,))]
+    script += [(0, "mark", ("responsePart",))] * 5
+    script += [(0, "media", (b"a" * 160,)), (0, "mark", ("responsePart",)), (70, "clear", ())]
+    assert played(script)[1] == [(60, "responsePart")] * 5 + [(70, "responsePart")]
+
+
+def test_marks_with_no_audio_come_back_at_once_whatever_their_number():
+    script = [(0, "mark", (f"m{n}",)) for n in range(20)] + [(5, "clear", ()), (5, "clear", ())]
+    assert played(script)[1] == [(0, f"m{n}") for n in range(20)]
+
+
+def test_marks_between_clear_and_the_next_audio_come_back_at_once():
+    script = [
+        (0, "media", (b"a" * 8000,)),
+        (0, "mark", ("old",)),
+        (100, "clear", ()),
+        (130, "mark", ("between",)),
+        (130, "media", (b"b" * 160,)),
+        (130, "mark", ("new",)),
+    ]
+    # The packet that was leaving at the clear has played at 120.
+    assert played(script)[1] == [(100, "old"), (130, "between"), (200, "new")]
+
+
+def test_a_mark_behind_a_clear_waits_for_the_packet_that_is_leaving():
+    script = [(0, "media", (b"a" * 8000,)), (105, "clear", ()), (105, "mark", ("last",))]
+    assert played(script)[1] == [(120, "last")]
+
+
+def test_new_audio_behind_a_clear_joins_the_packet_that_is_leaving():
+    script = [
+        (0, "media", (b"a" * 8000,)),
+        (105, "clear", ()),
+        (110, "media", (b"b" * 320,)),
+        (110, "mark", ("new",)),
+    ]
+    assert played(script) == ([(40, 4 * 160 + 320)], [(160, "new")])
+
+
+def test_a_storm_of_marks_comes_back_complete_and_in_order():
+    # Twilio's own sample sends a mark for every piece of audio, all of one name.
+    script = []
+    for n in range(2000):
+        script += [(0, "media", (b"a" * 160,)), (0, "mark", (f"m{n}",))]
+    marks = played([*script, (20_000, "clear", ())])[1]
+    assert [name for _, name in marks] == [f"m{n}" for n in range(2000)]
+    assert [at for at, _ in marks[:3]] == [60, 80, 100]
+    assert [at for at, _ in marks].count(20_000) == 2000 - 997
+
+
+def test_more_than_ten_minutes_is_cut_where_it_fits():
+    taken = []
+
+    async def run():
+        clock = Clock(asyncio.get_running_loop())
+        names = []
+        playout = PlayOut(
+            clock, grid_ns=0, buffer_ns=0, mark_delay_ns=0, limit=1000, returns=names.append
+        )
+        taken.append(playout.media(b"a" * 900))  # one packet of it leaves at once
+        taken.append(playout.media(b"b" * 200))
+        taken.append(playout.media(b"c" * 100))
+        playout.mark("end")
+        assert playout.queued == 1000
+        taken.append(playout.media(b"d"))
+        await clock.sleep_until(100 * MS)
+        taken.append(playout.media(b"e" * 300))
+        assert names == []
+        await clock.sleep_until(1000 * MS)
+        assert names == ["end"]
+        assert playout.clear() == 0
+        return bytes(playout.bursts[0].data)
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        sound = runner.run(run())
+    assert taken == [True, True, False, False, True]
+    assert sound == b"a" * 900 + b"b" * 200 + b"c" * 60 + b"e" * 300
