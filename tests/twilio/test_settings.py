@@ -17,6 +17,7 @@ SETTINGS = ROOT / "simkit" / "twilio" / "settings.py"
 KNOBS = knobs_of(TwilioSettings)
 INF, NAN = float("inf"), float("nan")
 SECONDS = [-0.001, True, "1", None, INF, NAN]
+SHARES = [-0.1, 1.1, True, "1", None, INF, NAN]
 
 EDGES = {
     "connected_version": (["0.2.0", "x" * 20], ["", "x" * 21, "a\n", 1, None]),
@@ -50,6 +51,19 @@ EDGES = {
     "protocol_error_silence": ([0, 60], [*SECONDS, 61]),
     "connect_timeout": ([0.1, 10], [*SECONDS, 0.05, 11]),
     "webhook_timeout": ([0.1, 15], [*SECONDS, 0.05, 15.1]),
+    "content_types": (
+        [(), ("text/xml",), ("text/xml", "application/json")],
+        ["text/xml", ["text/xml"], ("xml",), ("Text/XML",), (1,), None],
+    ),
+    "document_limit": ([100, 4_194_304], [99, 4_194_305, 1e5, True, None]),
+    "application_error": (["Sorry.", "x" * 500], ["", "x" * 501, "a\n", None]),
+    "stopped_after_error": ([True, False], [1, None]),
+    "callback_duplicate": ([0, 1, 0.5], SHARES),
+    "callback_delay": ([0, 3600], [*SECONDS, 3601]),
+    "callback_swap": ([0, 1, 0.5], SHARES),
+    "ring_delay": ([0, 60], [*SECONDS, 61]),
+    "speech_confidence": ([0, 1, 0.5], SHARES),
+    "speech_end": ([0, 60], [*SECONDS, 61]),
 }
 
 
