@@ -8,6 +8,7 @@ from .check import Check, Violation, milliseconds, seconds
 _TEARDOWN_NS = 1_000_000_000
 _BLOCKING_NS = 20_000_000
 _CLOSED_BY_SERVER = 31921
+_WEBHOOK_FAILED = (11200, 11205, 11210, 11220)
 
 
 def _twiml_in_time(timeline: Timeline) -> list[Violation]:
@@ -17,7 +18,7 @@ def _twiml_in_time(timeline: Timeline) -> list[Violation]:
             f"voice webhook failed at {seconds(event.t_ns)}: {event.fields['reason']}",
         )
         for event in timeline.of("error")
-        if event.fields.get("code") in (11200, 11205)
+        if event.fields.get("code") in _WEBHOOK_FAILED
     ]
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import Any
 
 from ..audio import Speech
 from ..wire.errors import shorten
 from ..wire.http import HttpResponse
 from . import sounds
-from .callbacks import Callbacks, Spawn
-from .callee import SIP_CODES, Person
+from .callbacks import Callbacks, Progress, Spawn
+from .callee import Person
 from .channel import Channel
 from .ear import Ear
 from .legs import Leg, Literally, Step
@@ -67,10 +64,9 @@ class CallFlow:
         self.channel = channel
         self.streams = streams
         self._webhooks = webhooks
-        self._callbacks = callbacks
+        self._progress = Progress(leg, callbacks)
         self._spawn = spawn
         self._callee = callee
-        self._sequence = 0
         self._over = False
         self._outcome = ""
         self._next: Step | None = None
@@ -118,6 +114,11 @@ class CallFlow:
             return 0
         until_ns = self.channel.clock.now_ns if self.ended_ns is None else self.ended_ns
         return (until_ns - self.started_ns + _NS // 2) // _NS
+
+    @property
+    def over(self) -> bool:
+        """It has been hung up, or has come to its end."""
+        return self._over
 
     def press(self, digit: str) -> None:
         """The person presses a key: whoever asked for keys gets it, else the stream."""
@@ -301,14 +302,14 @@ class CallFlow:
             await channel.until(seconds=self.leg.queued_for)
             if channel.interrupted.is_set():
                 return False
-        self._progress("initiated")
+        self._goes_to("initiated")
         await channel.until(seconds=settings.ring_delay)
         if channel.interrupted.is_set():
             return False
         if callee.outcome == "failed":
             self._outcome = "failed"
             return False
-        self._progress("ringing")
+        self._goes_to("ringing")
         patient = callee.outcome == "no-answer" or callee.answers_after > self.leg.timeout
         await channel.until(seconds=self.leg.timeout if patient else callee.answers_after)
         if channel.interrupted.is_set():
@@ -317,16 +318,16 @@ class CallFlow:
             self._outcome = "no-answer" if patient else "busy"
             return False
         self._answer()
-        self._report("answered", "in-progress")
+        self._progress.tell("answered", "in-progress")
         self.on_picked_up()
         if self.leg.send_digits:
             await channel.plays("keys", sounds.keys(self.leg.send_digits))
         return not channel.interrupted.is_set()
 
-    def _progress(self, status: str) -> None:
+    def _goes_to(self, status: str) -> None:
         self.status = status
         self.channel.note(status)
-        self._report(status, status)
+        self._progress.tell(status, status)
 
     # Its states
 
@@ -361,26 +362,7 @@ class CallFlow:
         self.status = "completed" if self.started_ns is not None else self._outcome or "completed"
         self.channel.note("ended", status=self.status)
         self.ended.set()
-        self._report("completed", self.status)
-
-    def _report(self, event: str, status: str) -> None:
-        """Tell of the call's progress whoever wants to know."""
-        reports = self.leg.reports
-        if reports.url is None or event not in reports.events:
-            return
-        params = self.leg.params(status) | {
-            "CallbackSource": "call-progress-events",
-            "SequenceNumber": str(self._sequence),
-            "Timestamp": format_datetime(datetime.fromtimestamp(int(time.time()), UTC)),
-        }
-        self._sequence += 1
-        if event == "completed":
-            params |= {
-                "SipResponseCode": str(SIP_CODES[status]),
-                "Duration": str(-(-self.seconds // 60)),
-                "CallDuration": str(self.seconds),
-            }
-        self._callbacks.tell(Ask(reports.url, reports.method), params)
+        self._progress.tell("completed", self.status, self.seconds)
 
 
 def _place(step: Step) -> str:

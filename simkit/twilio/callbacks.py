@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
+from .callee import SIP_CODES
 from .channel import Channel
+from .legs import Leg
 from .webhooks import Ask, WebhookError, Webhooks
 
 _HELD_SECONDS = 2.0
@@ -75,3 +80,37 @@ class Callbacks:
         except WebhookError as error:
             code = 15003 if error.code == 11200 else error.code
             self._channel.note("warning", code=code, reason=f"status callback: {error}")
+
+
+class Progress:
+    """Tells of one call's progress whoever wants to know."""
+
+    def __init__(self, leg: Leg, callbacks: Callbacks) -> None:
+        self._leg = leg
+        self._callbacks = callbacks
+        self._sequence = 0
+
+    def tell(self, event: str, status: str, seconds: int = 0) -> None:
+        """Tell of an event, when it is wanted.
+
+        Args:
+            event: ``initiated``, ``ringing``, ``answered`` or ``completed``.
+            status: of the call.
+            seconds: how long it lasted, once it is over.
+        """
+        reports = self._leg.reports
+        if reports.url is None or event not in reports.events:
+            return
+        params = self._leg.params(status) | {
+            "CallbackSource": "call-progress-events",
+            "SequenceNumber": str(self._sequence),
+            "Timestamp": format_datetime(datetime.fromtimestamp(int(time.time()), UTC)),
+        }
+        self._sequence += 1
+        if event == "completed":
+            params |= {
+                "SipResponseCode": str(SIP_CODES[status]),
+                "Duration": str(-(-seconds // 60)),
+                "CallDuration": str(seconds),
+            }
+        self._callbacks.tell(Ask(reports.url, reports.method), params)

@@ -12,16 +12,15 @@ from ..timeline import Clock, Timeline
 from ..wire.disorder import Disorder
 from ..wire.websocket import address_of
 from .call import CallFailed, CallFlow
-from .callbacks import Callbacks, Spawn
+from .callbacks import Spawn
 from .callee import Outcome, Person
-from .channel import Channel
+from .exchange import Exchange
 from .legs import Leg, Literally, Reports, Step
 from .numbers import PhoneNumber, Place
 from .overrides import Overrides, of_url
 from .phone import Call
 from .settings import TwilioSettings
-from .streams import Streams, Surroundings
-from .webhooks import Ask, Webhooks
+from .webhooks import Ask
 
 AUTH_TOKEN = "simkit-twilio-auth-token"  # noqa: S105 - a simulated account
 """The account's primary auth token, unless another is given."""
@@ -57,10 +56,7 @@ class Twilio:
     ) -> None:
         self._clock = clock
         self._timeline = timeline
-        self._repertoire = repertoire
         self._random_for = random_for
-        self._spawn = spawn
-        self._ssl = ssl
         self._ids = random_for("twilio ids")
         self._number_ids = random_for("twilio number ids")
         self._places: dict[str, Place] = {}
@@ -69,6 +65,17 @@ class Twilio:
         self.auth_token = auth_token
         self.account_sid = ACCOUNT_SID
         self.settings = TwilioSettings()
+        self._exchange = Exchange(
+            clock,
+            timeline,
+            repertoire,
+            self.settings,
+            random_for,
+            spawn,
+            self._make_sid,
+            self._make_disorder,
+            ssl,
+        )
         self.default_voice_url: str | None = None
         """Where numbers point that were not configured."""
         self.calls: list[Call] = []
@@ -253,7 +260,7 @@ class Twilio:
             forwarded_from=forwarded_from,
             call_token=_call_token(draw),
         )
-        return self._begin(leg, None)
+        return self._begin(leg, None)[1]
 
     def create_call(
         self,
@@ -314,65 +321,15 @@ class Twilio:
             queued_for=queued_for,
         )
         person = self.people.setdefault(to, Person(to))
-        call = self._begin(leg, person)
-        flow = self.flows[-1]
+        flow, call = self._begin(leg, person)
         flow.on_picked_up = lambda: person.picks_up(call)
         return flow
 
-    def _begin(self, leg: Leg, callee: Person | None) -> Call:
-        purpose = f"twilio call {leg.number}"
-        channel = Channel(
-            leg.number,
-            clock=self._clock,
-            timeline=self._timeline,
-            repertoire=self._repertoire,
-            settings=self.settings,
-            draw=self._random_for(f"{purpose} say"),
-        )
-        webhooks = Webhooks(
-            clock=self._clock,
-            timeline=self._timeline,
-            settings=self.settings,
-            auth_token=self.auth_token,
-            draw=self._random_for(f"{purpose} webhooks"),
-            ssl=self._ssl,
-        )
-        callbacks = Callbacks(
-            channel, webhooks, draw=self._random_for(f"{purpose} callbacks"), spawn=self._spawn
-        )
-        streams = Streams(
-            Surroundings(
-                leg,
-                channel,
-                self._timeline,
-                webhooks,
-                callbacks,
-                self._spawn,
-                self._make_sid,
-                lambda: self._make_disorder(purpose),
-                self._ssl,
-            )
-        )
-        flow = CallFlow(
-            leg,
-            channel=channel,
-            webhooks=webhooks,
-            callbacks=callbacks,
-            streams=streams,
-            spawn=self._spawn,
-            callee=callee,
-        )
-        call = Call(
-            flow,
-            clock=self._clock,
-            timeline=self._timeline,
-            repertoire=self._repertoire,
-            draw=self._random_for(f"{purpose} caller"),
-        )
+    def _begin(self, leg: Leg, callee: Person | None) -> tuple[CallFlow, Call]:
+        flow, call = self._exchange.begin(leg, callee, self.auth_token)
         self.calls.append(call)
         self.flows.append(flow)
-        self._spawn(flow.run(), purpose)
-        return call
+        return flow, call
 
     def settle(self) -> None:
         """Bring the timeline up to date with what every caller heard."""

@@ -97,7 +97,7 @@ def test_violations_are_told_from_the_first_on():
 # twiml-in-time
 
 
-@pytest.mark.parametrize("code", [11200, 11205])
+@pytest.mark.parametrize("code", [11200, 11205, 11210, 11220])
 def test_a_failed_webhook_is_named_with_its_instant_and_reason(code):
     result = TWIML_IN_TIME.judge(one_event("error", code=code, reason="HTTP 500"))
     assert result.sentence == "voice webhook failed at 1.234: HTTP 500"

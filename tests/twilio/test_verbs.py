@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import random
 import wave
@@ -335,8 +336,15 @@ async def test_a_started_stream_runs_beside_what_follows(sim, program):
     await call.ends()
     start = program.received[1]["start"]
     assert sorted(start["tracks"]) == ["inbound", "outbound"]
-    tracks = {m["media"]["track"] for m in program.received if m["event"] == "media"}
-    assert tracks == {"inbound", "outbound"}
+    sound = {"inbound": b"", "outbound": b""}
+    for message in program.received:
+        if message["event"] == "media":
+            media = message["media"]
+            sound[media["track"]] += base64.b64decode(media["payload"])
+    mouth, heard = call.sound()
+    for track, expected in (("inbound", mouth), ("outbound", heard)):
+        carried = mulaw.decode(sound[track])
+        assert np.count_nonzero(carried) > 0.8 * np.count_nonzero(expected) > 1000
     assert program.received[-1]["event"] == "stop"
     assert program.closed_with == [1000]
 

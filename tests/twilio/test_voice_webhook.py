@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import pytest
+import trustme
 
 from simkit.twilio import CallFailed
 from tests.twilio.program import BASE, CONNECT, HOST, NUMBER
@@ -269,6 +271,22 @@ async def test_a_name_that_nobody_has_is_11210(sim, program):
     with pytest.raises(CallFailed, match=r"nobody\.example\.com"):
         await sim.twilio.call(to=NUMBER)
     assert program.codes() == [11210]
+
+
+async def test_a_certificate_that_nobody_trusts_is_11220(sim, program):
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    trustme.CA().issue_cert("safe.example.com").configure_cert(server)
+    trustme.CA().configure_trust(client)
+    sim.twilio._exchange.ssl = client
+    loop = asyncio.get_running_loop()
+    await sim.host("safe.example.com").spawn(
+        loop.create_server(asyncio.Protocol, "0.0.0.0", 443, ssl=server)
+    )
+    sim.twilio.number(NUMBER, voice_url="https://safe.example.com/voice")
+    with pytest.raises(CallFailed, match="certificate"):
+        await sim.twilio.call(to=NUMBER)
+    assert program.codes() == [11220]
+    assert len(sim.timeline.of("retry")) == 1
 
 
 async def test_an_answer_cut_off_is_11200(sim, program, voice):
