@@ -38,6 +38,8 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _LIVELOCK_ITERATIONS = 100_000
+_EAGER = getattr(asyncio, "eager_task_factory", None)
+"""The factory of Python 3.12 and later; its tasks, too, are numbered here."""
 
 logger = logging.getLogger("asyncio")
 
@@ -346,7 +348,9 @@ class Loop(Executor, SignalHandlers):
         if self.trail is not None:
             self.trail.note("task", f"{number} {name} {named(coro)}")
         if self._task_factory is not None:
-            return super().create_task(coro, name=name, context=context, **options)
+            if self._task_factory is not _EAGER:
+                return super().create_task(coro, name=name, context=context, **options)
+            options.setdefault("eager_start", True)
         task = Task(number, coro, loop=self, name=name, context=context, **options)
         _forget_frames(task, 2)
         return task

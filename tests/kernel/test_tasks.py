@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 from contextvars import ContextVar
 
+import pytest
+
 from simkit.kernel import Loop, Task
 
 where = ContextVar("where", default="outside")
@@ -95,6 +97,26 @@ def test_a_task_factory_is_asked_for_every_task(runner, loop):
 
     assert runner.run(main()) == 42
     assert made == ["work"]
+
+
+@pytest.mark.skipif(not hasattr(asyncio, "eager_task_factory"), reason="of Python 3.12 and later")
+def test_eager_tasks_are_numbered_named_and_walked_in_the_order_of_their_making(runner, loop):
+    steps = []
+
+    async def work(number):
+        steps.append((number, asyncio.current_task().get_name()))
+        await asyncio.sleep(1)
+        return number
+
+    async def main():
+        loop.set_task_factory(asyncio.eager_task_factory)
+        tasks = [asyncio.create_task(work(number)) for number in range(40)]
+        begun = len(steps)
+        done, _ = await asyncio.wait(tasks)
+        return begun, [task.result() for task in done]
+
+    assert runner.run(main()) == (40, list(range(40)))
+    assert steps == [(number, f"Task-{number + 2}") for number in range(40)]
 
 
 def test_cancellation_reaches_the_innermost_await(runner):
