@@ -52,6 +52,23 @@ def test_equal_trails_have_one_digest_and_compare(length):
     compare(one, other)
 
 
+@pytest.mark.parametrize("length", [0, 3, 1000, 1500])
+def test_a_digest_of_some_kinds_leaves_the_others_out(length):
+    one, other = Trail(), Trail()
+    for number in range(length):
+        for trail in (one, other):
+            trail.note("bytes", f"step {number}")
+        one.note("step", "Task-1")
+    assert one.digest_of("draw", "bytes") == other.digest_of("draw", "bytes") == other.digest
+    assert (one.digest_of("step", "bytes") == one.digest) is True
+    assert (one.digest_of("step") == other.digest_of("step")) is (length == 0)
+
+
+def test_a_digest_of_what_is_no_kind_is_refused():
+    with pytest.raises(ValueError, match="kind of entry: found 'steps', expected draw, due, step,"):
+        Trail().digest_of("draw", "steps")
+
+
 @pytest.mark.parametrize("place", [0, 3, 999, 1000, 1001, 2400])
 def test_the_first_difference_is_found_wherever_it_is(place):
     entries = [f"<{number}>" for number in range(2500)]
@@ -208,6 +225,21 @@ def test_tasks_of_a_task_factory_are_numbered_by_the_loop_too():
         await asyncio.create_task(asyncio.sleep(1))
 
     compare(run(main), run(main))
+
+
+def test_a_task_made_past_the_loop_goes_by_its_coroutine_and_not_by_a_count_of_the_process():
+    async def work():
+        await asyncio.sleep(1)
+
+    async def main():
+        await asyncio.Task(work())
+        await asyncio.Task(work(), name="reader")
+
+    one, other = run(main), run(main)
+    compare(one, other)
+    steps = [entry.split(" ", 2)[2] for entry in one.entries() if entry.split()[1] == "step"]
+    assert len([step for step in steps if step.endswith("<locals>.work")]) == 2
+    assert steps.count("reader") == 2
 
 
 def test_callbacks_are_named_without_their_addresses():
