@@ -3,7 +3,7 @@
 The second run is another process, which is what continuous integration is to a developer: other
 hashes of strings (``PYTHONHASHSEED``), other addresses, nothing left by what ran before. It goes
 first and keeps the trail of each test that uses ``sim``; the session that everybody sees then
-compares its own with them, test by test.
+compares its own with them, test by test. Both may spread their tests over workers (pytest-xdist).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _SHOWN_LINES = 20
 _OUTPUT = "output.txt"
+_TRAILS = "simkit_trails"
 
 
 class _Runs:
@@ -77,8 +78,39 @@ class Second(_Runs):
         self.path(item).write_bytes(trail.dump())
 
 
-class First(_Runs):
-    """The session that everybody sees: it starts the other process, and compares."""
+class Compared(_Runs):
+    """The run that everybody sees, in the process that runs the tests."""
+
+    def take(self, item: pytest.Item, trail: Trail, error: BaseException | None) -> None:
+        """Compare the trail with that of the other run; a difference fails the test."""
+        text = self._difference(item, trail)
+        if text is None:
+            return
+        if error is None:
+            pytest.fail(text, pytrace=False)
+        item.add_report_section("call", "simkit divergence", text)
+
+    def _difference(self, item: pytest.Item, trail: Trail) -> str | None:
+        path = self.path(item)
+        if not path.exists():
+            lines = (self.folder / _OUTPUT).read_text(errors="replace").splitlines()
+            return (
+                "DivergenceError: the second run did not get to this test. It was the same "
+                "command in another process, and ended with:\n" + "\n".join(lines[-_SHOWN_LINES:])
+            )
+        try:
+            compare(trail, Trail.load(path.read_bytes()))
+        except DivergenceError as divergence:
+            return f"DivergenceError: {divergence}"
+        return None
+
+
+class First(Compared):
+    """The session that everybody sees: it starts the other one, and waits for it.
+
+    With ``-n`` of pytest-xdist the other one has its own workers; this one tells its workers where
+    the trails are, and they compare.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self._made = tempfile.TemporaryDirectory(prefix="simkit-verify-")
@@ -108,43 +140,23 @@ class First(_Runs):
                 stderr=subprocess.STDOUT,
             )
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of pytest-xdist where the trails are."""
+        node.workerinput[_TRAILS] = str(self.folder)
+
     def pytest_unconfigure(self) -> None:
         """Throw the trails away."""
         self._made.cleanup()
-
-    def take(self, item: pytest.Item, trail: Trail, error: BaseException | None) -> None:
-        """Compare the trail with that of the other process; a difference fails the test."""
-        text = self._difference(item, trail)
-        if text is None:
-            return
-        if error is None:
-            pytest.fail(text, pytrace=False)
-        item.add_report_section("call", "simkit divergence", text)
-
-    def _difference(self, item: pytest.Item, trail: Trail) -> str | None:
-        path = self.path(item)
-        if not path.exists():
-            lines = (self.folder / _OUTPUT).read_text(errors="replace").splitlines()
-            return (
-                "DivergenceError: the second run did not get to this test. It was the same "
-                "command in another process, and ended with:\n" + "\n".join(lines[-_SHOWN_LINES:])
-            )
-        try:
-            compare(trail, Trail.load(path.read_bytes()))
-        except DivergenceError as divergence:
-            return f"DivergenceError: {divergence}"
-        return None
 
 
 def register(config: pytest.Config) -> None:
     """Take part in one of the two runs, where they were asked for."""
     option: Any = config.option
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     if option.simkit_trails is not None:
         config.pluginmanager.register(Second(config, Path(option.simkit_trails)))
+    elif worker is not None:
+        config.pluginmanager.register(Compared(Path(worker[_TRAILS])))
     elif option.simkit_verify:
-        if getattr(option, "numprocesses", None):
-            raise pytest.UsageError(
-                "--simkit-verify compares with one other process and does not go with -n of "
-                "pytest-xdist; leave one of them out"
-            )
         config.pluginmanager.register(First(config))
