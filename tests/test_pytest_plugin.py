@@ -1,8 +1,16 @@
-"""The plugin, by runs of pytest itself."""
+"""The plugin, by runs of pytest itself: in this process, but for those that keep snapshots."""
 
 from __future__ import annotations
 
 import pytest
+
+# What the runs import has to be there before: what a run in this process imports is forgotten
+# afterwards, and some of it can be imported only once.
+import simkit.bridge.server
+import simkit.pytest_plugin
+import simkit.simulation
+import simkit.twilio
+import simkit.vapi  # noqa: F401
 
 CONFTEST = """
 import pytest
@@ -17,9 +25,7 @@ def bridge(sim):
     sim.host("bridge.example.com").serve(create_app(config))
 """
 
-TEST = """
-import asyncio, time
-
+CALL = """
 async def test_caller_interrupts(sim, bridge, snapshot):
     sim.vapi.assistant(
         first_message="Your appointment is scheduled for Tuesday at 3 PM",
@@ -42,26 +48,36 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def run(project: pytest.Pytester, *args: str) -> pytest.RunResult:
-    return project.runpytest_subprocess(
-        "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function", *args
+    """Run pytest in this process; without syrupy, which can keep the snapshots of one run only."""
+    scope = "asyncio_default_fixture_loop_scope=function"
+    return project.runpytest_inprocess("-p", "no:syrupy", "-o", scope, *args)
+
+
+def test_snapshots_are_written_compared_and_their_loss_noticed(project, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    plugins = ("-p", "simkit.pytest_plugin", "-p", "syrupy")
+    project.makepyfile(
+        test_barge_in=CALL,
+        test_value="def test_another_value(sim, snapshot):\n    assert {'a': 1} == snapshot\n",
+        test_plain="def test_without_sim(snapshot):\n    assert [1, 2] == snapshot\n",
     )
-
-
-def test_a_snapshot_is_written_compared_and_its_loss_noticed(project):
-    project.makepyfile(test_barge_in=TEST)
-    result = run(project)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*1 snapshot failed.*"])
-    run(project, "--snapshot-update").assert_outcomes(passed=1)
-    [kept] = (project.path / "__snapshots__").rglob("*.txt")
-    assert kept.name == "test_caller_interrupts.txt"
-    text = kept.read_text()
+    project.runpytest_subprocess(*plugins, "--snapshot-update").assert_outcomes(passed=3)
+    kept = {path.name: path for path in (project.path / "__snapshots__").rglob("*.*")}
+    # That of the test without `sim` is syrupy's own.
+    assert sorted(kept) == [
+        "test_another_value.txt",
+        "test_caller_interrupts.txt",
+        "test_plain.ambr",
+    ]
+    text = kept["test_caller_interrupts.txt"].read_text()
     assert text.startswith("    0.060  twilio   > bridge   POST /voice/inbound")
-    run(project).assert_outcomes(passed=1)
-    kept.write_text(text.replace("clear", "cleared"))
-    result = run(project)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*bridge   > twilio   clear*"])
+    assert "'a': 1" in kept["test_another_value.txt"].read_text()
+    project.runpytest_subprocess(*plugins).assert_outcomes(passed=3)
+    kept["test_caller_interrupts.txt"].write_text(text.replace("clear", "cleared"))
+    kept["test_another_value.txt"].unlink()
+    result = project.runpytest_subprocess(*plugins)
+    result.assert_outcomes(failed=2, passed=1)
+    result.stdout.fnmatch_lines(["*bridge   > twilio   clear*", "*2 snapshots failed.*"])
 
 
 @pytest.mark.parametrize(
@@ -94,7 +110,7 @@ def test_async_tests_with_sim_run_on_the_virtual_loop_in_any_company(project, op
             call = await sim.twilio.call(to="+15550100")
             yield call
             await call.hangs_up()
-            await asyncio.sleep(3600)
+            await asyncio.sleep(10)
 
         @pytest.fixture
         async def later(sim):
@@ -102,7 +118,7 @@ def test_async_tests_with_sim_run_on_the_virtual_loop_in_any_company(project, op
             return sim.now
 
         class TestCall:
-            async def test_an_async_fixture_runs_there_as_well(self, call, later):
+            async def test_an_async_fixture_runs_there_as_well(self, later, call):
                 await call.hears("hello there")
                 assert later >= 60
 
@@ -155,21 +171,7 @@ def test_failures_explain_themselves_and_seeds_are_obeyed(project):
             assert sim.seed == 3
         """
     )
-    result = run(project, "-p", "no:syrupy", "--simkit-seed", "7")
+    result = run(project, "--simkit-seed", "7")
     result.assert_outcomes(failed=2, passed=2)
     result.stdout.fnmatch_lines(["*simkit timeline*", "*POST /voice/inbound*"])
     result.stdout.fnmatch_lines(["*AppError*no module 'nowhere'*"])
-
-
-def test_snapshots_of_other_tests_are_left_to_syrupy(project):
-    project.makepyfile("def test_it(snapshot):\n    assert [1, 2] == snapshot\n")
-    run(project, "--snapshot-update").assert_outcomes(passed=1)
-    assert [path.suffix for path in (project.path / "__snapshots__").iterdir()] == [".ambr"]
-
-
-def test_other_values_in_a_simulated_test_are_kept_as_text_too(project):
-    project.makepyfile("def test_it(sim, snapshot):\n    assert {'a': 1} == snapshot\n")
-    run(project, "--snapshot-update").assert_outcomes(passed=1)
-    [kept] = (project.path / "__snapshots__").rglob("*.txt")
-    assert "'a': 1" in kept.read_text()
-    run(project).assert_outcomes(passed=1)
