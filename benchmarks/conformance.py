@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -270,6 +271,8 @@ def _flat(suite: Any) -> Iterator[unittest.TestCase]:
 
 def _child(name: str, loop: str, descriptor: int) -> None:
     done = set(json.load(sys.stdin))
+    # A shell starts what it starts in the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if loop == "simkit":
         _use_simkit()
     tests = list(_flat(unittest.defaultTestLoader.loadTestsFromName(_full(name))))
