@@ -59,6 +59,9 @@ def _console(example: Example) -> str | None:
         environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONDONTWRITEBYTECODE": "1",
+            # What is shown needs these; looking for more takes pytest as long as the test does.
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTEST_PLUGINS": "simkit.pytest_plugin,syrupy",
         }
         done = subprocess.run(  # noqa: S602 - the commands are our own documents'
             command,
