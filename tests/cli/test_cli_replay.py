@@ -206,7 +206,7 @@ def test_the_same_seed_gives_the_same_bytes_in_every_process():
     try:
         runs = [
             subprocess.Popen(
-                [*SIMKIT, "replay", THREE, "--json"],
+                [*SIMKIT, "replay", str(RECORDINGS / "pricing-question"), "--json"],
                 stdout=subprocess.PIPE,
                 env=os.environ | {"PYTHONHASHSEED": seed},
             )

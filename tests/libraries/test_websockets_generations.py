@@ -1,4 +1,4 @@
-"""Releases of the websockets library other than the installed one, each in its own process."""
+"""Other releases of the websockets library than the installed one, each in its own process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,8 @@ def fetch(requirement, folder):
 
 @pytest.mark.parametrize("generation", [13, 15, 17])
 def test_every_generation_of_websockets_echoes_and_idles(generation, tmp_path):
-    fetch(f"websockets=={generation}.*", tmp_path)
+    if version("websockets").split(".")[0] != str(generation):
+        fetch(f"websockets=={generation}.*", tmp_path)
     done = subprocess.run(
         [sys.executable, str(SCENARIO)],
         env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},

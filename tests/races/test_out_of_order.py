@@ -22,7 +22,7 @@ async def caller_leg(sim, swap: float, duplicate: float):
     sim.vapi.assistant(replies=["The third of July."])
     call = await sim.twilio.call(to=NUMBER)
     await call.says(WORDS)
-    await call.hears("The third of July.")
+    await call.hears("The third of July.", timeout=10)
     await call.hangs_up()
     assert understood(sim) == [WORDS]
     failed = {check.name for check in checks.run(sim.timeline) if not check.passed}
@@ -33,7 +33,7 @@ async def agent_leg(sim, swap: float, duplicate: float):
     sim.vapi.disorder(swap=swap, duplicate=duplicate)
     sim.vapi.assistant(first_message=GREETING)
     call = await sim.twilio.call(to=NUMBER)
-    await call.hears("fine day?")
+    await call.hears("fine day?", timeout=10)
     await call.hangs_up()
     assert [utterance.text for utterance in call.heard.utterances] == [GREETING]
     failed = {check.name for check in checks.run(sim.timeline) if not check.passed}

@@ -209,7 +209,8 @@ def test_a_bridge_that_cannot_be_loaded_is_no_result(recording):
 # Other circumstances
 
 
-def test_another_seed_gives_other_ids_and_the_same_course(recording, three, monkeypatch):
+def test_another_seed_gives_other_ids_and_the_same_course(monkeypatch):
+    recording = read(RECORDINGS / "pricing-question")
     sids = []
     finish = Simulation.finish
 
