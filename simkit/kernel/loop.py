@@ -155,9 +155,10 @@ class Loop(Executor, SignalHandlers):
             _forget_frames(timer, 1)
         else:
             timer = make_timer(when, callback, args, self, context)
-        if when == math.inf:
+        exactly = when * 1e9
+        if exactly == math.inf:
             return timer  # type: ignore[no-any-return]  # never due, as on the stock loop
-        when_ns = round(when * 1e9)
+        when_ns = round(exactly)
         now_ns = self.calendar._now
         if when_ns <= now_ns and when > now_ns / 1e9:
             # A rest of less than a nanosecond still is the future: a loop that sleeps until a

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import sys
 import time
 
 import pytest
@@ -215,10 +216,11 @@ def test_no_instant_at_all_is_refused(loop, method):
         getattr(loop, method)(None, print)
 
 
-def test_a_sleep_without_end_waits_for_ever_as_on_the_stock_loop(runner, loop):
+@pytest.mark.parametrize("seconds", [math.inf, sys.float_info.max, 1e300])
+def test_a_sleep_without_end_waits_for_ever_as_on_the_stock_loop(runner, loop, seconds):
     async def main():
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(asyncio.sleep(math.inf), 10)
+            await asyncio.wait_for(asyncio.sleep(seconds), 10)
         return loop.time()
 
     assert runner.run(main()) == 10.0
