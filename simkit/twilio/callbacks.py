@@ -67,7 +67,8 @@ class Callbacks:
     ) -> None:
         if release is not None:
             try:
-                await asyncio.wait_for(release.wait(), _HELD_SECONDS)
+                async with asyncio.timeout(_HELD_SECONDS):
+                    await release.wait()
             except TimeoutError:
                 pass
             else:

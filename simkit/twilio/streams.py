@@ -90,7 +90,9 @@ class Streaming:
             media.stop()
             self._ended(None)
         try:
-            await asyncio.wait_for(media.gone.wait(), _CLOSING_SECONDS)
+            # Not wait_for, which makes a task of it on Python 3.11 and none on later ones.
+            async with asyncio.timeout(_CLOSING_SECONDS):
+                await media.gone.wait()
         except TimeoutError:
             media.drop()
 
