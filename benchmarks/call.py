@@ -28,6 +28,7 @@ from simkit.twilio import AUTH_TOKEN
 SECONDS = 60.0
 WORDS = "the quick brown fox jumps over the lazy dog and runs away from it again. " * 14
 
+LEGS = (("twilio", "bridge"), ("bridge", "vapi"), ("vapi", "bridge"), ("bridge", "twilio"))
 PARTS = (
     ("bridge", ("simkit/bridge/", "/starlette/", "/uvicorn/", "/websockets/")),
     ("fakes", ("simkit/twilio/", "simkit/vapi/", "simkit/timeline/")),
@@ -47,13 +48,26 @@ def make() -> tuple[Simulation, Any]:
     caller = voice.speak(WORDS, random.Random(2), seconds=SECONDS)
 
     async def one_call() -> None:
-        # The agent must not be interrupted: both are to speak all the time.
-        sim.vapi.assistant(first_message=agent, voice_seconds=1e6)
+        # The agent must not be interrupted, neither by voice nor, at the bridge, by a transcript:
+        # both are to speak all the time.
+        sim.vapi.assistant(first_message=agent, voice_seconds=1e6, first_partial_after=1e6)
         call = await sim.twilio.call(to="+15550100")
         await call.says(caller)
         await call.hangs_up()
 
     return sim, one_call()
+
+
+def check(sim: Simulation) -> None:
+    """Refuse a call in which some leg did not carry audio the whole time."""
+    for source, target in LEGS:
+        carried = sum(
+            event.fields["frames"]
+            for event in sim.timeline.of("media")
+            if (event.source, event.target) == (source, target)
+        )
+        if carried < 0.98 * SECONDS * 50:
+            raise SystemExit(f"{source} > {target}: {carried} frames; not the call that was meant")
 
 
 def timed_call() -> float:
@@ -63,6 +77,7 @@ def timed_call() -> float:
     started = time.process_time()
     sim.run(call)
     took = time.process_time() - started
+    check(sim)
     sim.close()
     return took
 
