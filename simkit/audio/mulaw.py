@@ -40,9 +40,11 @@ def _decode_all() -> Samples:
     return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
 
 
-_ENCODED = _encode_all()
+CODES = _encode_all()
+"""The code of every 16-bit sample, by its bits as an unsigned number: negative ones at the end."""
 _DECODED = _decode_all()
-_DECODED_FLOAT: npt.NDArray[np.float64] = _DECODED.astype(np.float64)
+EXACT: npt.NDArray[np.float64] = _DECODED.astype(np.float64)
+"""The sample of every code as float64, which holds it exactly."""
 
 
 def encode(samples: Samples) -> bytes:
@@ -51,17 +53,9 @@ def encode(samples: Samples) -> bytes:
     >>> encode(np.array([0, -1, 32767, -32768], dtype=np.int16)).hex()
     'ff7f8000'
     """
-    return _ENCODED.take(samples.view(np.uint16)).tobytes()
+    return CODES.take(samples.view(np.uint16)).tobytes()
 
 
 def decode(data: bytes) -> Samples:
     """Return the int16 samples of mu-law bytes."""
     return _DECODED.take(np.frombuffer(data, dtype=np.uint8))
-
-
-def decode_exact(data: bytes) -> npt.NDArray[np.float64]:
-    """Return the samples of mu-law bytes as float64, which holds them exactly.
-
-    The resampler works on that: one conversion less.
-    """
-    return _DECODED_FLOAT.take(np.frombuffer(data, dtype=np.uint8))

@@ -16,16 +16,16 @@ import numpy.typing as npt
 from .mulaw import Samples
 
 # The ufunc behind np.clip, which itself takes four times as long for a frame.
-_clip: Any = np._core.umath.clip  # type: ignore[attr-defined]
+clip: Any = np._core.umath.clip  # type: ignore[attr-defined]
 
 _Floats = npt.NDArray[np.float64]
 
 # sinc(n/2) under a Kaiser window of beta 5.4, in 2**-14 and summing to exactly 1. Every second tap
 # of a half-band filter is zero but for the middle one, which is 1 here.
 _SIDE = (-12, 34, -71, 130, -219, 346, -527, 788, -1184, 1857, -3336, 10386)
-_INTERPOLATE = np.array([*_SIDE, *reversed(_SIDE)], dtype=np.float64) / 2**14
-_DECIMATE = _INTERPOLATE / 2
-_TAPS = len(_INTERPOLATE)
+INTERPOLATE = np.array([*_SIDE, *reversed(_SIDE)], dtype=np.float64) / 2**14
+DECIMATE = INTERPOLATE / 2
+_TAPS = len(INTERPOLATE)
 
 DELAY_NS = 1_500_000
 """Delay of one conversion between 8 and 16 kHz: 12 samples at 8 kHz."""
@@ -45,7 +45,7 @@ class Upsampler:
         x = self._x = _shifted(self._x, samples, _TAPS - 1)
         out = np.empty(2 * n, dtype=np.int16)
         out[0::2] = x[_TAPS // 2 - 1 : _TAPS // 2 - 1 + n]
-        _round_into(out[1::2], np.correlate(x, _INTERPOLATE))
+        _round_into(out[1::2], np.correlate(x, INTERPOLATE))
         return out
 
 
@@ -63,7 +63,7 @@ class Downsampler:
         self._odd = (len(samples) + self._odd) % 2
         out = np.empty(n, dtype=np.int16)
         if n:
-            total = np.correlate(x[0 : 2 * (n + _TAPS) - 3 : 2], _DECIMATE)
+            total = np.correlate(x[0 : 2 * (n + _TAPS) - 3 : 2], DECIMATE)
             total += x[_TAPS - 1 : _TAPS - 1 + 2 * n : 2] * 0.5
             _round_into(out, total)
         return out
@@ -109,5 +109,5 @@ def _shifted(x: _Floats, samples: npt.NDArray[Any], keep: int) -> _Floats:
 
 def _round_into(out: Samples, total: _Floats) -> None:
     """Limit to 16 bits and round to the nearest even, without a detour."""
-    _clip(total, -32768.0, 32767.0, out=total)
+    clip(total, -32768.0, 32767.0, out=total)
     np.rint(total, out=out, casting="unsafe")

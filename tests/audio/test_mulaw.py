@@ -91,12 +91,6 @@ def test_silence_is_the_code_of_zero():
     assert mulaw.decode(bytes([mulaw.SILENCE])).tolist() == [0]
 
 
-def test_the_float_form_holds_the_same_samples():
-    exact = mulaw.decode_exact(EVERY_CODE)
-    assert exact.dtype == np.float64
-    assert exact.tolist() == mulaw.decode(EVERY_CODE).tolist()
-
-
 def test_nothing_encodes_to_nothing():
     assert mulaw.encode(np.zeros(0, dtype=np.int16)) == b""
     assert mulaw.decode(b"").dtype == np.int16

@@ -1,0 +1,116 @@
+"""Streaming conversion between mu-law at 8 kHz and PCM at 16 kHz, bytes to bytes.
+
+The filter is that of :mod:`~simkit.audio.resample`, and so are its results, to the bit. A bridge
+converts a frame every 20 ms in both directions, and numpy takes longer to be called than to
+compute so little. Therefore the filter is one matrix here: it makes 20 samples at 8 kHz, or the 40
+at 16 kHz that belong to them, out of all samples that they depend on. Its product is exact in
+float64, as the sums of the filter are, whatever the order of addition.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import mulaw
+from .resample import DECIMATE, INTERPOLATE, clip
+
+_Floats = npt.NDArray[np.float64]
+
+_TAPS = len(INTERPOLATE)
+_BLOCK = 20
+"""Samples at 8 kHz that one row of a product holds."""
+_MOST = 80 * _BLOCK
+"""Samples at 8 kHz converted at once: a larger product would keep several processors busy."""
+_BEFORE = 2 * (2 * _TAPS - 1)
+"""Bytes at 16 kHz that a sample at 8 kHz depends on, besides those it comes with."""
+_PCM = np.dtype("<i2")
+_LOWEST, _HIGHEST = np.array(-32768.0), np.array(32767.0)
+
+
+def _upwards() -> _Floats:
+    """Return what makes 40 samples out of 20 and those before them; every second one is itself."""
+    matrix = np.zeros((_BLOCK + _TAPS - 1, 2 * _BLOCK))
+    for at in range(_BLOCK):
+        matrix[at + _TAPS // 2 - 1, 2 * at] = 1
+        matrix[at : at + _TAPS, 2 * at + 1] = INTERPOLATE
+    return matrix
+
+
+def _downwards() -> _Floats:
+    """Return what makes 20 samples out of 40 and those before them."""
+    matrix = np.zeros((2 * (_BLOCK + _TAPS) - 3, _BLOCK))
+    for at in range(_BLOCK):
+        matrix[2 * at : 2 * (at + _TAPS) : 2, at] = DECIMATE
+        matrix[2 * at + _TAPS - 1, at] = 0.5
+    return matrix
+
+
+_UP, _DOWN = _upwards(), _downwards()
+
+
+def _rounded(total: _Floats) -> _Floats:
+    """Limit to 16 bits and round to the nearest even, in place."""
+    clip(total, _LOWEST, _HIGHEST, total)
+    np.rint(total, total)
+    return total
+
+
+class MulawToPcm:
+    """mu-law at 8 kHz to 16-bit little-endian PCM at 16 kHz; keeps its state across calls."""
+
+    def __init__(self) -> None:
+        self._before = bytes([mulaw.SILENCE]) * (_TAPS - 1)
+
+    def convert(self, data: bytes) -> bytes:
+        """Return four bytes for each one of ``data``."""
+        size = len(data)
+        codes = self._before + data
+        self._before = codes[size:]
+        if size <= _MOST:
+            return _up(codes, size)
+        parts = range(0, size, _MOST)
+        return b"".join(
+            _up(codes[at : at + _MOST + _TAPS - 1], min(_MOST, size - at)) for at in parts
+        )
+
+
+def _up(codes: bytes, size: int) -> bytes:
+    rows = -(-size // _BLOCK)
+    codes += bytes(rows * _BLOCK - size)
+    blocks: Any = np.ndarray((rows, len(_UP)), np.uint8, codes, 0, (_BLOCK, 1))
+    total = _rounded(mulaw.EXACT.take(blocks).dot(_UP))
+    return total.astype(_PCM).tobytes()[: 4 * size]
+
+
+class PcmToMulaw:
+    """16-bit little-endian PCM at 16 kHz to mu-law at 8 kHz; keeps its state across calls.
+
+    What ends in the middle of a sample, or after an odd one, waits for the next call.
+    """
+
+    def __init__(self) -> None:
+        self._before = bytes(_BEFORE)
+
+    def convert(self, data: bytes) -> bytes:
+        """Return a byte for every two samples."""
+        pcm = self._before + data
+        size = (len(pcm) - _BEFORE) // 4
+        self._before = pcm[4 * size :]
+        if size <= _MOST:
+            return _down(pcm, size)
+        parts = range(0, size, _MOST)
+        return b"".join(
+            _down(pcm[4 * at : 4 * (at + _TAPS + _MOST)], min(_MOST, size - at)) for at in parts
+        )
+
+
+def _down(pcm: bytes, size: int) -> bytes:
+    rows = -(-size // _BLOCK)
+    pcm += bytes(4 * (rows * _BLOCK - size))
+    blocks: Any = np.ndarray((rows, len(_DOWN)), _PCM, pcm, 0, (4 * _BLOCK, 2))
+    total = _rounded(blocks.astype(np.float64).dot(_DOWN))
+    # Negative samples count from the end of the table, where their codes are.
+    return mulaw.CODES.take(total.astype(np.intp)).tobytes()[:size]
