@@ -27,6 +27,7 @@ _VOWELS = (
     (640, 1190, 2390), (490, 1350, 1690),
 )  # fmt: skip
 _GRAIN = 144  # samples: a formant has rung out after 18 ms
+_RINGING = np.arange(_GRAIN)
 
 SHORTEST_WORD_S = 0.03
 """The least that can be made of a word."""
@@ -100,24 +101,39 @@ def _say_word(
 def _burst(out: _Ints, first: int, last: int, draw: random.Random) -> None:
     """Add the noise of a consonant: high-passed by differencing."""
     noise = np.frombuffer(draw.randbytes(last - first + 1), dtype=np.int8).astype(np.int64)
-    out[first:last] += np.diff(noise) * draw.randrange(8, 18)
+    out[first:last] += (noise[1:] - noise[:-1]) * draw.randrange(8, 18)
 
 
 def _vowel(out: _Ints, first: int, last: int, pitch: int, draw: random.Random) -> None:
     """Add glottal pulses through one vowel, and a little breath."""
     grain = _grain(draw.randrange(len(_VOWELS)), draw.randrange(3))
     length = last - first
-    at = first
-    while at < last - 24:
+    at = 0
+    starts, gains = [], []
+    while at < length - 24:
         # Rise over the first quarter, fall over the rest, never quite to silence.
-        done = (at - first) * 256 // length
+        done = at * 256 // length
         shape = 96 + done * 5 // 2 if done < 64 else 320 - done * 3 // 4
-        gain = shape * draw.randrange(80, 120)
-        stop = min(at + _GRAIN, last)
-        out[at:stop] += grain[: stop - at] * gain >> 14
-        at += pitch + draw.randrange(-6, 7)
+        starts.append(at)
+        gains.append(shape * (80 + _below(draw, 40)))
+        at += pitch + _below(draw, 13) - 6
+    if starts:
+        pulses = np.array(gains)[:, np.newaxis] * grain >> 14
+        places = np.array(starts)[:, np.newaxis] + _RINGING
+        # Sums of integers, which float64 holds exactly.
+        total = np.bincount(places.ravel(), pulses.ravel(), length)
+        out[first:last] += total[:length].astype(np.int64)
     breath = np.frombuffer(draw.randbytes(length), dtype=np.int8).astype(np.int64)
     out[first:last] += breath * 3
+
+
+def _below(draw: random.Random, limit: int) -> int:
+    """Return what ``draw.randrange(limit)`` returns, sooner: there are two for each pulse."""
+    bits = limit.bit_length()
+    number = draw.getrandbits(bits)
+    while number >= limit:
+        number = draw.getrandbits(bits)
+    return number
 
 
 @cache

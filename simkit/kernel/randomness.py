@@ -62,7 +62,7 @@ class Randomness:
     def enter(self) -> None:
         """Put the generators of all imported modules into this realm's states."""
         global _mark
-        mark = len(sys.modules), next(reversed(sys.modules))
+        mark = _modules()
         if mark != _mark:
             _mark = mark
             _search(_changed())
@@ -90,17 +90,23 @@ class Randomness:
     def import_module(self, name: str, importing: Any) -> Any:
         """Import a module as if it had been there before the simulation."""
         self.importing = random.Random(f"simkit {self._entropy.seed} import {name}")
-        state = random.getstate()
+        state, before = random.getstate(), _modules()
         try:
             return _real_find_and_load(name, importing)
         finally:
             self.importing = None
             random.setstate(state)
-            _search([name for name in sys.modules if name not in _searched])
-            self._adopt()
+            if _modules() != before:
+                _search([name for name in sys.modules if name not in _searched])
+                self._adopt()
 
     def _first_state(self, name: str) -> tuple[Any, ...]:
         return self._entropy.stream(f"random:{name}").getstate()
+
+
+def _modules() -> tuple[int, str]:
+    """Return what changes when a module is imported for the first time."""
+    return len(sys.modules), next(reversed(sys.modules))
 
 
 def _state(module: Any) -> tuple[int, int]:
@@ -175,7 +181,7 @@ def _virtual_getnode() -> int:
 
 def _virtual_find_and_load(name: str, importing: Any) -> Any:
     realm = realms.get(get_ident())
-    if realm is None or realm.randomness.importing is not None:
+    if realm is None or realm.randomness.importing is not None or name in sys.modules:
         return _real_find_and_load(name, importing)
     return realm.randomness.import_module(name, importing)
 
