@@ -1,9 +1,10 @@
 """How fast is one call? Prints call-seconds per CPU-second, and where the time goes.
 
 A 60 s call with both directions speaking the whole time: simkit's own bridge (uvicorn, codec, PCM
-transport), both fakes, network and kernel. The shares come from sampling the same call on the
-CPU's own clock; each sample belongs to whoever called what was running, so that the codec counts
-to the bridge when the bridge transcodes, and to the fake when the fake listens.
+transport), both fakes, network and kernel. It takes turns with the bridge alone, fed the same
+frames directly (``direct.py``). The shares come from sampling the same call on the CPU's own clock;
+each sample belongs to whoever called what was running, so that the codec counts to the bridge when
+the bridge transcodes, and to the fake when the fake listens.
 
     python benchmarks/call.py [--calls 5]
 """
@@ -20,8 +21,10 @@ from collections import Counter
 from types import FrameType
 from typing import Any
 
+from direct import fed_directly
+
 from simkit import Simulation
-from simkit.audio import voice
+from simkit.audio import Speech, voice
 from simkit.bridge import Bridge, Config
 from simkit.twilio import AUTH_TOKEN
 
@@ -37,6 +40,14 @@ PARTS = (
 )
 
 
+def voices() -> tuple[Speech, Speech]:
+    """Return what the agent says, and what the caller says."""
+    return (
+        voice.speak(WORDS, random.Random(1), seconds=SECONDS),
+        voice.speak(WORDS, random.Random(2), seconds=SECONDS),
+    )
+
+
 def make() -> tuple[Simulation, Any]:
     """Return a simulation and the call to run in it."""
     sim = Simulation(seed=0)
@@ -44,8 +55,7 @@ def make() -> tuple[Simulation, Any]:
         public_url="https://bridge.example.com", twilio_auth_token=AUTH_TOKEN, vapi_api_key="key"
     )
     sim.host("bridge.example.com").serve(Bridge(config).app())
-    agent = voice.speak(WORDS, random.Random(1), seconds=SECONDS)
-    caller = voice.speak(WORDS, random.Random(2), seconds=SECONDS)
+    agent, caller = voices()
 
     async def one_call() -> None:
         # The agent must not be interrupted, neither by voice nor, at the bridge, by a transcript:
@@ -121,16 +131,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="CPU cost of one simulated call")
     parser.add_argument("--calls", type=int, default=5, help="calls to time (default 5)")
     calls = parser.parse_args().calls
-    timed_call()  # imports and caches
-    speeds = sorted(SECONDS / timed_call() for _ in range(calls))
+    timed_call(), fed_directly(*voices())  # imports and caches
+    times = [(timed_call(), fed_directly(*voices())) for _ in range(calls)]
+    speeds = sorted(SECONDS / whole for whole, _ in times)
     shares = sampled(calls)
     total = sum(shares.values())
     print(f"a call of {SECONDS:.0f} s, both directions speaking, {calls} times")
     print(f"{statistics.median(speeds):.0f} call-seconds per CPU-second (median)")
     print(f"{speeds[0]:.0f} to {speeds[-1]:.0f} (slowest to fastest)")
+    alone = statistics.median(SECONDS / bridge for _, bridge in times)
+    print(f"{alone:.0f} call-seconds per CPU-second of the bridge alone, fed directly (median)")
+    ratio = statistics.median(whole / bridge for whole, bridge in times)
+    print(f"the whole costs {ratio:.2f} times the bridge alone")
     for part, count in shares.most_common():
         print(f"{100 * count / total:5.1f} %  {part}")
-    print(f"the whole costs {total / shares['bridge']:.2f} times the bridge's own share")
 
 
 if __name__ == "__main__":
