@@ -123,11 +123,12 @@ class Calendar(simpy.Environment):
         """
         queue = self._queue
         now = self._now
+        trail = self.trail
         simpy_events = 0
         while queue and queue[0][0] <= now:
             _, priority, _, item = heappop(queue)
-            if self.trail is not None:
-                self._note(self.trail, priority, item)
+            if trail is not None:
+                self._note(trail, priority, item)
             if priority == ARRIVAL:
                 item()
             elif priority == TIMER:

@@ -12,10 +12,11 @@ import math
 import sys
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
+from heapq import heappush
 from typing import Any, TypeVar, TypeVarTuple
 
 from .base import format_handle
-from .calendar import Calendar
+from .calendar import TIMER, Calendar
 from .choices import Choices, DatedTimer, chosen_ns, order_poll, order_timers
 from .entropy import Entropy
 from .errors import (
@@ -148,7 +149,7 @@ class Loop(Executor, SignalHandlers):
             self._check_thread()
             self._check_callback(callback, "call_at")
         timer: Any
-        if self.choices is not None:
+        if self.calendar.choices is not None:
             timer = DatedTimer(when, callback, args, self, context, self.calendar._now)
         elif self._debug:
             timer = TimerHandle(when, callback, args, self, context)
@@ -172,11 +173,13 @@ class Loop(Executor, SignalHandlers):
         self, when_ns: int, callback: Callable[[*Ts], object], *args: *Ts
     ) -> asyncio.TimerHandle:
         """Call ``callback`` at virtual nanosecond ``when_ns``: :meth:`call_at` without rounding."""
-        if self._closed or self._debug or self.choices is not None:
+        calendar = self.calendar
+        if self._closed or self._debug or calendar.choices is not None:
             return self.call_at(when_ns / 1e9, callback, *args)
         timer: Any = make_timer(when_ns / 1e9, callback, args, self, None)
-        self.calendar.add_timer(when_ns, timer)
         timer._scheduled = True
+        # What add_timer does, without the call: a frame each 20 ms is sent by such a timer.
+        heappush(calendar._queue, (when_ns, TIMER, next(calendar._eid), timer))
         return timer  # type: ignore[no-any-return]
 
     def call_soon(

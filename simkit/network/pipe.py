@@ -6,9 +6,11 @@ from asyncio.sslproto import SSLProtocol
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from heapq import heappush
 from typing import TYPE_CHECKING
 
 from ..kernel import Choices, Trail, checksum
+from ..kernel.calendar import ARRIVAL
 from ..kernel.choices import chosen_ns, chosen_size
 from .link import Direction
 
@@ -85,18 +87,19 @@ class Pipe:
 
     def send(self, data: bytes) -> None:
         """Put bytes on the way."""
-        if self._calendar.trail is not None:
-            self._note(self._calendar.trail, data)
+        calendar = self._calendar
+        if calendar.trail is not None:
+            self._note(calendar.trail, data)
         self.unread += len(data)
         direction = self.direction
-        if self._calendar.choices is not None:
-            self._send_chosen(self._calendar.choices, data)
+        if calendar.choices is not None:
+            self._send_chosen(calendar.choices, data)
             return
         if direction.shape is not None:
             direction.shape.send(self, data)
             return
-        # What put does, without the call: nearly every frame of a simulation passes here.
-        now = self._calendar._now
+        # What put and Calendar.at do, without the calls: nearly every frame passes here.
+        now = calendar._now
         arrival = now + direction.latency_ns
         if arrival < self.last_arrival_ns:
             arrival = self.last_arrival_ns
@@ -108,7 +111,7 @@ class Pipe:
                 return
         self.last_arrival_ns = arrival
         in_flight.append((arrival, now, [data]))
-        self._calendar.at(arrival, self._arrive)
+        heappush(calendar._queue, (arrival, ARRIVAL, next(calendar._eid), self._arrive))
 
     def _send_chosen(self, choices: Choices, data: bytes) -> None:
         """Let somebody choose how the bytes are cut, and by how much each part is late."""

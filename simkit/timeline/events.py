@@ -46,7 +46,7 @@ class Timeline:
     def __init__(self, now_ns: Callable[[], int] = lambda: 0) -> None:
         self._now_ns = now_ns
         self._events: list[Event] = []
-        self._runs: dict[tuple[str, str | None, int | None, int | None], Event] = {}
+        self._runs: dict[tuple[str, str | None, int | None, int | None], dict[str, Any]] = {}
         self._in_order = True
         self._by_time: list[Event] | None = None
         self.on_record: Callable[[Event], object] | None = None
@@ -105,9 +105,9 @@ class Timeline:
     ) -> None:
         """Count one frame of audio into the current run of its leg."""
         key = (source, target, call, session)
-        run = self._runs.get(key)
-        if run is None or t_ns - run.fields["last_ns"] > MEDIA_GAP_NS:
-            run = self._runs[key] = self.record(
+        fields = self._runs.get(key)
+        if fields is None or t_ns - fields["last_ns"] > MEDIA_GAP_NS:
+            run = self.record(
                 "media",
                 source,
                 target,
@@ -119,7 +119,7 @@ class Timeline:
                 last_ns=t_ns,
                 out_of_order=0,
             )
-        fields = run.fields
+            fields = self._runs[key] = run.fields
         fields["frames"] += 1
         fields["audio_ns"] += audio_ns
         fields["last_ns"] = t_ns

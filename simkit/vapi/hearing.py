@@ -32,6 +32,7 @@ _BLOCK_NS = 20_000_000
 _LEAD_IN = 15
 """Blocks before the onset of voice that are looked at for words: 300 ms."""
 _SILENCE_SAMPLES = RATE // 50
+_PCM = np.dtype("<i2")
 _SILENCE: Samples = np.zeros(_SILENCE_SAMPLES, dtype=np.int16)
 
 
@@ -77,6 +78,7 @@ class Hearing:
         self._repertoire = repertoire
         self._tracker = Tracker(repertoire)
         self._block = self._rate // 50
+        self._stride = 0 if self._rate % RATE else self._rate // RATE
         self._silent_block = (
             bytes([mulaw.SILENCE]) * self._block if self._is_mulaw else bytes(2 * self._block)
         )
@@ -135,7 +137,7 @@ class Hearing:
                 data = self._odd + data
             whole = len(data) & ~1
             self._odd = data[whole:]
-            samples = np.frombuffer(data, dtype="<i2", count=whole // 2)
+            samples = np.frombuffer(data, _PCM, whole // 2)
         if not len(self._rest) and len(samples) == self._block:
             self._judge(samples)
             return
@@ -153,7 +155,12 @@ class Hearing:
         if block is not None:
             exact = block.astype(np.float64)
             voiced = bool(exact.dot(exact) >= self._loud)
-        sound = _SILENCE if block is None else to_8k(block, self._rate)
+        if block is None:
+            sound = _SILENCE
+        elif self._stride:
+            sound = block[:: self._stride]
+        else:
+            sound = to_8k(block, self._rate)
         self._position += _SILENCE_SAMPLES
         if now_ns - self._last_voice_ns < _FORGET_NS:
             self._tracker.feed(sound)
@@ -180,7 +187,8 @@ class Hearing:
         self._last_voice_ns = now_ns
         if not self._in_turn:
             self._begin_turn(now_ns)
-        self._recognise(now_ns)
+        if self._own_partials is None and now_ns - self._onset_ns <= _FORGET_NS:
+            self._recognise()
         self._ears.voice(self._run_ns / 1e9)
 
     def _begin_turn(self, now_ns: int) -> None:
@@ -197,10 +205,8 @@ class Hearing:
         # The voice may have ended anywhere in its last block.
         self._at("final", self._onset_ns + round(assistant.final_after * 1e9))
 
-    def _recognise(self, now_ns: int) -> None:
+    def _recognise(self) -> None:
         """Follow the transcript times of a recording, once its words are recognised."""
-        if self._own_partials is not None or now_ns - self._onset_ns > _FORGET_NS:
-            return
         spans = [span for span in self._turn_spans() if span.key is not None]
         if not spans:
             return

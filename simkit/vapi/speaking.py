@@ -96,7 +96,9 @@ class Speaking:
         lead_ns = self._assistant.lead * 1e9
         while self._sent < len(self._sound):
             after_ns = self._sent // self._frame_bytes * self._frame_ns
-            due_ns = self.start_ns + after_ns - round(min(lead_ns, after_ns))
+            due_ns = self.start_ns + after_ns
+            if lead_ns:
+                due_ns -= round(min(lead_ns, after_ns))
             if due_ns > now_ns:
                 self._timer = self._clock.call_at(due_ns, self._next_frames)
                 return
