@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .network.serve import AppError
     from .simulation import Simulation
     from .timeline import BargeIn, Event, Timeline
-    from .twilio import Call, CallFailed, NotHeard
+    from .twilio import Call, CallFailed, NotHappened, NotHeard
     from .vapi import Assistant, Reply
 
 __version__ = "0.1.0"
@@ -45,6 +45,7 @@ _HOMES = {
     "Event": "simkit.timeline",
     "ForeignThreadError": "simkit.kernel",
     "LivelockError": "simkit.kernel",
+    "NotHappened": "simkit.twilio",
     "NotHeard": "simkit.twilio",
     "OutsideWorldError": "simkit.kernel",
     "Reply": "simkit.vapi",
@@ -68,6 +69,7 @@ __all__ = [
     "Event",
     "ForeignThreadError",
     "LivelockError",
+    "NotHappened",
     "NotHeard",
     "OutsideWorldError",
     "Reply",

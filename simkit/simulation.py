@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from . import _ending
+from ._arrivals import arrive
 from ._mishaps import Mishaps
 from .audio import Repertoire, Samples, files
-from .kernel import Calendar, DivergenceError, Task, compare, shaken_memory
+from .kernel import Calendar, DivergenceError, Task, compare, shaken_memory, stepped_out
 from .network import Host, Link, SimLoop
 from .network.hosts import current_host
 from .network.openings import LeftOpenWarning, Opening, describe_left_open
@@ -104,6 +105,7 @@ class Simulation:
             repertoire=self._repertoire,
             random_for=random_for,
             spawn=lambda coro, name: self.twilio_host.spawn(coro, name=name),
+            outside=stepped_out,
         )
         """The fake Twilio: place calls, point numbers, turn knobs."""
         self.vapi = Vapi(
@@ -271,6 +273,24 @@ class Simulation:
         else:
             waiting.append(on_event)
         return await done
+
+    async def arrivals(
+        self, caller: Callable[[int], Coroutine[Any, Any, T]], *, count: int, per_minute: float
+    ) -> list[T]:
+        """Let callers come by chance, and wait until the last one is done; returns their results.
+
+        They arrive as a Poisson process: independently of each other, so many a minute on
+        average. The instants follow from the seed.
+
+        Args:
+            caller: what each of them does; gets the caller's number, from 1.
+            count: how many come.
+            per_minute: how many a minute come on average.
+
+        Raises:
+            ValueError: no caller, or no rate.
+        """
+        return await arrive(self, caller, count=count, per_minute=per_minute)
 
     def finish(self) -> Timeline:
         """Let the world come to rest: a second after the last call's end; returns the timeline."""

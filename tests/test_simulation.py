@@ -17,8 +17,8 @@ from simkit.twilio import AUTH_TOKEN
 def test_the_public_names_are_these():
     assert set(simkit.__all__) == {
         "AppError", "Assistant", "BargeIn", "Call", "CallFailed", "DeadlockError",
-        "DivergenceError", "Event", "ForeignThreadError", "LivelockError", "NotHeard",
-        "OutsideWorldError", "Reply",
+        "DivergenceError", "Event", "ForeignThreadError", "LivelockError", "NotHappened",
+        "NotHeard", "OutsideWorldError", "Reply",
         "Simulation", "SimulationError", "TimeLimitError", "Timeline", "UnknownHostError",
         "new_event_loop", "seconds",
     }  # fmt: skip

@@ -1,15 +1,16 @@
 """Audio: samples and what can be known from them.
 
 mu-law and streaming resampling in exact arithmetic, a synthetic voice whose every utterance is
-unlike any other, provenance (which utterance is in this sound?), and sound files. Samples are
-``int16`` numpy arrays of shape ``(n,)`` with the rate beside them, 8 kHz unless said.
+unlike any other, noises, provenance (which utterance is in this sound?), and sound files. Samples
+are ``int16`` numpy arrays of shape ``(n,)`` with the rate beside them, 8 kHz unless said.
 """
 
-from . import files, mulaw, provenance, resample, voice
+from . import files, mulaw, noise, provenance, resample, voice
 from .files import AudioFileError
 from .mulaw import RATE, Samples
 from .provenance import Repertoire, Span, Tracker
 from .speech import Speech, Word
+from .spoken_files import read_speech
 
 __all__ = [
     "RATE",
@@ -22,7 +23,9 @@ __all__ = [
     "Word",
     "files",
     "mulaw",
+    "noise",
     "provenance",
+    "read_speech",
     "resample",
     "voice",
 ]

@@ -1,7 +1,8 @@
 """Speech by espeak-ng, where it is installed: a voice that people can listen to.
 
-It is used to make recordings, not while simulating: another release of espeak-ng may sound
-different to the bit.
+The same text is the same bits again as long as espeak-ng, its voices and scipy stay the same ones:
+another release may sound different. What must be repeatable everywhere uses the synthetic voice,
+or a recording made once with this one.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+from importlib.util import find_spec
 
 import numpy as np
 
+from .files import to_telephone
 from .mulaw import RATE, Samples
 from .speech import Speech, timed_by_letters
 
@@ -41,6 +44,20 @@ def speak(text: str, *, voice: str = "en-us", seconds: float | None = None) -> S
     return Speech(text, samples, timed_by_letters(text, samples))
 
 
+def check_installed() -> str:
+    """Return the path of espeak-ng.
+
+    Raises:
+        EspeakError: it or scipy is not installed.
+    """
+    if find_spec("scipy") is None:
+        raise EspeakError("espeak voices need scipy: pip install 'simkit[voices]'")
+    program = shutil.which("espeak-ng")
+    if program is None:
+        raise EspeakError("espeak-ng is not installed")
+    return program
+
+
 def _fitted(text: str, voice: str, length: int) -> Samples:
     """Search the speed at which ``text`` takes ``length`` samples."""
     low, high = _SLOWEST, _FASTEST
@@ -57,20 +74,13 @@ def _fitted(text: str, voice: str, length: int) -> Samples:
 def _say(text: str, voice: str, speed: int) -> Samples:
     import soundfile
 
-    try:
-        from scipy.signal import resample_poly
-    except ImportError:
-        raise EspeakError("espeak voices need scipy: pip install 'simkit[voices]'") from None
-    program = shutil.which("espeak-ng")
-    if program is None:
-        raise EspeakError("espeak-ng is not installed")
+    program = check_installed()
     command = [program, "-v", voice, "-s", str(speed), "--stdout", "--", text]
     done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
     if done.returncode != 0 or not done.stdout:
         raise EspeakError(f"espeak-ng failed: {done.stderr.decode('utf-8', 'replace').strip()}")
     sound, rate = soundfile.read(io.BytesIO(done.stdout), dtype="float64")
-    telephone = resample_poly(sound, RATE, rate) * 0.6
-    samples = np.clip(np.rint(telephone * 32767), -32768, 32767).astype(np.int16)
+    samples = to_telephone(sound * 0.6, rate)
     loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > _QUIET)
     if not len(loud):
         raise EspeakError(f"espeak-ng said nothing for {text!r}")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +15,8 @@ from .mulaw import RATE, Samples
 MAX_SECONDS = 4 * 3600
 """A longer file is refused: more likely damaged or hostile than a call."""
 
+LOWEST_RATE, HIGHEST_RATE = 4_000, 192_000
+"""Of sound that is converted, in Hz."""
 
 _CUT = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 _UNKNOWN = 0xFFFFFFFF
@@ -28,28 +33,91 @@ def read(path: Path) -> Samples:
     Raises:
         AudioFileError: with the file, what was found and what was expected.
     """
+    with _opened(path) as file:
+        if file.samplerate != RATE or file.channels != 1:
+            raise AudioFileError(
+                f"{path}: found {file.channels} channel(s) at {file.samplerate} Hz, expected "
+                f"1 channel at {RATE} Hz"
+            )
+        samples: Samples = _all_of(file, path, "int16")
+    return samples
+
+
+def read_any(path: Path, *, channel: int | None = None) -> Samples:
+    """Return the samples of a FLAC or WAV file of any rate, brought to 8 kHz, shape ``(n,)``.
+
+    At 8 kHz the samples are those of the file. Other rates are converted by scipy, whose releases
+    may differ in the last bit.
+
+    Args:
+        path: the file.
+        channel: which one of several, from 0.
+
+    Raises:
+        AudioFileError: with the file, what was found and what was expected.
+    """
+    with _opened(path) as file:
+        rate, channels = file.samplerate, file.channels
+        if channel is None and channels > 1:
+            raise AudioFileError(
+                f"{path}: found {channels} channels, expected 1: say which one with channel=0 to "
+                f"{channels - 1}"
+            )
+        if channel is not None and not 0 <= channel < channels:
+            raise AudioFileError(
+                f"{path}: found {channels} channel(s), expected one with the number {channel}"
+            )
+        if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+            raise AudioFileError(
+                f"{path}: found {rate} Hz, expected {LOWEST_RATE} to {HIGHEST_RATE} Hz"
+            )
+        sound = _all_of(file, path, "int16" if rate == RATE else "float64")
+    sound = sound if sound.ndim == 1 else sound[:, channel or 0]
+    return np.ascontiguousarray(sound) if rate == RATE else to_telephone(sound, rate)
+
+
+def to_telephone(sound: Any, rate: int) -> Samples:
+    """Return sound of another rate (floats from -1 to 1, shape ``(n,)``) at 8 kHz.
+
+    Raises:
+        AudioFileError: scipy is not installed.
+    """
+    try:
+        from scipy.signal import resample_poly
+    except ImportError:
+        raise AudioFileError(
+            f"sound at {rate} Hz needs scipy to become {RATE} Hz: pip install 'simkit[voices]'"
+        ) from None
+    telephone = resample_poly(sound, RATE, rate)
+    samples: Samples = np.clip(np.rint(telephone * 32767), -32768, 32767).astype(np.int16)
+    return samples
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     import soundfile  # 30 ms to load: only when sound is read
 
     try:
         with soundfile.SoundFile(path) as file:
-            if file.samplerate != RATE or file.channels != 1:
-                raise AudioFileError(
-                    f"{path}: found {file.channels} channel(s) at {file.samplerate} Hz, expected "
-                    f"1 channel at {RATE} Hz"
-                )
-            if file.frames > MAX_SECONDS * RATE:
-                raise AudioFileError(
-                    f"{path}: claims {file.frames / RATE:.0f} s, expected at most {MAX_SECONDS} s"
-                )
-            samples: Samples = file.read(dtype="int16")
-            cut = _CUT.search(file.extra_info)
-            if cut and int(cut[1]) != _UNKNOWN:
-                raise AudioFileError(
-                    f"{path}: was cut: found {cut[2]} bytes of sound, its header says {cut[1]}"
-                )
+            yield file
     except soundfile.SoundFileError as error:
         raise AudioFileError(f"{path}: not a readable sound file ({error})") from None
-    return samples
+
+
+def _all_of(file: Any, path: Path, dtype: str) -> Any:
+    """Read a file to its end, which must be where its header says."""
+    if file.frames > MAX_SECONDS * file.samplerate:
+        raise AudioFileError(
+            f"{path}: claims {file.frames / file.samplerate:.0f} s, expected at most "
+            f"{MAX_SECONDS} s"
+        )
+    sound = file.read(dtype=dtype)
+    cut = _CUT.search(file.extra_info)
+    if cut and int(cut[1]) != _UNKNOWN:
+        raise AudioFileError(
+            f"{path}: was cut: found {cut[2]} bytes of sound, its header says {cut[1]}"
+        )
+    return sound
 
 
 def write(path: Path, *channels: Samples) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from ..timeline import Event, Timeline, barge_ins
+from ..timeline import Event, Timeline, barge_ins, carrier_delay_ns, carrier_lost_ns
 from ..timeline.text import quoted
 from .check import Check, Violation, milliseconds, seconds
 
@@ -22,11 +22,18 @@ def _caller_audio_complete(timeline: Timeline) -> list[Violation]:
         key = spoken.fields["utterance"]
         spoken_ns = spoken.fields["duration_ns"]
         end_ns = ends.get(spoken.call, timeline.duration_ns)
-        due_ns = min(spoken_ns, end_ns - _TRANSIT_NS - spoken.t_ns)
+        delay_ns = carrier_delay_ns(timeline, spoken.call, "twilio")
+        due_ns = min(spoken_ns, end_ns - _TRANSIT_NS - delay_ns - spoken.t_ns)
         pieces = [e for e in timeline.of("receives") if e.fields["utterance"] == key]
         if due_ns <= 0:
             continue
-        reached = _covered(pieces, due_ns)
+        reached = _covered(pieces, due_ns) + carrier_lost_ns(
+            timeline,
+            spoken.call,
+            "twilio",
+            spoken.t_ns + delay_ns,
+            spoken.t_ns + delay_ns + spoken_ns,
+        )
         if due_ns - reached > _TOLERANCE_NS * max(1, len(pieces)):
             found.append(
                 Violation(
@@ -92,12 +99,17 @@ def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
         if before is not None:
             expected_ns = before.fields["offset_ns"] + before.fields["duration_ns"]
         jump_ns = heard.fields["offset_ns"] - expected_ns
+        # Nobody but the carrier is to blame for what it lost, nor for the gap it left.
+        gap_ns = 0 if before is None else _gap(before, heard)
+        lost_ns = carrier_lost_ns(
+            timeline, heard.call, "caller", heard.t_ns - max(jump_ns, gap_ns), heard.t_ns
+        )
         if jump_ns < -_STALE_NS:
             what = f"{milliseconds(-jump_ns)} of it again"
-        elif jump_ns > _TOLERANCE_NS:
+        elif jump_ns > _TOLERANCE_NS + lost_ns:
             what = f"it with {milliseconds(jump_ns)} missing"
-        elif before is not None and _gap(before, heard) > _TOLERANCE_NS:
-            what = f"it after a gap of {milliseconds(_gap(before, heard))}"
+        elif gap_ns > _TOLERANCE_NS + lost_ns:
+            what = f"it after a gap of {milliseconds(gap_ns)}"
         else:
             what = ""
         if what:

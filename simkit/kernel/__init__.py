@@ -19,6 +19,7 @@ from .errors import (
     running_line,
     running_task,
 )
+from .inside import stepped_out
 from .loop import Loop, Task
 from .realm import EPOCH_NS, Realm
 from .shaking import shaken_memory
@@ -51,4 +52,5 @@ __all__ = [
     "running_task",
     "seconds",
     "shaken_memory",
+    "stepped_out",
 ]

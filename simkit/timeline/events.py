@@ -51,6 +51,7 @@ class Timeline:
         self._by_time: list[Event] | None = None
         self.on_record: Callable[[Event], object] | None = None
         """Called with every event as it is recorded; its fields may grow afterwards."""
+        self._watchers: list[Callable[[Event], object]] = []
 
     def record(
         self,
@@ -83,7 +84,14 @@ class Timeline:
         self._by_time = None
         if self.on_record is not None:
             self.on_record(event)
+        for watcher in tuple(self._watchers):
+            watcher(event)
         return event
+
+    def watch(self, watcher: Callable[[Event], object]) -> Callable[[], None]:
+        """Call ``watcher`` with every event from now on; returns what ends that."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
 
     def redate(self, event: Event, arrived_ns: int | None) -> None:
         """Date a message to the bridge, now that its arrival there is known."""

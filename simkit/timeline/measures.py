@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from .carrier import carrier_delay_ns
 from .events import Event, Timeline
 
 GAP_NS = 200_000_000
@@ -216,7 +217,8 @@ def _stale(
     """Return what was heard of an utterance later than the frame that was leaving at the clear."""
     if cleared_ns is None or utterance is None:
         return None
-    from_ns = cleared_ns + 20_000_000
+    # What had left Twilio by then is still on its way to the caller.
+    from_ns = cleared_ns + 20_000_000 + carrier_delay_ns(timeline, call, "caller")
     return (
         float(
             sum(

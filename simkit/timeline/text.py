@@ -33,7 +33,7 @@ def render(timeline: Timeline) -> str:
 
 def line(event: Event) -> str:
     """Return one event as a line."""
-    more = "+" if event.kind == "media" else " "
+    more = "+" if event.kind in ("media", "lost") else " "
     what = _WORDS.get(event.kind, _plainly)(event)
     if event.target is None:
         return f"{event.t_ns / 1e9:9.3f}{more} {event.source:<8} {what}"
@@ -97,6 +97,32 @@ def _speaks(event: Event) -> str:
     return f"speaks     {quoted(fields['text'])}  {_seconds(fields['duration_ns'])}"
 
 
+def _noise(event: Event) -> str:
+    fields = event.fields
+    return (
+        f"makes noise {fields['name']}, {fields['level_dbfs']:g} dBFS  "
+        f"{_seconds(fields['duration_ns'])}"
+    )
+
+
+def _background(event: Event) -> str:
+    fields = event.fields
+    level = "" if fields["level_dbfs"] is None else f", {fields['level_dbfs']:g} dBFS"
+    return f"is amid    {fields['name']}{level}"
+
+
+def _carrier(event: Event) -> str:
+    fields = event.fields
+    knobs = "  ".join(f"{name}={_value(value)}" for name, value in fields["knobs"].items())
+    return f"towards {fields['towards']}  {_seconds(fields['delay_ns'])} late  {knobs}"
+
+
+def _lost(event: Event) -> str:
+    fields = event.fields
+    late = f", {fields['late']} of them late" if fields["late"] else ""
+    return f"loses      x{fields['packets']} towards {fields['towards']}{late}"
+
+
 def _replies(event: Event) -> str:
     fields = event.fields
     return (
@@ -158,6 +184,10 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "request": _request,
     "response": _response,
     "speaks": _speaks,
+    "noise": _noise,
+    "background": _background,
+    "carrier": _carrier,
+    "lost": _lost,
     "replies": _replies,
     "replied": _replied,
     "hears": _hears,

@@ -7,25 +7,35 @@ it does follows Twilio's documentation and captured traffic; what is unknown is 
 
 from .call import CallFailed, CallFlow, NotInProgress
 from .callee import Person
+from .carrier import CarrierLeg, GilbertElliott, Line
 from .ear import Ear, HeardUtterance
-from .phone import Call, Heard, NotHeard, Spoken
+from .listening import Heard, NotHappened, NotHeard
+from .phone import Call, Noise, Spoken
 from .playout import PlayOut
+from .profiles import PROFILES, Profile
 from .service import ACCOUNT_SID, AUTH_TOKEN, Twilio
 from .settings import TwilioSettings
 
 __all__ = [
     "ACCOUNT_SID",
     "AUTH_TOKEN",
+    "PROFILES",
     "Call",
     "CallFailed",
     "CallFlow",
+    "CarrierLeg",
     "Ear",
+    "GilbertElliott",
     "Heard",
     "HeardUtterance",
+    "Line",
+    "Noise",
+    "NotHappened",
     "NotHeard",
     "NotInProgress",
     "Person",
     "PlayOut",
+    "Profile",
     "Spoken",
     "Twilio",
     "TwilioSettings",

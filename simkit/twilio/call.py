@@ -12,6 +12,7 @@ from ..wire.http import HttpResponse
 from . import sounds
 from .callbacks import Callbacks, Progress, Spawn
 from .callee import Person
+from .carrier import Line
 from .channel import Channel
 from .ear import Ear
 from .legs import Leg, Literally, Step
@@ -95,6 +96,11 @@ class CallFlow:
     def mouth(self) -> Mouth:
         """What the person says."""
         return self.channel.mouth
+
+    @property
+    def line(self) -> Line:
+        """The carrier leg between Twilio and the person."""
+        return self.channel.line
 
     @property
     def ear(self) -> Ear | None:

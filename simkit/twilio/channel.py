@@ -10,6 +10,8 @@ from typing import Any
 from ..audio import Repertoire, Samples, Speech, mulaw, voice
 from ..audio.speech import timed_by_letters
 from ..timeline import Clock, Timeline
+from .carrier import ENDS, Line
+from .concealment import Carried
 from .ear import Ear
 from .mouth import Mouth
 from .playout import PACKET_NS, PlayOut
@@ -22,6 +24,7 @@ class Channel:
 
     Attributes:
         number: the call's number in the timeline.
+        line: the carrier leg, in both directions.
         heard: what the person hears, for streams that carry it.
         open: set once sound flows.
         interrupted: set when whatever happens in the call has to end: the call is over, or new
@@ -37,6 +40,7 @@ class Channel:
         repertoire: Repertoire,
         settings: TwilioSettings,
         draw: random.Random,
+        line: Line,
     ) -> None:
         self.number = number
         self.clock = clock
@@ -44,7 +48,8 @@ class Channel:
         self._timeline = timeline
         self._repertoire = repertoire
         self._draw = draw
-        self.mouth = Mouth()
+        self.line = line
+        self.mouth = Mouth(line.towards("twilio"))
         self.heard = OutboundTrack()
         self.ear: Ear | None = None
         self.open = asyncio.Event()
@@ -74,6 +79,8 @@ class Channel:
         if self.open.is_set():
             return
         self.mouth.begin(self.clock.now_ns - PACKET_NS)
+        for end in ENDS:
+            self.line.towards(end).begin(self.clock.now_ns)
         self.ear = Ear(
             self._timeline,
             self._repertoire,
@@ -86,7 +93,7 @@ class Channel:
         """Let the person hear what leaves a play-out."""
         self.heard.listen_to(playout)
         if self.ear is not None:
-            self.ear.listen_to(playout)
+            self.ear.listen_to(Carried(playout, self.line.towards("caller"), self.clock))
 
     def spoke(self, speech: Speech, start_ns: int) -> None:
         """The person says something, from ``start_ns`` on."""

@@ -9,7 +9,9 @@ import numpy as np
 from ..audio import Repertoire, Samples, Span, Tracker, mulaw
 from ..audio.speech import Speech
 from ..timeline import Event, Timeline
-from .playout import BYTE_NS, PlayOut
+from .concealment import Carried
+from .pieces import UNDERSTOOD, tellings
+from .playout import BYTE_NS
 
 _EDGE = 80
 """Samples at either end of an utterance that need not be heard: a codec holds back a few."""
@@ -36,13 +38,13 @@ class Ear:
         self._repertoire = repertoire
         self._call = call
         self._tracker = Tracker(repertoire)
-        self._playouts: list[PlayOut] = []
+        self._playouts: list[Carried] = []
         self._next: list[tuple[int, int]] = []  # per play-out: burst, bytes of it listened to
         self._events: list[Event] = []
         self.origin_ns = origin_ns
         """Instant of the first sample."""
 
-    def listen_to(self, playout: PlayOut) -> None:
+    def listen_to(self, playout: Carried) -> None:
         """Hear what leaves ``playout`` from now on."""
         self._playouts.append(playout)
         self._next.append((0, 0))
@@ -55,7 +57,7 @@ class Ear:
             ended = ended and (not playout.bursts or playout.bursts[-1].end_ns < now_ns)
         return self._tracker.update(final=ended)
 
-    def _update_one(self, number: int, playout: PlayOut, now_ns: int) -> None:
+    def _update_one(self, number: int, playout: Carried, now_ns: int) -> None:
         index, heard = self._next[number]
         while index < len(playout.bursts):
             burst = playout.bursts[index]
@@ -110,6 +112,8 @@ class Ear:
             The instant at which the last word had been heard, or None; and the instant at which
             it will be, if what plays now goes on, or None.
         """
+        if self._is_lossy:
+            return self._find_in_pieces(text, after_ns, now_ns)
         expected = None
         for span in self.update(now_ns):
             if span.key is None:
@@ -127,8 +131,33 @@ class Ear:
             expected = end_ns
         return None, expected
 
+    @property
+    def _is_lossy(self) -> bool:
+        """Packets may be missing on the way, which a listener bears with."""
+        return any(not playout.is_clear for playout in self._playouts)
+
+    def _find_in_pieces(
+        self, text: str, after_ns: int, now_ns: int
+    ) -> tuple[int | None, int | None]:
+        """Look for words of which most was heard, once the last of them is over."""
+        expected = None
+        for telling in tellings(self.update(now_ns)):
+            found = self._repertoire[telling.key].find(text)
+            if found is None:
+                continue
+            end_ns = self.instant(telling.lag + found[1])
+            if end_ns <= after_ns:
+                continue
+            if now_ns < end_ns:
+                expected = end_ns
+            elif telling.heard(*found) >= UNDERSTOOD:
+                return end_ns, None
+        return None, expected
+
     def utterances(self, now_ns: int) -> list[HeardUtterance]:
         """Return the stretches of speech that were heard."""
+        if self._is_lossy:
+            return self._utterances_in_pieces(now_ns)
         result = []
         for span in self.update(now_ns):
             if span.key is not None:
@@ -146,15 +175,40 @@ class Ear:
                 )
         return result
 
+    def _utterances_in_pieces(self, now_ns: int) -> list[HeardUtterance]:
+        result = []
+        for telling in tellings(self.update(now_ns)):
+            speech = self._repertoire[telling.key]
+            first, last = telling.pieces[0][0], telling.pieces[-1][1]
+            result.append(
+                HeardUtterance(
+                    telling.words(speech),
+                    self.instant(telling.lag + first) / 1e9,
+                    self.instant(telling.lag + last) / 1e9,
+                    whole=bool(speech.words)
+                    and telling.heard(speech.words[0].start + _EDGE, speech.words[-1].end - _EDGE)
+                    == 1.0,
+                )
+            )
+        return result
+
     def samples(self, now_ns: int) -> Samples:
         """Return everything heard so far on the call's own clock, silence included."""
-        sound = np.zeros(max(0, (now_ns - self.origin_ns) // BYTE_NS), dtype=np.int16)
+        return self.sound_between(self.origin_ns, now_ns)[0]
+
+    def sound_between(self, from_ns: int, to_ns: int) -> tuple[Samples, int]:
+        """Return what was heard between two instants, and the instant of its first sample."""
+        first = max(0, -(-(from_ns - self.origin_ns) // BYTE_NS))
+        sound = np.zeros(max(0, (to_ns - self.origin_ns) // BYTE_NS - first), dtype=np.int16)
         for playout in self._playouts:
-            for burst in playout.bursts:
-                at = (burst.start_ns - self.origin_ns) // BYTE_NS
-                played = mulaw.decode(bytes(burst.data))[: max(0, len(sound) - at)]
-                sound[at : at + len(played)] = played
-        return sound
+            for burst in reversed(playout.bursts):
+                at = (burst.start_ns - self.origin_ns) // BYTE_NS - first
+                if at + len(burst.data) <= 0:
+                    break
+                left, right = max(0, -at), max(0, min(len(burst.data), len(sound) - at))
+                if left < right:
+                    sound[at + left : at + right] = mulaw.decode(bytes(burst.data[left:right]))
+        return sound, self.instant(first)
 
 
 def words_in(speech: Speech, span: Span) -> str:

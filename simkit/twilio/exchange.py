@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..audio import Repertoire
+from ..audio.voices import Voice
 from ..timeline import Clock, Timeline
 from ..wire.disorder import Disorder
 from .call import CallFlow
 from .callbacks import Callbacks, Spawn
 from .callee import Person
+from .carrier import CarrierLeg, Line
 from .channel import Channel
 from .legs import Leg
 from .phone import Call
+from .profiles import Profile
 from .settings import TwilioSettings
 from .streams import Streams, Surroundings
 from .webhooks import Webhooks
@@ -36,8 +39,23 @@ class Exchange:
     """Makes what changes the order of a call's media, for a purpose; None: nothing does."""
     ssl: Any
 
-    def begin(self, leg: Leg, callee: Person | None, auth_token: str) -> tuple[CallFlow, Call]:
-        """Begin a call; returns it from Twilio's side and from the person's."""
+    def begin(
+        self,
+        leg: Leg,
+        callee: Person | None,
+        auth_token: str,
+        profile: Profile,
+        voice: Voice,
+    ) -> tuple[CallFlow, Call]:
+        """Begin a call; returns it from Twilio's side and from the person's.
+
+        Args:
+            leg: who calls whom.
+            callee: who is called, if it is no number of the account.
+            auth_token: what webhooks are signed with.
+            profile: of the carrier leg.
+            voice: of the person.
+        """
         purpose = f"twilio call {leg.number}"
         channel = Channel(
             leg.number,
@@ -46,6 +64,7 @@ class Exchange:
             repertoire=self.repertoire,
             settings=self.settings,
             draw=self.random_for(f"{purpose} say"),
+            line=self._make_line(leg.number, profile),
         )
         webhooks = Webhooks(
             clock=self.clock,
@@ -85,7 +104,21 @@ class Exchange:
             clock=self.clock,
             timeline=self.timeline,
             repertoire=self.repertoire,
-            draw=self.random_for(f"{purpose} caller"),
+            settings=self.settings,
+            random_for=lambda name: self.random_for(f"{purpose} {name}"),
+            speak=voice,
         )
         self.spawn(flow.run(), purpose)
         return flow, call
+
+    def _make_line(self, number: int, profile: Profile) -> Line:
+        return Line(
+            lambda end: CarrierLeg(
+                end,
+                profile,
+                call=number,
+                clock=self.clock,
+                timeline=self.timeline,
+                random_for=self.random_for,
+            )
+        )

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..audio import Samples, mulaw
+from .carrier import CarrierLeg
+from .concealment import SILENT, Concealer
 from .playout import BYTE_NS, PACKET, PACKET_NS
 
-_SILENT_FRAME = bytes([mulaw.SILENCE]) * PACKET
+
+@dataclass
+class Surroundings:
+    """Sound that goes on around the caller: samples ``start`` to ``end`` of the call."""
+
+    loop: Samples
+    start: int
+    end: int = sys.maxsize
 
 
 class Mouth:
-    """The caller's sound, as mu-law, from the moment a stream listens."""
+    """The caller's sound, as mu-law, from the moment a stream listens.
 
-    def __init__(self) -> None:
+    Args:
+        leg: the carrier leg towards Twilio.
+    """
+
+    def __init__(self, leg: CarrierLeg) -> None:
+        self._leg = leg
+        self._concealer = Concealer(leg)
         self._codes = bytearray()
+        self._around: list[Surroundings] = []
         self._origin_ns: int | None = None
 
     @property
@@ -44,15 +64,57 @@ class Mouth:
         self._codes[at:end] = mulaw.encode(mixed)
         return self.origin_ns + at * BYTE_NS
 
+    def surround(self, loop: Samples, not_before_ns: int) -> tuple[int, Callable[[int], None]]:
+        """Put sound under everything else, over and over, until it is told to end.
+
+        Returns:
+            The instant of its first sample, and what ends it at an instant.
+        """
+        at = max(0, -((self.origin_ns - not_before_ns) // BYTE_NS))
+        sound = Surroundings(loop, at)
+        self._around.append(sound)
+
+        def end(end_ns: int) -> None:
+            sound.end = max(at, (end_ns - self.origin_ns) // BYTE_NS)
+
+        return self.origin_ns + at * BYTE_NS, end
+
     def frame_before(self, end_ns: int) -> bytes:
-        """Return the 20 ms of sound that end at an instant."""
+        """Return the 20 ms of sound that reach Twilio as of an instant.
+
+        On a clear line these are the 20 ms that end there; otherwise earlier ones, or what stands
+        for a packet that is missing.
+        """
         at = (end_ns - PACKET_NS - self.origin_ns) // BYTE_NS
-        if at >= len(self._codes):
-            return _SILENT_FRAME
+        if self._leg.is_clear:
+            return self._frame(at)
+        number = at // PACKET - self._leg.delay_packets
+        if number < 0:
+            return SILENT
+        if not self._leg.arrives(number):
+            return self._concealer.missing()
+        return self._concealer.received(self._frame(at - self._leg.delay_packets * PACKET))
+
+    def _frame(self, at: int) -> bytes:
+        """Return 20 ms of the caller's sound."""
+        if at >= len(self._codes) and not self._around:
+            return SILENT
         frame = bytes(self._codes[max(0, at) : at + PACKET])
-        return frame if len(frame) == PACKET else frame.ljust(PACKET, bytes([mulaw.SILENCE]))
+        frame = frame if len(frame) == PACKET else frame.ljust(PACKET, SILENT[:1])
+        return self._surrounded(frame, max(0, at))
+
+    def _surrounded(self, codes: bytes, at: int) -> bytes:
+        """Add what is to be heard around the caller to sound that begins at a sample."""
+        for sound in self._around:
+            first, last = max(at, sound.start), min(at + len(codes), sound.end)
+            if first < last:
+                where = np.arange(first - sound.start, last - sound.start) % len(sound.loop)
+                total = mulaw.decode(codes).astype(np.int32)
+                total[first - at : last - at] += sound.loop[where]
+                codes = mulaw.encode(np.clip(total, -32768, 32767).astype(np.int16))
+        return codes
 
     def samples(self, length: int) -> Samples:
         """Return the first ``length`` samples of the call, silence included."""
-        codes = bytes(self._codes[:length]).ljust(length, bytes([mulaw.SILENCE]))
-        return mulaw.decode(codes)
+        codes = bytes(self._codes[:length]).ljust(length, SILENT[:1])
+        return mulaw.decode(self._surrounded(codes, 0))

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..audio import Repertoire, Samples, Speech, voice
-from ..timeline import BargeIn, Clock, Timeline, barge_ins
+from ..audio import Repertoire, Samples, Speech, noise, read_speech
+from ..audio.tones import KEYS, key_tone
+from ..audio.voices import Voice
+from ..timeline import BargeIn, Clock, Event, Timeline, barge_ins
 from .call import CallFailed, CallFlow
+from .carrier import Line
 from .ear import Ear, HeardUtterance
+from .listening import Heard, Listener
+from .playout import BYTE_NS
+from .settings import TwilioSettings
 
-_LOOK_NS = 20_000_000
-_REPORTED_EVENTS = 12
-
-
-class NotHeard(AssertionError):  # noqa: N818 - reads as what happened
-    """The caller did not hear what the test waited for."""
+_SOUND_FILES = (".wav", ".flac")
+_KEY_SECONDS, _KEY_GAP_SECONDS = 0.06, 0.04
+"""ITU-T Q.24 has receivers take tones and pauses of 40 ms."""
+_PAUSES = {"w": 0.5, "W": 1.0}
+"""As in the ``SendDigits`` of Twilio's REST API."""
+_BACKGROUND_SECONDS = 10.0
+"""After which a background begins again."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +40,15 @@ class Spoken:
     end: float
 
 
-class Heard:
-    """What reached the caller's ear so far."""
+@dataclass(frozen=True)
+class Noise:
+    """A noise that the caller's side made; times in seconds of the simulation."""
 
-    def __init__(self, samples: Samples, utterances: list[HeardUtterance]) -> None:
-        self.samples = samples
-        """mu-law decoded, 8 kHz, from the call's first instant."""
-        self.utterances = utterances
-        """Stretches of speech that were recognised, in order."""
-
-    def __str__(self) -> str:
-        return " | ".join(utterance.text for utterance in self.utterances)
-
-    def __contains__(self, text: str) -> bool:
-        return text in str(self)
+    name: str
+    level: float
+    """RMS of its loudest 20 ms, in dBFS."""
+    start: float
+    end: float
 
 
 class Call:
@@ -56,15 +61,21 @@ class Call:
         clock: Clock,
         timeline: Timeline,
         repertoire: Repertoire,
-        draw: random.Random,
+        settings: TwilioSettings,
+        random_for: Callable[[str], random.Random],
+        speak: Voice,
     ) -> None:
         self._flow = flow
         self._clock = clock
         self._timeline = timeline
         self._repertoire = repertoire
-        self._draw = draw
-        self._listened_until_ns = 0
+        self._settings = settings
+        self._draw = random_for("caller")
+        self._draw_noise = random_for("noise")
+        self._speak = speak
+        self._listener = Listener(flow, clock=clock, timeline=timeline)
         self._talking = asyncio.Lock()
+        self._end_background: Callable[[int], None] | None = None
 
     @property
     def number(self) -> int:
@@ -87,16 +98,18 @@ class Call:
     # Speaking
 
     async def says(
-        self, words: str | Speech, *, seconds: float | None = None, wait: bool = True
+        self, words: str | Speech | Path, *, seconds: float | None = None, wait: bool = True
     ) -> Spoken:
         """Speak; returns when the last word is said.
 
         Args:
-            words: text for the synthetic voice, or speech with its samples.
+            words: text for the caller's voice; speech with its samples; or the path of a WAV or
+                FLAC file, which :func:`simkit.audio.read_speech` reads.
             seconds: stretch or squeeze the text to this duration.
             wait: False returns at once, while the caller goes on speaking.
 
         Raises:
+            AudioFileError: the file is missing, damaged or of another kind than expected.
             CallFailed: the call has ended.
         """
         async with self._talking:
@@ -124,10 +137,16 @@ class Call:
             self._record_speech(speech, origin_ns + round(start * 1e9))
         return origin_ns / 1e9
 
-    def _as_speech(self, words: str | Speech, seconds: float | None) -> Speech:
-        if isinstance(words, Speech):
-            return words
-        return voice.speak(words, self._draw, seconds=seconds)
+    def _as_speech(self, words: str | Speech | Path, seconds: float | None) -> Speech:
+        if isinstance(words, str):
+            if words.lower().endswith(_SOUND_FILES) and " " not in words:
+                raise ValueError(f"says({words!r}) would speak that text: say Path({words!r})")
+            return self._speak(words, self._draw, seconds)
+        if seconds is not None:
+            raise ValueError(
+                f"seconds is for texts: recorded speech lasts as long as it does; found {seconds!r}"
+            )
+        return words if isinstance(words, Speech) else read_speech(words)
 
     def _record_speech(self, speech: Speech, start_ns: int) -> None:
         self._flow.spoke(speech, start_ns)
@@ -141,6 +160,76 @@ class Call:
             duration_ns=speech.duration_ns,
         )
 
+    # Noises
+
+    async def makes_noise(
+        self,
+        name: str,
+        *,
+        level: float | None = None,
+        seconds: float | None = None,
+        wait: bool = True,
+    ) -> Noise:
+        """Let something be heard that is not speech; returns when it is over.
+
+        Args:
+            name: one of :data:`simkit.audio.noise.NAMES`.
+            level: RMS of its loudest 20 ms, in dBFS; None: as loud as such a noise is.
+            seconds: how long; None: as long as such a noise is.
+            wait: False returns at once, while it goes on.
+
+        Raises:
+            CallFailed: the call has ended.
+            ValueError: another name, level or length; says which there are.
+        """
+        level = noise.checked_level(name, level)
+        sound = noise.make(name, self._draw_noise, level=level, seconds=seconds)
+        self._check_line("make a noise", name)
+        start_ns = self._flow.mouth.place(sound, self._clock.now_ns)
+        duration_ns = len(sound) * BYTE_NS
+        self._timeline.record(
+            "noise",
+            "caller",
+            t_ns=start_ns,
+            call=self.number,
+            name=name,
+            level_dbfs=level,
+            duration_ns=duration_ns,
+        )
+        if wait:
+            await self._clock.sleep_until(start_ns + duration_ns)
+        return Noise(name, level, start_ns / 1e9, (start_ns + duration_ns) / 1e9)
+
+    def background(self, name: str | None, *, level: float | None = None) -> None:
+        """Put a noise under the rest of the call, in place of the one before; None ends it.
+
+        Args:
+            name: one of :data:`simkit.audio.noise.NAMES`.
+            level: RMS of its loudest 20 ms, in dBFS; None: as loud as such a noise is.
+
+        Raises:
+            CallFailed: the call has ended.
+            ValueError: another name or level; says which there are.
+        """
+        self._check_line("put in the background", name or "nothing")
+        now_ns = self._clock.now_ns
+        if name is not None:
+            level = noise.checked_level(name, level)
+            loop = noise.make(name, self._draw_noise, level=level, seconds=_BACKGROUND_SECONDS)
+        if self._end_background is not None:
+            self._end_background(now_ns)
+            self._end_background = None
+        if name is not None:
+            now_ns, self._end_background = self._flow.mouth.surround(loop, now_ns)
+        self._timeline.record(
+            "background",
+            "caller",
+            t_ns=now_ns,
+            call=self.number,
+            name=name or "nothing",
+            level_dbfs=level if name is not None else None,
+        )
+
     def _check_line(self, verb: str, what: str) -> None:
         if self._flow.ended.is_set():
             raise CallFailed(f"cannot {verb} {what!r}: call {self.number} is {self.status}")
@@ -151,7 +240,7 @@ class Call:
         """Wait until the caller has heard these words, to the end of the last one.
 
         Words that an earlier ``hears`` returned for do not count again. Case and punctuation do
-        not matter.
+        not matter. On a line that loses packets, words of which four fifths were heard count.
 
         Args:
             text: words of one utterance, in their order.
@@ -163,45 +252,53 @@ class Call:
         Raises:
             NotHeard: time ran out or the call ended first; says what was heard instead.
         """
-        deadline_ns = self._clock.now_ns + round(timeout * 1e9)
-        while True:
-            now_ns = self._clock.now_ns
-            heard_ns, expected_ns = None, None
-            if self._flow.ear is not None:
-                heard_ns, expected_ns = self._flow.ear.find(text, self._listened_until_ns, now_ns)
-            if heard_ns is not None:
-                self._listened_until_ns = heard_ns
-                return heard_ns / 1e9
-            if now_ns >= deadline_ns:
-                raise NotHeard(self._explain(text, f"within {timeout:g} s"))
-            if self._flow.ended.is_set():
-                raise NotHeard(self._explain(text, "before the call ended"))
-            # The ear judges 20 ms at a time, so that it may know a little later than expected.
-            look_ns = now_ns + _LOOK_NS
-            if expected_ns is not None:
-                look_ns = max(expected_ns, now_ns + _LOOK_NS // 4)
-            await self._clock.sleep_until(min(look_ns, deadline_ns))
+        return await self._listener.text(text, timeout)
 
-    def _explain(self, text: str, limit: str) -> str:
-        now_ns = self._clock.now_ns
-        ear = self._flow.ear
-        if ear is not None:
-            ear.settle(now_ns)
-        heard = [f'"{u.text}"' for u in ear.utterances(now_ns)] if ear is not None else []
-        tail = str(self._timeline).splitlines()[-_REPORTED_EVENTS:]
-        return (
-            f"the caller did not hear {text!r} {limit} (now {now_ns / 1e9:.3f} s). Heard so far: "
-            f"{', '.join(heard) or 'nothing'}. The timeline ends with:\n" + "\n".join(tail)
-        )
+    async def hears_utterance(self, *, timeout: float = 30.0) -> HeardUtterance:  # noqa: ASYNC109
+        """Wait for the end of what is being said to the caller, or of what will be said next.
+
+        It ends when all of it was heard, or when nothing more of it came for 200 ms.
+
+        Raises:
+            NotHeard: time ran out or the call ended first.
+        """
+        return await self._listener.utterance(timeout)
+
+    async def hears_sound(self, *, timeout: float = 30.0) -> float:  # noqa: ASYNC109
+        """Wait for the first sound of any kind from now on, above -58 dBFS; returns its instant."""
+        return await self._listener.sound(timeout)
+
+    async def hears_silence(self, seconds: float = 1.0, *, timeout: float = 30.0) -> float:  # noqa: ASYNC109
+        """Wait until the caller has heard nothing for so long; silence so far counts.
+
+        Returns:
+            The instant, in seconds, since which all was silent (at most ``seconds`` ago).
+
+        Raises:
+            NotHeard: time ran out or the call ended first.
+        """
+        return await self._listener.silence(seconds, timeout)
+
+    async def until(self, kind: str, *, timeout: float = 30.0, **fields: Any) -> Event:  # noqa: ASYNC109
+        """Wait for the next event of this call in the timeline, at the instant it is dated.
+
+        Vapi's events count when they are of the Vapi call that this one is bridged to. Runs of
+        media count when they begin.
+
+        Args:
+            kind: as the timeline has it: ``clear``, ``hears``, ``user-interrupted``, ...
+            timeout: virtual seconds to wait.
+            fields: what the event must say, as in ``role="user"``; ``source`` and ``target`` too.
+
+        Raises:
+            NotHappened: time ran out or the call ended first; shows the timeline's end.
+        """
+        return await self._listener.event(kind, timeout, fields)
 
     @property
     def heard(self) -> Heard:
         """What reached the ear so far."""
-        ear = self._flow.ear
-        if ear is None:
-            return Heard(np.zeros(0, dtype=np.int16), [])
-        now_ns = self._clock.now_ns
-        return Heard(ear.samples(now_ns), ear.utterances(now_ns))
+        return self._listener.heard
 
     @property
     def barge_ins(self) -> list[BargeIn]:
@@ -211,26 +308,84 @@ class Call:
 
     def settle(self) -> None:
         """Bring the timeline up to date with what was heard."""
-        if self._flow.ear is not None:
-            self._flow.ear.settle(self._clock.now_ns)
+        self._listener.settle()
 
     # The line
 
-    async def presses(self, digits: str) -> None:
-        """Press keys, a tenth of a second each."""
-        for digit in digits:
-            self._check_line("press", digit)
-            self._flow.press(digit)
-            await asyncio.sleep(0.1)
+    @property
+    def line(self) -> Line:
+        """The carrier leg between the phone and Twilio, to turn its knobs."""
+        return self._flow.line
+
+    async def presses(self, keys: str, *, in_band: bool | None = None) -> None:
+        """Press keys, each for 60 ms and 40 ms after the one before it.
+
+        Args:
+            keys: 0-9, ``*``, ``#``, A-D; ``w`` pauses for half a second, ``W`` for one.
+            in_band: the tones are in the caller's sound, too; None: as
+                ``sim.twilio.settings.dtmf_tones`` says.
+
+        Raises:
+            CallFailed: the call has ended.
+            ValueError: there is no such key; nothing was pressed.
+        """
+        wrong = [key for key in keys if key not in KEYS and key not in _PAUSES]
+        if wrong:
+            raise ValueError(
+                f"cannot press {wrong[0]!r} (number {keys.index(wrong[0]) + 1} of {keys!r}): keys "
+                f"are {' '.join(KEYS)}, pauses w and W"
+            )
+        audible = self._settings.dtmf_tones if in_band is None else in_band
+        for key in keys:
+            if key in _PAUSES:
+                await asyncio.sleep(_PAUSES[key])
+                continue
+            self._check_line("press", key)
+            self._flow.press(key)
+            if audible:
+                self._flow.mouth.place(key_tone(key, _KEY_SECONDS), self._clock.now_ns)
+            await asyncio.sleep(_KEY_SECONDS + _KEY_GAP_SECONDS)
 
     async def stays_silent(self, seconds: float) -> None:
         """Let time pass."""
         await asyncio.sleep(seconds)
 
-    async def hangs_up(self) -> None:
-        """Hang up; returns when Twilio has closed the call."""
+    async def hangs_up(self, *, at: float | None = None, after: float = 0.0) -> None:
+        """Hang up; returns when Twilio has closed the call.
+
+        Args:
+            at: second of the simulation at which to; None: now.
+            after: seconds to wait besides.
+
+        Raises:
+            ValueError: that is in the past.
+        """
+        now_ns = self._clock.now_ns
+        due_ns = (now_ns if at is None else round(at * 1e9)) + round(after * 1e9)
+        if due_ns < now_ns:
+            raise ValueError(
+                f"cannot hang up in the past, it is {now_ns / 1e9:g}: found at={at}, after={after}"
+            )
+        await self._clock.sleep_until(due_ns)
         self._flow.hang_up("caller")
         await self._flow.ended.wait()
+
+    async def hangs_up_when(
+        self,
+        kind: str,
+        *,
+        after: float = 0.0,
+        timeout: float = 30.0,  # noqa: ASYNC109
+        **fields: Any,
+    ) -> Event:
+        """Hang up at the next event of a kind, or so many seconds after it; returns the event.
+
+        Raises:
+            NotHappened: time ran out or the call ended first.
+        """
+        event = await self.until(kind, timeout=timeout, **fields)
+        await self.hangs_up(after=after)
+        return event
 
     async def ends(self, *, timeout: float = 60.0) -> None:  # noqa: ASYNC109
         """Wait until the call is over, by whichever side.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ..audio import Repertoire
+from ..audio.voices import Voice, find_voice
 from ..timeline import Clock, Timeline
 from ..wire.disorder import Disorder
 from ..wire.websocket import address_of
@@ -19,6 +21,7 @@ from .legs import Leg, Literally, Reports, Step
 from .numbers import PhoneNumber, Place
 from .overrides import Overrides, of_url
 from .phone import Call
+from .profiles import PROFILES, Profile, find_profile
 from .settings import TwilioSettings
 from .webhooks import Ask
 
@@ -41,6 +44,7 @@ class Twilio:
         random_for: a seeded generator for each named purpose.
         spawn: runs a coroutine on Twilio's machine.
         ssl: passed to connections over TLS; True for the loop's default.
+        outside: where a program of the machine may be run, for a caller's voice.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class Twilio:
         spawn: Spawn,
         ssl: Any = True,
         auth_token: str = AUTH_TOKEN,
+        outside: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._clock = clock
         self._timeline = timeline
@@ -60,6 +65,10 @@ class Twilio:
         self._ids = random_for("twilio ids")
         self._number_ids = random_for("twilio number ids")
         self._places: dict[str, Place] = {}
+        self._outside = outside
+        self._profile = PROFILES["clear"]
+        self._voice_name: str | Voice = "synthetic"
+        self._voice = self._find_voice(self._voice_name)
         self._swap = 0.0
         self._duplicate = 0.0
         self.auth_token = auth_token
@@ -184,6 +193,40 @@ class Twilio:
         person.answers_after, person.outcome = answers_after, outcome
         return person
 
+    @property
+    def profile(self) -> Profile:
+        """How the carrier leg of later calls behaves: one of ``PROFILES`` by its name, or figures.
+
+        Raises:
+            ValueError: on assignment, there is no such profile.
+        """
+        return self._profile
+
+    @profile.setter
+    def profile(self, profile: str | Profile) -> None:
+        self._profile = find_profile(profile)
+
+    @property
+    def voice(self) -> str | Voice:
+        """Who speaks what later calls say: ``synthetic``, ``espeak``, or as in ``espeak:en-us+f3``.
+
+        The synthetic voice is the same bits everywhere. espeak-ng says words that people
+        understand, and other bits in another release of it.
+
+        Raises:
+            EspeakError: on assignment, espeak-ng or scipy is not installed.
+            ValueError: on assignment, there is no such voice.
+        """
+        return self._voice_name
+
+    @voice.setter
+    def voice(self, voice: str | Voice) -> None:
+        self._voice = self._find_voice(voice)
+        self._voice_name = voice
+
+    def _find_voice(self, voice: str | Voice) -> Voice:
+        return find_voice(voice, self._outside)
+
     def disorder(self, *, swap: float = 0.0, duplicate: float = 0.0) -> None:
         """Let media messages of later calls leave out of order or twice, as shares from 0 to 1.
 
@@ -200,7 +243,7 @@ class Twilio:
 
         Raises:
             CallFailed: the bridge did not connect it; says how it answered.
-            ValueError: nobody said where the number points.
+            ValueError: nobody said where the number points, or there is no such profile or voice.
         """
         call = self.rings(to, from_, **details)
         flow = self.flows[-1]
@@ -217,6 +260,8 @@ class Twilio:
         caller_name: str | None = None,
         forwarded_from: str | None = None,
         stir_verstat: str | None = "TN-Validation-Passed-A",
+        profile: str | Profile | None = None,
+        voice: str | Voice | None = None,
     ) -> Call:
         """Place a phone call and return at once, while it rings.
 
@@ -226,10 +271,14 @@ class Twilio:
             caller_name: what a look-up of the caller found.
             forwarded_from: the number that was dialled first.
             stir_verstat: how the caller's number was attested; None: not at all.
+            profile: of its carrier leg; None: :attr:`profile`.
+            voice: of the caller; None: :attr:`voice`.
 
         Raises:
-            ValueError: nobody said where the number points.
+            ValueError: nobody said where the number points, or there is no such profile or voice.
         """
+        found = self._profile if profile is None else find_profile(profile)
+        speak = self._voice if voice is None else self._find_voice(voice)
         known = self.numbers.get(to)
         voice_url = self.default_voice_url if known is None else known.voice_url
         if voice_url is None:
@@ -260,7 +309,7 @@ class Twilio:
             forwarded_from=forwarded_from,
             call_token=_call_token(draw),
         )
-        return self._begin(leg, None)[1]
+        return self._begin(leg, None, found, speak)[1]
 
     def create_call(
         self,
@@ -321,12 +370,14 @@ class Twilio:
             queued_for=queued_for,
         )
         person = self.people.setdefault(to, Person(to))
-        flow, call = self._begin(leg, person)
+        flow, call = self._begin(leg, person, self._profile, self._voice)
         flow.on_picked_up = lambda: person.picks_up(call)
         return flow
 
-    def _begin(self, leg: Leg, callee: Person | None) -> tuple[CallFlow, Call]:
-        flow, call = self._exchange.begin(leg, callee, self.auth_token)
+    def _begin(
+        self, leg: Leg, callee: Person | None, profile: Profile, voice: Voice
+    ) -> tuple[CallFlow, Call]:
+        flow, call = self._exchange.begin(leg, callee, self.auth_token, profile, voice)
         self.calls.append(call)
         self.flows.append(flow)
         return flow, call

@@ -7,8 +7,9 @@ import io
 import numpy as np
 
 from ..audio import RATE, Samples, mulaw
-from . import keys as telephone
+from ..audio.tones import key_tone
 
+_TONE_S = 0.1
 _GAP, _WAIT = 800, 4000
 """Samples of the silence after a tone, and of what ``w`` stands for."""
 
@@ -32,10 +33,10 @@ def keys(digits: str) -> Samples:
             parts.append(np.zeros(_WAIT, dtype=np.int16))
             continue
         try:
-            telephone.check(digit)
+            tone = key_tone(digit, _TONE_S)
         except ValueError as error:
             raise SoundError(f"{error}; or w for half a second") from None
-        parts += [telephone.tone(digit), np.zeros(_GAP, dtype=np.int16)]
+        parts += [tone, np.zeros(_GAP, dtype=np.int16)]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int16)
 
 

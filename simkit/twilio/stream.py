@@ -241,8 +241,6 @@ class MediaStream(StreamSocket):
         keys.check(digit)
         if not self._bidirectional or not self._begun:
             return
-        if self._settings.dtmf_tones:
-            self._mouth.place(keys.tone(digit), self._clock.read_ns())
         if digit in keys.LETTERS and not self._settings.dtmf_letters:
             return
         self._tell(

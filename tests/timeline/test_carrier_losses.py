@@ -1,0 +1,63 @@
+"""What the carrier did to a call, read from its timeline."""
+
+from __future__ import annotations
+
+from simkit import checks
+from simkit.timeline import Timeline, carrier_delay_ns, carrier_lost_ns
+
+MS = 1_000_000
+
+
+def story(missing_ms: int, lost_packets: int, towards: str = "caller") -> Timeline:
+    """The caller hears a reply of 2 s with a hole at 1 s, of which the carrier lost some."""
+    timeline = Timeline(lambda: 5000 * MS)
+    timeline.record(
+        "replies", "agent", t_ns=0, session=1, reply=1, utterance=0, text="hello", duration_ns=2000
+        * MS,
+    )  # fmt: skip
+    if lost_packets:
+        timeline.record(
+            "lost", "carrier", t_ns=1000 * MS, call=1, towards=towards, packets=lost_packets,
+            late=0, last_ns=(980 + 20 * lost_packets) * MS,
+        )  # fmt: skip
+    for start, offset, duration in ((0, 0, 1000), (1000 + missing_ms, 1000 + missing_ms, 500)):
+        timeline.record(
+            "hears", "caller", t_ns=start * MS, call=1, utterance=0, offset_ns=offset * MS,
+            duration_ns=duration * MS, text="hello",
+        )  # fmt: skip
+    return timeline
+
+
+def intact(timeline: Timeline) -> bool:
+    return next(c for c in checks.run(timeline) if c.name == "agent-audio-intact").passed
+
+
+def test_a_hole_that_the_carrier_made_is_not_the_bridges():
+    assert intact(story(missing_ms=200, lost_packets=10))
+
+
+def test_a_hole_that_is_larger_than_what_was_lost_is():
+    assert not intact(story(missing_ms=300, lost_packets=10))
+    assert not intact(story(missing_ms=200, lost_packets=0))
+    assert not intact(story(missing_ms=200, lost_packets=10, towards="twilio"))
+
+
+def test_a_gap_in_which_nothing_is_missing_is_no_loss():
+    timeline = story(missing_ms=0, lost_packets=0)
+    assert carrier_lost_ns(timeline, 1, "caller", 0, 5000 * MS) == 0
+    assert carrier_delay_ns(timeline, 1, "caller") == 0
+
+
+def test_a_run_of_losses_counts_for_the_time_it_covers():
+    timeline = story(missing_ms=200, lost_packets=10)
+    assert carrier_lost_ns(timeline, 1, "caller", 1100 * MS, 1110 * MS) == 200 * MS
+    assert carrier_lost_ns(timeline, 1, "caller", 1200 * MS, 2000 * MS) == 0
+    assert carrier_lost_ns(timeline, 1, "caller", 0, 1000 * MS) == 0
+    assert carrier_lost_ns(timeline, 2, "caller", 0, 5000 * MS) == 0
+
+
+def test_the_delay_is_that_of_the_direction():
+    timeline = Timeline()
+    timeline.record("carrier", "carrier", call=1, towards="twilio", delay_ns=80 * MS, knobs={})
+    assert carrier_delay_ns(timeline, 1, "twilio") == 80 * MS
+    assert carrier_delay_ns(timeline, 1, "caller") == 0
