@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-from .network import SimLoop
+from .kernel import Task
+from .network import Host, Network, SimLoop
+from .network.hosts import current_host
 from .network.openings import Opening
 
 IGNORED = r"unclosed <StreamWriter|loop is closed"
@@ -15,6 +18,39 @@ _LAST_ITERATIONS = 5
 """Iterations of the loop in which a program closes what it sees the end of."""
 _GRACE = 1.0
 """Virtual seconds that a cancelled task has to end."""
+
+
+def outlasting(
+    network: Network, known_tasks: set[asyncio.Task[Any]], known_openings: set[Opening]
+) -> list[tuple[Host, list[str], list[str]]]:
+    """Return the tasks and sockets of served programs that outlive every call, host by host.
+
+    Args:
+        known_tasks: those that were there before the first call.
+        known_openings: what was open then.
+    """
+    openings = network.openings.programs()
+    found = []
+    for server in network.servers:
+        tasks = [
+            task.get_name()
+            for task in sorted(asyncio.all_tasks(), key=lambda task: hash(task))
+            if task not in known_tasks and _host_of(task) is server.host and task is not server.task
+        ]
+        sockets = [
+            opening.what
+            for opening in openings
+            if opening.host is server.host
+            and opening not in known_openings
+            and not opening.may_be_kept
+        ]
+        if tasks or sockets:
+            found.append((server.host, tasks, sockets))
+    return found
+
+
+def _host_of(task: asyncio.Task[Any]) -> Host | None:
+    return task.context.get(current_host) if isinstance(task, Task) else None
 
 
 async def shut_down(loop: SimLoop, *, calls_are_over: bool) -> list[Opening]:

@@ -16,9 +16,9 @@ from . import _ending
 from ._arrivals import arrive
 from ._mishaps import Mishaps
 from .audio import Repertoire, Samples, files
-from .kernel import Calendar, DivergenceError, Task, compare, shaken_memory, stepped_out
+from .kernel import Calendar, DivergenceError, compare, shaken_memory, stepped_out
 from .network import Host, Link, SimLoop
-from .network.hosts import current_host
+from .network.cpu import Processors
 from .network.openings import LeftOpenWarning, Opening, describe_left_open
 from .timeline import Clock, Timeline
 from .timeline.text import line
@@ -116,6 +116,7 @@ class Simulation:
         )
         """The fake Vapi: set the assistant, turn knobs."""
         self._network.listen(self.vapi_host, 443, self.vapi.connection)
+        self._processors = Processors(self._network)
         self._stubs: Any = None
         self._servers_started = 0
         self._known_tasks: set[asyncio.Task[Any]] = set()
@@ -150,6 +151,29 @@ class Simulation:
             ValueError: one of them is not part of the simulation.
         """
         return self._network.link(a, b)
+
+    def cpu(self, host: str | Host, *, per_callback: float = 0.0, per_work: float = 0.0) -> None:
+        """Let what runs on a host take virtual time of its own; without this, computing takes none.
+
+        Args:
+            host: one of the simulation.
+            per_callback: seconds for which each callback of the loop (a step of a task, a timer, a
+                read of a connection) holds it, as computing does; other hosts wait meanwhile, too.
+            per_work: seconds that each piece of work takes that is given to a thread there, beside
+                what it sleeps and waits; the loop goes on.
+
+        Raises:
+            ValueError: there is no such host, or a figure is negative or no number.
+
+        >>> with Simulation() as sim:
+        ...     office = sim.host("office")
+        ...     sim.cpu("office", per_callback=0.002)
+        ...     sim.run(office.spawn(asyncio.sleep(1)))
+        ...     sim.now
+        1.004
+        """
+        self._processors.set(self._network.known(host), per_callback, per_work)
+        self.loop.charge_ns = self._processors.charge_ns
 
     @property
     def http(self) -> respx.Router:
@@ -302,31 +326,12 @@ class Simulation:
     async def _settle(self) -> None:
         if self._calls_are_over() and self.twilio.calls:
             await self._clock.sleep_until(self._timeline.of("ended")[-1].t_ns + _SETTLE_NS)
-            self._record_leaks()
+            left = _ending.outlasting(self._network, self._known_tasks, self._known_openings)
+            for host, tasks, sockets in left:
+                self._timeline.record("leaks", host.name, tasks=tasks, sockets=sockets)
 
     def _calls_are_over(self) -> bool:
         return len(self._timeline.of("ended")) == len(self.twilio.calls)
-
-    def _record_leaks(self) -> None:
-        """Note tasks and sockets of served programs that outlive every call."""
-        openings = self._network.openings.programs()
-        for server in self._network.servers:
-            left = [
-                task.get_name()
-                for task in sorted(asyncio.all_tasks(self.loop), key=lambda task: hash(task))
-                if task not in self._known_tasks
-                and _host_of(task) is server.host
-                and task is not server.task
-            ]
-            sockets = [
-                opening.what
-                for opening in openings
-                if opening.host is server.host
-                and opening not in self._known_openings
-                and not opening.may_be_kept
-            ]
-            if left or sockets:
-                self._timeline.record("leaks", server.host.name, tasks=left, sockets=sockets)
 
     def close(self) -> None:
         """End the programs and the loop; what happened stays readable.
@@ -397,10 +402,6 @@ def _outcome(sim: Simulation, scenario: Scenario[T]) -> tuple[T, None] | tuple[N
         raise
     except BaseException as error:
         return None, error
-
-
-def _host_of(task: asyncio.Task[Any]) -> Host | None:
-    return task.context.get(current_host) if isinstance(task, Task) else None
 
 
 def _of_one_length(*channels: Samples) -> list[Samples]:

@@ -20,9 +20,10 @@ from .errors import (
     running_task,
 )
 from .inside import stepped_out
-from .loop import Loop, Task
+from .loop import Loop
 from .realm import EPOCH_NS, Realm
 from .shaking import shaken_memory
+from .tasks import Task
 from .trail import DivergenceError, Trail, checksum, compare, named
 from .unawaited import made_at
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .base import BaseLoop, convert_error
@@ -25,6 +26,7 @@ class Executor(BaseLoop):
     calendar: Calendar
     realm: Realm
     threads: Threads
+    charge_ns: Callable[[str, Context], int] | None
     executor_duration_ns = 0
     """Virtual time that work given to an executor takes, besides what it sleeps and waits."""
     _pool: Pool | None = None
@@ -53,7 +55,7 @@ class Executor(BaseLoop):
             except BaseException as caught:
                 self.threads.end_if_killed()
                 error = caught
-            self._finished(future, result, error, func)
+            self._finished(future, result, error, func, context)
 
         self.calendar.at(self.calendar._now, lambda: self._begin(future, work))
         return future
@@ -66,7 +68,12 @@ class Executor(BaseLoop):
         self._pool.run(work)
 
     def _finished(
-        self, future: asyncio.Future[Any], result: Any, error: BaseException | None, func: Any
+        self,
+        future: asyncio.Future[Any],
+        result: Any,
+        error: BaseException | None,
+        func: Any,
+        context: Context,
     ) -> None:
         """Deliver a result when its time has passed; called in the worker's thread."""
 
@@ -79,6 +86,8 @@ class Executor(BaseLoop):
                 future.set_result(result)
 
         took_ns = self.executor_duration_ns + (self.realm.worker_ns or 0)
+        if self.charge_ns is not None:
+            took_ns += self.charge_ns("work", context)
         choices = self.calendar.choices
         if choices is not None:
             took_ns += chosen_ns(choices, "executor", named(func))

@@ -55,6 +55,16 @@ class InnerLoop(Loop):
         if hasattr(self, "_outer"):
             self._outer._tasks_made = value
 
+    @property
+    def charge_ns(self) -> Callable[[str, Context], int] | None:
+        """As the loop that runs the simulation."""
+        return self._outer.charge_ns
+
+    @charge_ns.setter
+    def charge_ns(self, value: Any) -> None:
+        if hasattr(self, "_outer"):
+            self._outer.charge_ns = value
+
     def call_at(
         self,
         when: float,
@@ -105,7 +115,7 @@ class InnerLoop(Loop):
 
     def stall(self, duration_ns: int) -> None:
         """Let time pass while this loop's thread does nothing; the other threads go on."""
-        self.realm.sleep(duration_ns)
+        realms[get_ident()].sleep(duration_ns)
 
     def run_forever(self) -> None:
         """Run until ``stop`` is called; the thread has to be one of the simulation.

@@ -11,7 +11,7 @@ import logging
 import math
 import sys
 from collections.abc import Callable, Coroutine
-from contextvars import Context, copy_context
+from contextvars import Context
 from heapq import heappush
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -32,6 +32,7 @@ from .handles import Generators, TimerHandle, make_handle, make_timer, report_fa
 from .inside import get_ident
 from .realm import EPOCH_NS, Realm
 from .signals import SignalHandlers
+from .tasks import Task
 from .threads import Threads
 from .trail import Trail, named
 
@@ -43,20 +44,6 @@ _EAGER = getattr(asyncio, "eager_task_factory", None)
 """The factory of Python 3.12 and later; its tasks, too, are numbered here."""
 
 logger = logging.getLogger("asyncio")
-
-
-class Task(asyncio.Task[Any]):
-    """A task that hashes by its number, so that sets of tasks iterate the same in every run."""
-
-    def __init__(
-        self, number: int, coro: Any, *, context: Context | None = None, **options: Any
-    ) -> None:
-        self.number = number
-        self.context = copy_context() if context is None else context
-        super().__init__(coro, context=self.context, **options)
-
-    def __hash__(self) -> int:
-        return self.number
 
 
 class Loop(Executor, SignalHandlers):
@@ -87,6 +74,8 @@ class Loop(Executor, SignalHandlers):
         self.realm.on_stall = self.stall
         self.realm.on_signal = self.raise_signal
         self.threads = self.realm.threads = Threads(self)
+        self.charge_ns: Callable[[str, Context], int] | None = None
+        """Asked how long a ``callback``, or ``work`` of a thread, takes in a context; None: 0."""
         self.time_limit_ns: int | None = None
         """Virtual instant at which the run is ended with :class:`TimeLimitError`; None: never."""
         self._readable: list[asyncio.Handle] = []
@@ -243,7 +232,7 @@ class Loop(Executor, SignalHandlers):
                     ready.extend(due_timers)
                     due_timers.clear()
             watched = self._debug or self.trail is not None or choices is not None
-            run = self._run_watched if watched else None
+            run = self._run_watched if watched or self.charge_ns is not None else None
             for _ in range(len(ready)):
                 handle = popleft()
                 if handle._cancelled:
@@ -276,10 +265,13 @@ class Loop(Executor, SignalHandlers):
             handle._run()
         finally:
             self._current_handle = None
+        held_ns = 0
+        if self.charge_ns is not None:
+            held_ns = self.charge_ns("callback", handle._context)  # type: ignore[attr-defined]
         if self.choices is not None:
-            held_ns = chosen_ns(self.choices, "callback", callback)
-            if held_ns:
-                self.stall(held_ns)
+            held_ns += chosen_ns(self.choices, "callback", callback)
+        if held_ns:
+            self.stall(held_ns)
         took = self.time() - began
         if self._debug and took >= self.slow_callback_duration:
             logger.warning("Executing %s took %.3f seconds", format_handle(handle), took)

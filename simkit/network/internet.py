@@ -126,7 +126,7 @@ class Network:
         Raises:
             ValueError: one of them is not part of the simulation.
         """
-        first, second = self._known(a), self._known(b)
+        first, second = self.known(a), self.known(b)
         key = frozenset((first, second))
         found = self._links.get(key)
         if found is None:
@@ -274,7 +274,12 @@ class Network:
             return True
         return any(listener.sslcontext for listener in host.listeners.values())
 
-    def _known(self, host: str | Host) -> Host:
+    def known(self, host: str | Host) -> Host:
+        """Return the host of that name.
+
+        Raises:
+            ValueError: there is none.
+        """
         if isinstance(host, Host):
             return host
         found = self._by_name.get(host.lower())
