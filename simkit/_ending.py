@@ -58,6 +58,8 @@ async def shut_down(loop: SimLoop, *, calls_are_over: bool) -> list[Opening]:
 
     Args:
         calls_are_over: no call is under way, in which programs may hold what they like.
+
+    In debug mode everything is returned, whoever opened it.
     """
     network = loop.network
     for server in network.servers:
@@ -75,7 +77,7 @@ async def shut_down(loop: SimLoop, *, calls_are_over: bool) -> list[Opening]:
     left = [
         opening
         for opening in network.openings.programs()
-        if calls_are_over or opening.host not in served
+        if loop.get_debug() or (calls_are_over and opening.host in served)
     ]
     # Their protocols are told, or else warn of what the end of the world did.
     network.openings.abort()

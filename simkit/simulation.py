@@ -337,9 +337,8 @@ class Simulation:
         """End the programs and the loop; what happened stays readable.
 
         Warns:
-            LeftOpenWarning: programs left connections, servers or datagram endpoints open. Those of
-                served programs are named when every call was over, and those of ``home`` never:
-                the end of the world cuts what is under way.
+            LeftOpenWarning: served programs left connections, servers or datagram endpoints open,
+                and every call was over. In debug mode: anybody did, at any time.
         """
         if self._is_closed:
             return

@@ -16,9 +16,9 @@ from simkit import Simulation, checks
 from simkit.network import LeftOpenWarning
 
 
-async def open_udp(address=("centre", 9)):
+async def open_udp():
     loop = asyncio.get_running_loop()
-    await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=address)
+    await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=("centre", 9))
 
 
 async def swallow(reader, writer):
@@ -44,26 +44,26 @@ def closing(sim):
     return [str(warning.message) for warning in caught]
 
 
+async def program():
+    await asyncio.sleep(0.5)
+    kept.append(await asyncio.open_connection("centre", 7))
+    kept.append(await asyncio.start_server(swallow, port=8))
+    await open_udp()
+
+
 def test_what_a_program_left_open_is_named_with_its_task_and_instant():
-    async def program():
-        await asyncio.sleep(0.5)
-        kept.append(await asyncio.open_connection("centre", 7))
-        kept.append(await asyncio.start_server(swallow, port=8))
-        await open_udp()
-
-    async def main(sim):
-        await sim.host("office").spawn(program(), name="program")
-
     sim = Simulation()
-    sim.host("centre").serve(centre)
-    sim.run(main(sim))
+    sim.host("centre").spawn(centre())
+    sim.host("office").serve(program)
+    sim.run(asyncio.sleep(1))
     [said] = closing(sim)
     lines = said.splitlines()
-    assert lines[0].startswith("3 left open by the program when the simulation ended (close it: ")
+    assert lines[0].startswith("3 left open when the simulation ended (close it: ")
+    by = "opened on office at 0.500 s by task 'office program'"
     assert lines[1:] == [
-        "  client connection to centre:7, opened on office at 0.500 s by task 'program'",
-        "  server at 0.0.0.0:8, opened on office at 0.500 s by task 'program'",
-        "  UDP endpoint at office:49153 to centre:9, opened on office at 0.500 s by task 'program'",
+        f"  client connection to centre:7, {by}",
+        f"  server at 0.0.0.0:8, {by}",
+        f"  UDP endpoint at office:49153 to centre:9, {by}",
     ]
 
 
@@ -75,49 +75,46 @@ def test_what_is_closed_is_not_named_though_it_was_closed_by_being_cancelled():
         finally:
             writer.close()
 
-    async def main(sim):
-        sim.host("office").spawn(program())
-        await asyncio.sleep(1)
-
     sim = Simulation()
     sim.host("centre").serve(centre)
-    sim.run(main(sim))
+    sim.host("office").serve(program)
+    sim.run(asyncio.sleep(1))
     assert closing(sim) == []
 
 
 def test_a_warning_that_is_an_error_is_raised_when_the_world_is_closed():
-    async def main(sim):
-        await sim.host("office").spawn(open_udp())
-
     sim = Simulation()
     sim.host("centre")
-    sim.run(main(sim))
+    sim.host("office").serve(open_udp)
+    sim.run(asyncio.sleep(1))
     with pytest.raises(LeftOpenWarning, match="UDP endpoint at office:49152 to centre:9"):
         sim.close()
     assert sim.loop.is_closed()
 
 
 def test_many_of_them_are_counted():
-    async def main(sim):
+    async def program():
         for _ in range(23):
-            await sim.host("office").spawn(open_udp())
+            await open_udp()
 
     sim = Simulation()
     sim.host("centre")
-    sim.run(main(sim))
+    sim.host("office").serve(program)
+    sim.run(asyncio.sleep(1))
     [said] = closing(sim)
     assert said.startswith("23 left open")
     assert said.endswith("\n  and 3 more")
 
 
-def test_what_a_test_holds_itself_is_cut_by_its_end():
-    async def main():
-        kept.append(await asyncio.open_connection("centre", 7))
-
+@pytest.mark.parametrize("debug", [False, True])
+def test_what_a_test_holds_itself_is_named_in_debug_mode(debug):
     sim = Simulation()
-    sim.host("centre").serve(centre)
-    sim.run(main())
-    assert closing(sim) == []
+    sim.loop.set_debug(debug)
+    sim.host("centre").spawn(centre())
+    sim.run(program())
+    said = "".join(closing(sim))
+    assert ("client connection to centre:7, opened on home at 0.500 s" in said) is debug
+    assert ("server at 0.0.0.0:8" in said) is debug
 
 
 def test_nobody_warns_of_a_connection_whose_end_is_on_its_way():
@@ -229,19 +226,24 @@ def test_pytest_tells_of_what_was_left_open(pytester):
     pytester.makepyfile(
         """
         import asyncio
+        import pytest
 
-        async def test_leaves_it_open(sim):
-            async def open_udp():
-                loop = asyncio.get_running_loop()
-                await loop.create_datagram_endpoint(
-                    asyncio.DatagramProtocol, local_addr=("0.0.0.0", 9)
-                )
+        async def opens_it():
+            loop = asyncio.get_running_loop()
+            await loop.create_datagram_endpoint(
+                asyncio.DatagramProtocol, local_addr=("0.0.0.0", 9)
+            )
 
-            await sim.host("office").spawn(open_udp(), name="program")
+        @pytest.fixture
+        def office(sim):
+            sim.host("office").serve(opens_it)
+
+        async def test_leaves_it_open(sim, office):
+            await asyncio.sleep(1)
         """
     )
     result = pytester.runpytest(
         "-p", "no:cacheprovider", "-W", "default::simkit.network.LeftOpenWarning"
     )
     result.assert_outcomes(passed=1, warnings=1)
-    result.stdout.fnmatch_lines(["*UDP endpoint at 0.0.0.0:9, opened on office*'program'*"])
+    result.stdout.fnmatch_lines(["*UDP endpoint at 0.0.0.0:9, opened on office*'office opens_it'*"])

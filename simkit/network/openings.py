@@ -117,18 +117,15 @@ class Openings:
         return [opening for opening in self._open.values() if not opening.is_closing()]
 
     def programs(self) -> list[Opening]:
-        """Return what programs on machines of their own have not closed.
+        """Return what has not been closed and could have been, but for the simulation's own.
 
-        What is opened at home belongs to a test, whose end is the end of the world; and who has
-        accepted a connection cannot know that it is over before the other end says so.
+        Who has accepted a connection cannot know that it is over before the other end says so.
         """
-        home = self._network.home
         return [
             opening
             for thing, opening in self._open.items()
             if not opening.is_closing()
             and not opening.host.is_fake
-            and opening.host is not home
             and (opening.way != "accepted" or thing.peer_has_ended)
         ]
 
@@ -151,7 +148,7 @@ def describe_left_open(left: list[Opening]) -> str:
     more = len(left) - _MOST_NAMED
     return "\n".join(
         [
-            f"{len(left)} left open by the program when the simulation ended (close it: "
+            f"{len(left)} left open when the simulation ended (close it: "
             "`writer.close()`, `async with`, `await client.aclose()`, `server.close()`):",
             *(f"  {opening}" for opening in left[:_MOST_NAMED]),
             *([f"  and {more} more"] if more > 0 else []),
