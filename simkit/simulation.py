@@ -328,7 +328,8 @@ class Simulation:
             await self._clock.sleep_until(self._timeline.of("ended")[-1].t_ns + _SETTLE_NS)
             left = _ending.outlasting(self._network, self._known_tasks, self._known_openings)
             for host, tasks, sockets in left:
-                self._timeline.record("leaks", host.name, tasks=tasks, sockets=sockets)
+                more: dict[str, Any] = {"sockets": sockets} if sockets else {}
+                self._timeline.record("leaks", host.name, tasks=tasks, **more)
 
     def _calls_are_over(self) -> bool:
         return len(self._timeline.of("ended")) == len(self.twilio.calls)

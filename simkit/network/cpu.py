@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import Context
 
-from .hosts import Host
+from .hosts import Host, current_host
 from .internet import Network
 from .knobs import checked, delay
 
@@ -35,5 +35,6 @@ class Processors:
 
     def charge_ns(self, point: str, context: Context) -> int:
         """Return what one ``callback`` or one piece of ``work`` in a context costs."""
-        costs = self._costs.get(context.run(self._network.current))
+        host = context.get(current_host, None)
+        costs = self._costs.get(host or self._network.home)
         return costs[point] if costs is not None else 0
