@@ -222,6 +222,7 @@ def test_what_a_client_keeps_for_its_next_request_outlives_its_call():
     client.clear()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestDeprecationWarning")
 def test_pytest_tells_of_what_was_left_open(pytester):
     pytester.makepyfile(
         """
