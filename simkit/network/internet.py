@@ -157,7 +157,7 @@ class Network:
         if not isinstance(address, tuple):
             return str(address)
         plain = unmapped(address[0])
-        host = source if is_own(plain) else self._by_address.get(plain)
+        host = source if plain in (LOOPBACK4, LOOPBACK6) else self._by_address.get(plain)
         return f"{host.name if host is not None else plain}:{address[1]}"
 
     def resolve(self, name: str, source: Host) -> Host:

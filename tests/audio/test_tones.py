@@ -36,3 +36,7 @@ def test_a_tone_lasts_as_long_as_the_key_and_does_not_click():
 def test_another_key_is_refused(key):
     with pytest.raises(ValueError, match="no key"):
         key_tone(key, 0.1)
+
+
+def test_every_key_has_its_own_tone():
+    assert len({key_tone(key, 0.1).tobytes() for key in KEYS}) == 16

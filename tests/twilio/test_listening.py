@@ -58,7 +58,7 @@ async def test_an_utterance_that_is_cut_short_ends_200_ms_later(sim, server):
     server.on_message = clear
     call = await sim.twilio.call(to=NUMBER)
     speech = voice.speak("one two three four five six", random.Random(5))
-    sim.twilio._repertoire.add(speech)
+    sim._repertoire.add(speech)
     await call.stays_silent(0.1)
     await send(server, speech.samples)
     await call.hears("two three")
