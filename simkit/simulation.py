@@ -115,6 +115,7 @@ class Simulation:
             random_for=random_for,
         )
         """The fake Vapi: set the assistant, turn knobs."""
+        self._network.listen(self.twilio_host, 443, self.twilio.connection)
         self._network.listen(self.vapi_host, 443, self.vapi.connection)
         self._processors = Processors(self._network)
         self._stubs: Any = None

@@ -12,6 +12,7 @@ from ..audio import Repertoire
 from ..audio.voices import Voice, find_voice
 from ..timeline import Clock, Timeline
 from ..wire.disorder import Disorder
+from ..wire.http import HttpServer
 from ..wire.websocket import address_of
 from .call import CallFailed, CallFlow
 from .callbacks import Spawn
@@ -22,6 +23,7 @@ from .numbers import PhoneNumber, Place
 from .overrides import Overrides, of_url
 from .phone import Call
 from .profiles import PROFILES, Profile, find_profile
+from .rest import RestApi
 from .settings import TwilioSettings
 from .webhooks import Ask
 
@@ -95,12 +97,20 @@ class Twilio:
         """The account's numbers that were pointed somewhere."""
         self.people: dict[str, Person] = {}
         """Who may be called, by number."""
+        self.rest = RestApi(
+            self,
+            clock=clock,
+            timeline=timeline,
+            settings=self.settings,
+            draw=random_for("twilio request ids"),
+        )
+        """The REST API on ``api.twilio.com``."""
 
     def number(
         self,
         number: str,
         *,
-        voice_url: str,
+        voice_url: str | None = None,
         voice_method: str = "POST",
         fallback_url: str | None = None,
         fallback_method: str = "POST",
@@ -112,7 +122,8 @@ class Twilio:
         Args:
             number: in E.164, as in ``+15550100``.
             voice_url: asked for TwiML when somebody calls; its fragment may hold connection
-                overrides, as in ``#ct=2000&rc=2``.
+                overrides, as in ``#ct=2000&rc=2``. None: until a program sets it by REST, nobody
+                can call.
             voice_method: ``POST`` or ``GET``.
             fallback_url: asked when ``voice_url`` fails or its answer is no TwiML.
             fallback_method: ``POST`` or ``GET``.
@@ -381,6 +392,10 @@ class Twilio:
         self.calls.append(call)
         self.flows.append(flow)
         return flow, call
+
+    def connection(self) -> asyncio.Protocol:
+        """Make the protocol of one incoming connection: to the REST API."""
+        return HttpServer(self.rest.handle)
 
     def settle(self) -> None:
         """Bring the timeline up to date with what every caller heard."""

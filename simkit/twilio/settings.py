@@ -134,3 +134,16 @@ class TwilioSettings(Knobs):
     """``Confidence`` of what ``<Gather>`` understood."""
     speech_end: float = seconds(1.0, 0, 60)
     """Silence that ends speech for ``<Gather speechTimeout="auto">``; unknown."""
+
+    # The REST API
+
+    call_interval: float = seconds(1.0, 0, 60)
+    """Between two outbound calls being dialled; those asked for sooner are queued. Documented: one
+    call a second."""
+    rest_limit: int = whole(100, 1, 100_000, "requests")
+    """Under way at a time; another one is answered with 429. The real limit is not documented."""
+    rest_lag: float = seconds(0.0, 0, 60)
+    """How old the state of a call is that a look-up shows; documented as eventually consistent."""
+    ended_call_answer: str = choice("21220", "20404", "200")
+    """To a request that ends or redirects a call that is over: 400 with code 21220, 404 with code
+    20404, or 200; reports differ."""

@@ -162,9 +162,12 @@ class HttpServer(asyncio.Protocol):
     Args:
         handle: answers plain requests.
         upgrade: makes the endpoint for a WebSocket upgrade to a path; it checks the request.
+            None: an upgrade is a request like any other.
     """
 
-    def __init__(self, handle: Handler, upgrade: Callable[[str], WebSocketPeer]) -> None:
+    def __init__(
+        self, handle: Handler, upgrade: Callable[[str], WebSocketPeer] | None = None
+    ) -> None:
         self._handle = handle
         self._upgrade = upgrade
         self._connection = h11.Connection(h11.SERVER)
@@ -193,7 +196,7 @@ class HttpServer(asyncio.Protocol):
                 return
             data, self._head = self._head, b""
             head = data.partition(b"\r\n\r\n")[0]
-            if b"\r\nupgrade: websocket" in head.lower():
+            if self._upgrade is not None and b"\r\nupgrade: websocket" in head.lower():
                 peer = self._upgrade((head.split(b" ", 2)[1]).decode("latin-1"))
                 self._transport.set_protocol(peer)
                 peer.connection_made(self._transport)
