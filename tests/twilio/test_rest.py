@@ -21,9 +21,10 @@ from tests.twilio.conftest import HOST
 URL = f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT_SID}"
 NUMBER, CUSTOMER = "+15550100", "+15550155"
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:BasicAuth is deprecated:DeprecationWarning"  # of aiohttp, in Twilio's client
-)
+pytestmark = [  # what aiohttp says to Twilio's client
+    pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:The 'auth' parameter is dep:DeprecationWarning"),
+]
 PAUSE = "<Response><Pause length='60'/></Response>"
 
 
@@ -171,7 +172,7 @@ async def test_a_wrong_token_is_refused(sim):
     http = AsyncTwilioHttpClient()
     wrong = Client(ACCOUNT_SID, "wrong", http_client=http)
     with pytest.raises(TwilioRestException, match="Authenticate") as caught:
-        await wrong.calls.list_async()
+        await wrong.calls("CA" + "0" * 32).fetch_async()
     await http.session.close()
     assert (caught.value.status, caught.value.code) == (401, 20003)
 
@@ -279,6 +280,28 @@ async def test_failures_can_be_ordered(sim, client, server):
 def test_an_impossible_failure_is_refused(sim, arguments, message):
     with pytest.raises(ValueError, match=message):
         sim.twilio.rest.fails(**arguments)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xff\xfe=1&To=%ff",
+        b"To=1&To=2&From=3&Url=4",
+        b"&&&===;;;",
+        b'{"To": "+15550155"}',
+        b"To=%2B15550155&From=%2B15550100&Url=https%3A%2F%2Fh%3Ap%2F&Timeout=\xc2\xb2",
+        b"Twiml=" + b"%3C" * 5000,
+        b"StatusCallbackEvent=" * 2000,
+    ],
+)
+async def test_a_body_that_makes_no_sense_is_refused_and_nothing_breaks(sim, body):
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with httpx.AsyncClient(auth=(ACCOUNT_SID, AUTH_TOKEN), headers=headers) as http:
+        for path in ("/Calls.json", f"/Calls/CA{'0' * 32}.json"):
+            response = await http.post(URL + path, content=body)
+            assert response.status_code in (400, 404)
+            assert response.json()["status"] == response.status_code
+    assert sim.twilio.flows == []
 
 
 # Time
