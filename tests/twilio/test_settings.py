@@ -64,6 +64,10 @@ EDGES = {
     "ring_delay": ([0, 60], [*SECONDS, 61]),
     "speech_confidence": ([0, 1, 0.5], SHARES),
     "speech_end": ([0, 60], [*SECONDS, 61]),
+    "call_interval": ([0, 60], [*SECONDS, 61]),
+    "rest_limit": ([1, 100_000], [0, 100_001, 2.0, True, None]),
+    "rest_lag": ([0, 60], [*SECONDS, 61]),
+    "ended_call_answer": (["21220", "20404", "200"], [21220, "404", None]),
 }
 
 
