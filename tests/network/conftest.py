@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from simkit.network import Host, Network, SimLoop
+from tests.network.line import Line
 from tests.network.upgrading import NAME
 
 
@@ -35,6 +36,11 @@ def loop(runner: asyncio.Runner) -> SimLoop:
 @pytest.fixture
 def network(loop: SimLoop) -> Network:
     return loop.network
+
+
+@pytest.fixture
+def line(loop: SimLoop) -> Line:
+    return Line(loop)
 
 
 @pytest.fixture

@@ -71,3 +71,23 @@ async def arrivals_of(
     await act(client.transport)
     await asyncio.sleep(100)
     return line.since(server, start_ns)
+
+
+class Draws:
+    """Stands for a stream of entropy whose draws are known."""
+
+    def __init__(self, *draws: Any) -> None:
+        self.draws = list(draws)
+
+    def random(self) -> Any:
+        return self.draws.pop(0)
+
+    def randint(self, low: int, high: int) -> Any:
+        draw = self.draws.pop(0)
+        assert low <= draw <= high
+        return draw
+
+
+def known_draws(loop: Any, name: str, *draws: Any) -> None:
+    """Let the stream of entropy called ``name`` give these."""
+    loop.entropy._streams[name] = Draws(*draws)
