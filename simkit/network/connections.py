@@ -263,6 +263,8 @@ class ConnectingLoop(NamingLoop):
         address: Any,
     ) -> None:
         """Hand a new connection to the server; called as an arrival."""
+        if listener.sock.family == socket.AF_INET6:
+            client, address = _mapped(client), _mapped(address)
         name = listener.sock.getsockname()
         current = host.listening(name).get(name)
         if current is not listener and (current is None or listener.backlog is None):
@@ -287,8 +289,6 @@ class ConnectingLoop(NamingLoop):
         address: Any,
     ) -> None:
         protocol = listener.protocol_factory()
-        if listener.sock.family == socket.AF_INET6:
-            client, address = _mapped(client), _mapped(address)
         self._transport(
             incoming,
             outgoing,

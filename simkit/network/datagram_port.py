@@ -63,10 +63,11 @@ class DatagramPort:
             UnknownHostError: it is not part of the simulation.
             OSError: ENETUNREACH, there is no way from here to an address of that family.
         """
-        source = self._source(self._plain(peer[0]))
+        plain = self._plain(peer[0])
+        source = self._source(plain)
         if self.local[0] in (ANY4, ANY6):
             self.local = self._shown(source, self.local[1])
-        self.peer = peer
+        self.peer = self._shown(plain, peer[1])
 
     def send(self, data: bytes, to: Address | None = None) -> int:
         """Put a datagram on the way, to the peer unless told otherwise.
@@ -164,6 +165,6 @@ class DatagramPort:
 
     def _refused(self, by: Address) -> None:
         """ICMP says that the port is closed; only a connected socket gets to know."""
-        if self.peer == by:
+        if self.peer is not None and self.peer[:2] == by[:2]:
             self._error = ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
             self.on_ready()

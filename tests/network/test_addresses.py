@@ -210,6 +210,18 @@ def test_without_ipv6_its_wildcard_and_loopback_mean_those_of_ipv4(runner, loop,
     assert runner.run(main()) == ([("0.0.0.0", 80)], ("127.0.0.1", 80))
 
 
+def test_localhost_is_every_loopback_address_that_there_is(runner, loop, network):
+    async def main():
+        server = await loop.create_server(Observer, "localhost", 80)
+        names = [sock.getsockname()[0] for sock in server.sockets]
+        server.close()
+        return names
+
+    assert runner.run(main()) == ["127.0.0.1"]
+    network.host("home", addresses=["192.0.2.1", "2001:db8::1"])
+    assert runner.run(main()) == ["::1", "127.0.0.1"]
+
+
 def test_addresses_can_change_while_a_server_listens_everywhere(runner, loop, network, accepting):
     bridge = network.host("bridge")
     network.listen(bridge, 80, accepting)

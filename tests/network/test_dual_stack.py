@@ -5,44 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import anyio
 import pytest
 
-from simkit.network import SimLoop
+from tests.network.loops import IPV6_LOOPS, on
 
 STREAM, FOUR, SIX = socket.SOCK_STREAM, socket.AF_INET, socket.AF_INET6
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(SIX) as sock:
-            sock.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
-def simulated():
-    loop = SimLoop()
-    loop.network.host("home", addresses=["192.0.2.1", "2001:db8::1"])
-    return loop
-
-
-BOTH = pytest.mark.parametrize(
-    "factory",
-    [
-        simulated,
-        pytest.param(
-            asyncio.SelectorEventLoop,
-            marks=pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1"),
-        ),
-    ],
-    ids=["simkit", "stock"],
-)
-
-
-def on(factory, main):
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main())
 
 
 def shown(name):
@@ -80,7 +48,7 @@ LOOP6 = [("::1", 0, 0), ("::1", 0, 0)]
 REFUSED = ("ConnectionRefusedError", 111)
 
 
-@BOTH
+@IPV6_LOOPS
 @pytest.mark.parametrize(
     ("hosts", "four", "six"),
     [
@@ -111,7 +79,7 @@ def test_a_server_takes_what_it_was_bound_to(factory, hosts, four, six):
     assert on(factory, main) == (expected, (four, six))
 
 
-@BOTH
+@IPV6_LOOPS
 @pytest.mark.parametrize("only", [False, True])
 def test_a_programs_own_ipv6_socket_takes_ipv4_unless_it_says_otherwise(factory, only):
     async def main():
@@ -143,7 +111,7 @@ def test_a_programs_own_ipv6_socket_takes_ipv4_unless_it_says_otherwise(factory,
     assert on(factory, main) == (("::", 0, 0), [111] if only else [mapped, mapped, ("127.0.0.1",)])
 
 
-@BOTH
+@IPV6_LOOPS
 @pytest.mark.parametrize(
     ("family", "address", "names"),
     [
@@ -175,7 +143,7 @@ def test_a_programs_own_socket_connects_in_its_own_family(factory, family, addre
     assert on(factory, main) == names
 
 
-@BOTH
+@IPV6_LOOPS
 @pytest.mark.parametrize("swapped", [False, True])
 @pytest.mark.parametrize(
     ("one", "two", "collide"),
@@ -234,7 +202,7 @@ async def endpoint(local=None, remote=None, **options):
     return protocol
 
 
-@BOTH
+@IPV6_LOOPS
 def test_datagrams_go_by_ipv6_with_names_of_four(factory):
     async def main():
         server = await endpoint(("::1", 0))
@@ -253,7 +221,7 @@ def test_datagrams_go_by_ipv6_with_names_of_four(factory):
     assert on(factory, main) == (six, [six, six], [(b"hello", six)])
 
 
-@BOTH
+@IPV6_LOOPS
 def test_a_datagram_socket_sends_to_addresses_of_its_own_family(factory):
     async def main():
         logs = []
@@ -288,7 +256,7 @@ def test_a_datagram_socket_sends_to_addresses_of_its_own_family(factory):
     assert logs[3] == ([(b"back", ("::ffff:127.0.0.1", 0, 0))], [(b"hello", ("127.0.0.1",))])
 
 
-@BOTH
+@IPV6_LOOPS
 def test_a_datagram_endpoint_of_a_family_is_bound_everywhere_in_it(factory):
     async def main():
         found = []
@@ -302,7 +270,7 @@ def test_a_datagram_endpoint_of_a_family_is_bound_everywhere_in_it(factory):
     assert on(factory, main) == [("0.0.0.0",), ("::", 0, 0)]
 
 
-@BOTH
+@IPV6_LOOPS
 def test_a_datagram_endpoint_needs_both_its_addresses_in_one_family(factory):
     async def main():
         with pytest.raises(ValueError, match="can not get address information"):
@@ -314,7 +282,7 @@ def test_a_datagram_endpoint_needs_both_its_addresses_in_one_family(factory):
     assert on(factory, main) == socket.EAI_ADDRFAMILY
 
 
-@BOTH
+@IPV6_LOOPS
 @pytest.mark.parametrize("size", [65_507, 65_508, 65_527, 65_528])
 def test_a_datagram_holds_twenty_bytes_more_in_ipv6(factory, size):
     async def main():
@@ -347,7 +315,7 @@ def two_addresses(factory):
     return loop
 
 
-@BOTH
+@IPV6_LOOPS
 @pytest.mark.parametrize("options", [{}, {"happy_eyeballs_delay": 0.25}], ids=["in turn", "happy"])
 def test_a_connection_falls_through_to_the_address_that_listens(factory, options):
     async def main():
@@ -361,7 +329,7 @@ def test_a_connection_falls_through_to_the_address_that_listens(factory, options
     assert on(lambda: two_addresses(factory), main) == LOOP4
 
 
-@BOTH
+@IPV6_LOOPS
 @pytest.mark.parametrize("options", [{}, {"happy_eyeballs_delay": 0.25}], ids=["in turn", "happy"])
 def test_when_no_address_listens_the_errors_of_all_are_told(factory, options):
     async def main():
@@ -379,7 +347,7 @@ def test_when_no_address_listens_the_errors_of_all_are_told(factory, options):
     )
 
 
-@BOTH
+@IPV6_LOOPS
 def test_a_client_is_bound_in_the_family_of_the_server(factory):
     async def main():
         server = await asyncio.start_server(telling, ["127.0.0.1", "::1"], 0)
@@ -395,3 +363,51 @@ def test_a_client_is_bound_in_the_family_of_the_server(factory):
         return found
 
     assert on(lambda: two_addresses(factory), main) == [LOOP4, LOOP4]
+
+
+@IPV6_LOOPS
+def test_a_listener_of_anyio_takes_both_families(factory):
+    async def main():
+        async def handle(stream):
+            async with stream:
+                name = stream.extra(anyio.abc.SocketAttribute.remote_address)
+                await stream.send(name[0].encode())
+
+        listener = await anyio.create_tcp_listener()
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        found = []
+        async with anyio.create_task_group() as group:
+            group.start_soon(listener.serve, handle)
+            for address in ("127.0.0.1", "::1"):
+                async with await anyio.connect_tcp(address, port) as stream:
+                    found.append(await stream.receive())
+            group.cancel_scope.cancel()
+        await listener.aclose()
+        return found
+
+    assert on(factory, main) == [b"::ffff:127.0.0.1", b"::1"]
+
+
+@IPV6_LOOPS
+def test_a_connected_datagram_socket_hears_its_peer_however_it_was_written(factory):
+    async def main():
+        loop = asyncio.get_running_loop()
+        server = await endpoint(("::1", 0))
+        port = server.transport.get_extra_info("sockname")[1]
+        with socket.socket(SIX, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            await loop.sock_connect(sock, ("0:0:0::1", port))
+            peer = shown(sock.getpeername())
+            await loop.sock_sendto(sock, b"hello", sock.getpeername())
+            await settle()
+            server.transport.sendto(b"answer", sock.getsockname())
+            answer = await loop.sock_recv(sock, 100)
+            server.transport.close()
+            await settle()
+            await loop.sock_sendto(sock, b"anybody there?", sock.getpeername())
+            with pytest.raises(ConnectionRefusedError):
+                await loop.sock_recv(sock, 100)
+        return peer, answer, server.log
+
+    six = ("::1", 0, 0)
+    assert on(factory, main) == (six, b"answer", [(b"hello", six)])

@@ -7,15 +7,8 @@ import socket
 
 import pytest
 
-from simkit.network import SimLoop
+from tests.network.loops import LOOPS, on
 from tests.network.observer import Observer
-
-LOOPS = pytest.mark.parametrize("factory", [SimLoop, None], ids=["simkit", "stock"])
-
-
-def on(factory, main):
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main())
 
 
 async def reserve(port=0, **options):
