@@ -98,13 +98,14 @@ class Network:
                 would go.
         """
         where = f"host {host.name}"
-        gone = {*host.addresses} - {*checked_addresses(where, addresses)}
+        found = checked_addresses(where, addresses)
+        gone = {*host.addresses} - {*found}
         for binding in (*host.ports.bindings, *host.datagram_ports.bindings):
             name, port = binding.name[:2]
             if name in gone:
                 allowed = f"a list with {name}, to which a program is bound at port {port}"
-                raise wrong(where, "addresses", allowed, addresses)
-        self._give(host, addresses)
+                raise wrong(where, "addresses", allowed, list(found))
+        self._give(host, found)
 
     def _give(self, host: Host, addresses: Sequence[str]) -> None:
         where = f"host {host.name}"

@@ -11,6 +11,7 @@ import httpx
 import pytest
 import websockets
 
+import simkit
 from tests.network.observer import Observer
 
 FOUR, SIX = "192.0.2.7", "2001:db8::7"
@@ -186,3 +187,17 @@ def test_a_fault_has_its_place_at_an_address_of_the_host(api, wrong):
     text = f"host {NAME}: at is one of {FOUR}, {SIX}; found {wrong!r}"
     with pytest.raises(ValueError, match=text):
         api.at(wrong)
+
+
+@pytest.mark.parametrize(("broken", "later"), [(False, 0), (True, 0.25)])
+def test_a_fake_can_have_an_address_that_does_not_answer(broken, later):
+    async def ask():
+        async with httpx.AsyncClient() as client:
+            return (await client.get("https://api.vapi.ai/call")).status_code, sim.now
+
+    with simkit.Simulation() as sim:
+        office = sim.host("office", addresses=["192.0.2.1", "2001:db8::1"])
+        vapi = sim.host("api.vapi.ai", addresses=[FOUR, SIX])
+        vapi.at(SIX).unanswered = broken
+        # To connect and to be turned away without a key take a round trip of 20 ms each.
+        assert sim.run(office.spawn(ask())) == (401, pytest.approx(0.04 + later))
