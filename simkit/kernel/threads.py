@@ -88,8 +88,6 @@ class Worker:
         """0: what it sleeps is added up in its realm's ``worker_ns``; None: it waits each time."""
         self.loop: Loop | None = None
         """The loop that it runs."""
-        self.used_ns = 0
-        """Time on the processor that it has used, when it was looked at last."""
 
 
 class Threads:
@@ -172,9 +170,11 @@ class Threads:
         realms[worker.ident] = realm if worker.ahead_ns is not None else self._shadow(worker)
         worker.waits_for = None
         worker.go.release()
+        used_ns = time.process_time_ns()
         try:
             while not (came_back := worker.back.acquire(timeout=self.patience)):
-                if not _computes(worker):
+                before_ns, used_ns = used_ns, time.process_time_ns()
+                if worker.ahead_ns is None or used_ns - before_ns < _BUSY_NS:
                     break
         finally:
             realms.pop(worker.ident, None)
@@ -355,15 +355,6 @@ def _silent(logger: logging.Logger) -> Iterator[None]:
         yield
     finally:
         logger.disabled = before
-
-
-def _computes(worker: Worker) -> bool:
-    """Tell whether a worker of an executor used the processor since this was asked last."""
-    if worker.ahead_ns is None or worker.ended or not hasattr(time, "pthread_getcpuclockid"):
-        return False
-    used_ns = time.clock_gettime_ns(time.pthread_getcpuclockid(worker.ident))
-    before_ns, worker.used_ns = worker.used_ns, used_ns
-    return used_ns - before_ns > _BUSY_NS
 
 
 def _place(worker: Worker) -> str:
