@@ -273,9 +273,14 @@ class CallFlow:
 
     async def _ask(self, ask: Ask, params: dict[str, str]) -> HttpResponse | None:
         """Make a request; None when the call is interrupted, and the request goes on alone."""
-        asking = self._errand(self._webhooks.request(ask, params, call=self.leg.number))
+        wanted = asyncio.Event()
+        wanted.set()
+        asking = self._errand(
+            self._webhooks.request(ask, params, call=self.leg.number, wanted=wanted.is_set)
+        )
         await self.channel.until(asking)
         if not asking.done():
+            wanted.clear()
             asking.add_done_callback(_forget)
             return None
         response: HttpResponse = asking.result()

@@ -13,7 +13,7 @@ from ..wire.disorder import Disorder
 from .callbacks import Callbacks, Spawn
 from .channel import Channel
 from .legs import Leg
-from .problems import PROBLEMS
+from .problems import PROBLEMS, StreamUrlError, checked_url
 from .stream import MediaStream, StreamIdentity
 from .twiml import StreamOrder
 from .webhooks import Ask, Webhooks
@@ -52,7 +52,6 @@ class Streaming:
         self.media: MediaStream | None = None
         self.on_started: Callable[[], object] = lambda: None
         self._of = of
-        self._closing = False
 
     async def open(self) -> None:
         """Connect; returns when frames flow, or when they never will."""
@@ -61,6 +60,11 @@ class Streaming:
             return
         of, leg, url = self._of, self._of.leg, self.order.url
         settings = of.channel.settings
+        try:
+            checked_url(url)
+        except StreamUrlError as error:
+            self._fail(error.code, str(error))
+            return
         media = self.media = MediaStream(
             url,
             signature=of.webhooks.sign(url, slash=settings.signature_slash),
@@ -83,12 +87,11 @@ class Streaming:
     async def close(self) -> None:
         """Say that it stops, and wait for the socket's end; harmless when it has ended."""
         media = self.media
-        if media is None or self._closing:
+        if media is None or self.over.is_set():
+            # What ended by itself is left alone: its socket may take its time to be lost.
             return
-        self._closing = True
-        if not self.over.is_set():
-            media.stop()
-            self._ended(None)
+        media.stop()
+        self._ended(None)
         try:
             # Not wait_for, which makes a task of it on Python 3.11 and none on later ones.
             async with asyncio.timeout(_CLOSING_SECONDS):

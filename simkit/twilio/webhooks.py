@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import random
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
@@ -73,9 +74,22 @@ class Webhooks:
         return signatures.sign(self._auth_token, signatures.as_signed(url, slash=slash), params)
 
     async def request(
-        self, ask: Ask, params: dict[str, str], *, call: int, signature: str | None = None
+        self,
+        ask: Ask,
+        params: dict[str, str],
+        *,
+        call: int,
+        signature: str | None = None,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> HttpResponse:
         """Make a request, again where its overrides say so, and return an answer of 2xx.
+
+        Args:
+            ask: what to request.
+            params: all parameters.
+            call: the call's number in the timeline.
+            signature: another one than the right one.
+            wanted: asked before another attempt, whether anybody still waits for it.
 
         Raises:
             WebhookError: 11100 not a URL, 11200 no success or no HTTP, 11205 no connection or no
@@ -105,7 +119,7 @@ class Webhooks:
                 path = url.partition("?")[0]
                 reason = f"{ask.method} {path} was answered with HTTP {response.status}"
             last = attempt == how.retries or self._clock.now_ns >= deadline_ns
-            if last or not how.retries_on(kind):
+            if last or not how.retries_on(kind) or not wanted():
                 break
             self._timeline.record("retry", "twilio", call=call, attempt=attempt + 2, after=reason)
         raise WebhookError(code, reason)

@@ -150,3 +150,11 @@ async def test_a_stream_beside_the_call_survives_an_update(program, connected):
     assert program.received[-1]["event"] == "media"
     await call.ends()
     assert program.received[-1]["event"] == "stop"
+
+
+async def test_a_stream_that_cannot_be_added_is_reported(program, connected):
+    call, flow = await connected('<Pause length="20"/>')
+    flow.start_stream(StreamOrder("ws://x"))
+    await call.stays_silent(1)
+    assert program.codes() == [31922]
+    await call.hangs_up()

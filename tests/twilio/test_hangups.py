@@ -137,6 +137,7 @@ async def test_while_the_connection_is_retried(sim, program, quiet):
     await call.hangs_up()
     assert sim.now == pytest.approx(7.0)
     await asyncio.sleep(20)
+    assert len(sim.timeline.of("retry")) == 1
 
 
 async def test_when_the_server_closes_at_the_same_instant(sim, program, quiet):

@@ -9,6 +9,7 @@ import wave
 
 import numpy as np
 import pytest
+import soundfile
 
 from simkit.audio import mulaw, voice
 from simkit.twilio import CallFailed
@@ -22,6 +23,12 @@ def wav(samples, rate=8000, channels=1) -> bytes:
         out.setsampwidth(2)
         out.setframerate(rate)
         out.writeframes(np.repeat(samples, channels).astype("<i2").tobytes())
+    return file.getvalue()
+
+
+def mulaw_wav(samples) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples, 8000, format="WAV", subtype="ULAW")
     return file.getvalue()
 
 
@@ -75,6 +82,7 @@ async def test_markup_within_say_is_for_the_voice(sim, program):
         (wav(music(1.0)), "audio/wav"),
         (wav(music(1.0, 44100), 44100, 2), "audio/x-wav"),
         (wav(music(1.0, 16000), 16000), "application/octet-stream"),
+        (mulaw_wav(music(1.0)), "audio/x-wav"),
         (mulaw.encode(music(1.0)), "audio/basic"),
     ],
 )
@@ -374,3 +382,20 @@ async def test_a_call_ends_when_nothing_follows_a_started_stream(sim, program):
     await call.ends(timeout=2)
     await call.stays_silent(1)
     assert sim.timeline.of("unhandled-error") == []
+
+
+async def test_a_protocol_error_ends_the_stream_at_once_and_its_socket_later(sim, program):
+    sim.twilio.settings.protocol_error_silence = 15.0
+    program.says('<Start><Stream url="/media"/></Start><Pause length="3"/><Say>Bye.</Say>')
+    call = await sim.twilio.call(to=NUMBER)
+    await call.stays_silent(1)
+    await program.sockets[0].send_text("{}")
+    broken = sim.now
+    await call.hears("Bye")
+    await call.ends()
+    assert program.codes() == [31924]
+    assert program.closed_with == []
+    await call.stays_silent(broken + 14 - sim.now)
+    assert program.closed_with == []
+    await call.stays_silent(2)
+    assert len(program.closed_with) == 1
