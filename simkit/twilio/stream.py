@@ -106,7 +106,7 @@ class MediaStream(StreamSocket):
         self._next_ns = 0
         self._dropped_ns: int | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
-        self._decode = twilio.decode_for_twilio_strictly
+        self._decode: Callable[[bytes], twilio.ToTwilio] = twilio.decode_for_twilio_strictly
         self._begun = False
         self.playout: PlayOut | None = None
         """What the caller hears; None before the start, and on a unidirectional stream."""
@@ -350,7 +350,7 @@ class MediaStream(StreamSocket):
             self._warn(31951, str(wrong))
             return None
         # From now on the first look takes them too: once is enough to say so.
-        self._decode = twilio.decode_for_twilio
+        self._decode = _decode_leniently
         self._timeline.record("note", "twilio", call=self._number, about=str(error))
         return message
 
@@ -393,6 +393,14 @@ class MediaStream(StreamSocket):
             arrived_ns=self._clock.read_ns(),
             **fields,
         )
+
+
+def _decode_leniently(data: bytes) -> twilio.ToTwilio:
+    """Take fields too many, whose text the decoder does not look at, but nothing undecodable."""
+    try:
+        return twilio.decode_for_twilio(data.decode())
+    except UnicodeDecodeError as error:
+        raise WireError(f"message to Twilio: {error}") from None
 
 
 def _checked(tracks: Sequence[str], bidirectional: bool) -> tuple[str, ...]:

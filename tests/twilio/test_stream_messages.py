@@ -362,6 +362,42 @@ def stream_frames(seconds: float) -> int:
     return round(seconds / 0.02) + 1
 
 
+# Marks and clear, on the wire
+
+
+@pytest.mark.parametrize("one_way", [0.0, 0.08, 0.15])
+async def test_echoes_cross_a_clear_and_all_look_alike(sim, line, one_way):
+    sim.link("twilio", HOST).latency = one_way
+    _, far = await line.opened()
+    echoes = []
+    far.on_message = lambda message: (
+        echoes.append((round(sim.now - began, 3), message["mark"]["name"]))
+        if message["event"] == "mark"
+        else None
+    )
+    sound = base64.b64encode(tone(0.1)).decode()
+    began = sim.now
+    for name in ("a", "b", "c", "d"):
+        far.send(event="media", media={"payload": sound})
+        far.send(event="mark", mark={"name": name})
+    # Sent when "a" has played, and perhaps before its echo has come.
+    await asyncio.sleep(0.26)
+    far.send(event="clear")
+    far.send(event="mark", mark={"name": "new"})
+    await asyncio.sleep(1.0)
+    assert [name for _, name in echoes] == ["a", "b", "c", "d", "new"]
+    at = {name: when for when, name in echoes}
+    flushed = round(0.26 + 2 * one_way, 3)
+    assert at["c"] == at["d"] == flushed
+    if one_way:
+        # Both were heard before the clear arrived, and both come back after it was sent.
+        assert 0.26 < at["a"] < at["b"] < flushed
+    else:
+        assert at["a"] < at["b"] < 0.26
+    # The packet that was leaving had to finish.
+    assert flushed <= at["new"] <= flushed + 0.02 + 1e-9
+
+
 # Extra fields
 
 

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from simkit.twilio.problems import PROBLEMS, StreamUrlError, checked_url
-from tests.twilio.streams import HOST, URL, Far, tone
+from tests.twilio.streams import HOST, MZ, URL, Far, tone
 
 NUMBER = "+15550100"
 TWIML = '<Response><Connect><Stream url="{url}"/></Connect><Say>Good bye.</Say></Response>'
@@ -408,6 +408,18 @@ async def test_31950_once_for_what_cannot_be_decoded(line):
         far.transport.write(data)
     assert await goes_on(line, stream, far)
     assert line.codes() == [31950]
+
+
+@pytest.mark.parametrize("noted", [False, True])
+async def test_31950_where_only_a_field_too_many_cannot_be_decoded(line, noted):
+    _, far = await line.opened()
+    if noted:
+        far.send(event="clear", why="not")
+    far.send_text(
+        b'{"event":"mark","streamSid":"%b","mark":{"name":"m"},"why":"\xff"}' % MZ.encode()
+    )
+    await asyncio.sleep(0.1)
+    assert (line.codes(), far.of("mark")) == ([31950], [])
 
 
 INVALID = {
