@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
-from simkit.wire.signatures import is_valid, is_valid_body, sign, with_body_hash
+from simkit.wire.signatures import as_signed, is_valid, is_valid_body, sign, with_body_hash
 
 TOKEN = "12345"
 URL = "https://mycompany.com/myapp.php?foo=1&bar=2"
@@ -244,3 +244,67 @@ def test_a_documented_body_hash_checks_out():
     url = with_body_hash("https://example.com/myapp", body.replace(" ", "").encode())
     assert url.partition("bodySHA256=")[2].startswith("5ccde714")
     assert url.endswith("aec9")
+
+
+# As Twilio signs a webhook or a stream
+
+
+@pytest.mark.parametrize(
+    ("configured", "signed"),
+    [
+        ("https://host/voice", "https://host/voice"),
+        ("https://host:443/voice?a=1", "https://host/voice?a=1"),
+        ("https://host:8443/voice", "https://host/voice"),
+        ("http://host:80/voice", "http://host:80/voice"),
+        ("http://host:8080/voice", "http://host:8080/voice"),
+        ("https://user:secret@host:1/voice#ct=1000&rt=2000", "https://host/voice"),
+        ("wss://host/media", "wss://host/media"),
+        ("wss://host:8443/media", "wss://host/media"),
+        ("wss://[2001:db8::7]:8443/media", "wss://[2001:db8::7]/media"),
+        ("WSS://host:443/media", "WSS://host/media"),
+        ("https://host", "https://host"),
+    ],
+)
+def test_what_is_signed_has_no_user_no_fragment_and_over_tls_no_port(configured, signed):
+    assert as_signed(configured) == signed
+
+
+@pytest.mark.parametrize(
+    ("configured", "signed"),
+    [
+        ("wss://host", "wss://host/"),
+        ("wss://host/", "wss://host/"),
+        ("wss://host/media", "wss://host/media/"),
+        ("wss://host/media?a=1", "wss://host/media/?a=1"),
+    ],
+)
+def test_a_slash_can_be_put_behind_the_path(configured, signed):
+    assert as_signed(configured, slash=True) == signed
+
+
+@given(
+    url=URLS,
+    scheme=st.sampled_from(["http", "https", "wss"]),
+    user=st.sampled_from(["", "user:secret@"]),
+    fragment=st.sampled_from(["", "#rt=2000"]),
+    params=PARAMETERS,
+)
+@settings(deadline=None)
+def test_twilios_validator_accepts_the_signature_of_every_webhook_and_upgrade(
+    url, scheme, user, fragment, params
+):
+    seen = f"{scheme}://{url.partition('://')[2]}"
+    configured = seen.replace("://", f"://{user}", 1) + fragment
+    if scheme == "wss":
+        params = {}
+    signature = sign(TOKEN, as_signed(configured), params)
+    assert RequestValidator(TOKEN).validate(seen, Form(params), signature)
+    assert is_valid(TOKEN, seen, params, signature)
+
+
+@given(url=URLS, body=TEXT)
+@settings(deadline=None)
+def test_twilios_validator_accepts_the_signature_of_every_json_webhook(url, body):
+    configured = with_body_hash(url, body.encode())
+    signature = sign(TOKEN, as_signed(configured))
+    assert RequestValidator(TOKEN).validate(configured, body, signature)
