@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from simkit.bridge import CallCore
+from simkit.bridge import CallCore, Config
 from simkit.bridge.events import Action
 from simkit.wire import twilio
 
@@ -65,3 +65,38 @@ class IgnoresAgentNumbers(CallCore):
 
     def _on_agent_audio(self, event: Any, now_ns: int) -> list[Action]:
         return self._on_agent_frame(event.data, now_ns)
+
+
+class LosesMarksToLateEchoes(CallCore):
+    """A mark for every piece of audio and a list of them, as in Twilio's own sample.
+
+    Whatever comes back takes the oldest off the list; an interruption clears it, and is passed over
+    while it is empty. But echoes of what was flushed come after the clear, and take marks of the
+    next reply off the list: the agent seems to have fallen silent while it speaks.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self._marks: list[str] = []
+
+    def _on_agent_frame(self, data: bytes, now_ns: int) -> list[Action]:
+        actions = super()._on_agent_frame(data, now_ns)
+        if any(type(action) is twilio.SendMedia for action in actions):
+            self._marks.append("responsePart")
+            actions.append(twilio.SendMark(self._stream_sid, twilio.MarkBody("responsePart")))
+        return actions
+
+    def _mark_if_needed(self) -> list[Action]:
+        return []
+
+    def _on_mark(self, event: twilio.Mark, now_ns: int) -> list[Action]:
+        if self._marks:
+            self._marks.pop(0)
+        return []
+
+    def _cut_off(self, now_ns: int) -> list[Action]:
+        if not self._marks:
+            return []
+        self._marks.clear()
+        self._agent.interrupt(now_ns)
+        return [twilio.Clear(self._stream_sid)]
