@@ -14,8 +14,8 @@ from tests.races.conftest import BRIDGE
 from tests.zoo.bridges import LosesMarksToLateEchoes
 
 NUMBER = "+15550100"
-TERMS = "Let me read you the terms and conditions from the very beginning to the very end, " * 3
-OTHERS = "Then let me read you the privacy policy instead, which is every bit as long as that. " * 2
+TERMS = "Let me read you the terms and conditions from the very beginning to the very end, " * 2
+OTHERS = "Then let me read you the privacy policy instead, which is every bit as long as that."
 ONE_WAY = [0.0, 0.08, 0.15]
 
 
