@@ -8,6 +8,7 @@ sample-accurate as long as nothing was cut inside a 20 ms window.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,13 +48,13 @@ class Span:
 @dataclass
 class _Reference:
     key: int
-    samples: _Floats
-    energy: _Floats  # running sum of squares, one longer than the samples
+    samples: Samples  # the speech's own: with hundreds of calls, copies would fill the memory
 
-    @property
+    @cached_property
     def faint(self) -> float:
         """Energy of a window that is lost in the noise of its surroundings."""
-        mean = self.energy[-1] / max(1, len(self.samples))
+        energy = int(np.einsum("i,i->", self.samples, self.samples, dtype=np.int64))
+        mean = energy / max(1, len(self.samples))
         return float(WINDOW * max(_QUIET_RMS**2, _FAINT * mean))
 
 
@@ -67,11 +68,8 @@ class Repertoire:
     def add(self, speech: Speech) -> int:
         """Add what is being said; returns its key."""
         key = len(self.speeches)
-        samples = speech.samples.astype(np.float64)
         self.speeches.append(speech)
-        self._references.append(
-            _Reference(key, samples, np.concatenate(((0.0,), np.cumsum(samples * samples))))
-        )
+        self._references.append(_Reference(key, speech.samples))
         return key
 
     def __getitem__(self, key: int) -> Speech:
@@ -160,7 +158,7 @@ class Tracker:
         windows = max(1, size // WINDOW)
         size = min(size, windows * WINDOW)
         heard = _in_windows(x[:size])
-        said = _in_windows(reference.samples[offset : offset + size])
+        said = _in_windows(reference.samples[offset : offset + size].astype(np.float64))
         cross = np.einsum("ij,ij->i", heard, said)
         heard_energy = np.einsum("ij,ij->i", heard, heard)
         said_energy = np.einsum("ij,ij->i", said, said)
@@ -257,11 +255,9 @@ def _best_offset(
     said = np.zeros(last + size - first)
     said[low - first : high - first] = reference.samples[low:high]
     cross = _correlate(said, x)
+    # Sums of squares of 16-bit samples, which float64 holds exactly.
     running = np.zeros(len(said) + 1)
-    running[low - first : high - first + 1] = (
-        reference.energy[low : high + 1] - reference.energy[low]
-    )
-    running[high - first + 1 :] = running[high - first]
+    np.cumsum(said * said, out=running[1:])
     said_energy = running[size:] - running[:-size]
     scores = np.where(cross > 0, cross * cross, 0.0) / np.maximum(
         said_energy * energy, (size * float(_QUIET_RMS) ** 2) ** 2
