@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
@@ -28,8 +29,17 @@ hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("project")
 
 ROOT = Path(__file__).parent
+
 _FILE = re.compile(r"# ([\w./-]+\.(?:py|log))\n")
 _CHANGING = re.compile(r"[\d.]+ s of call in [\d.]+ s of CPU: \d+ call-seconds|in \d+\.\d\ds")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep each file on one worker: the blocks of a document build on those above them."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log) if config.getoption("dist") == "load" else None
 
 
 def _setup(namespace: dict[str, Any]) -> None:
@@ -56,7 +66,9 @@ def _console(example: Example) -> str | None:
     """Run each ``$`` line and compare what it prints with the lines below it."""
     for block in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
         command, _, expected = block.partition("\n")
-        environment = os.environ | {
+        # A worker of pytest-xdist is one for what it starts, too, if that is told.
+        inherited = {name: value for name, value in os.environ.items() if "XDIST" not in name}
+        environment = inherited | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONDONTWRITEBYTECODE": "1",
             # What is shown needs these; looking for more takes pytest as long as the test does.

@@ -55,6 +55,7 @@ def run(project: pytest.Pytester, *args: str) -> pytest.RunResult:
 
 def test_snapshots_are_written_compared_and_their_loss_noticed(project, monkeypatch):
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     plugins = ("-p", "simkit.pytest_plugin", "-p", "syrupy")
     project.makepyfile(
         test_barge_in=CALL,

@@ -20,6 +20,7 @@ class World:
     def __init__(self) -> None:
         self.seen: list[str] = []
         self.writers: list[asyncio.StreamWriter] = []
+        self.connected = asyncio.Event()
         self.release = asyncio.Event()
         self.port = 0
 
@@ -32,7 +33,9 @@ class World:
             self.seen.append("end")
 
     async def talk(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.port)
+        both = await asyncio.open_connection("127.0.0.1", self.port)
+        self.connected.set()
+        return both
 
 
 async def connecting(world):
@@ -129,25 +132,32 @@ def observe(body, factory, wait):
         server = await asyncio.start_server(world.handle, "127.0.0.1", 0)
         world.port = server.sockets[0].getsockname()[1]
         task = asyncio.create_task(body(world))
-        await wait()
+        await wait(world)
         task.cancel()
         ended = await asyncio.gather(task, return_exceptions=True)
         world.release.set()
-        await asyncio.sleep(0.05)
+        await looks()
         seen = list(world.seen)
         for writer in world.writers:
             if isinstance(writer, asyncio.StreamWriter):
                 writer.close()
         server.close()
-        await asyncio.sleep(0.05)
+        await looks()
         return type(ended[0]).__name__, task.cancelled(), seen
 
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main())
 
 
-def settled():
-    return asyncio.sleep(0.05)
+async def looks():
+    """Let the loop look at its sockets so often that all settles, however slow the machine is."""
+    for _ in range(20):
+        await asyncio.sleep(0.002)
+
+
+async def settled(world):
+    await world.connected.wait()
+    await looks()
 
 
 @pytest.mark.parametrize("body", BODIES[1:])
@@ -159,7 +169,7 @@ def test_cancelling_where_it_waits_leaves_what_it_leaves_on_loopback(body):
 
 @pytest.mark.parametrize("body", BODIES)
 def test_cancelling_before_the_first_step_runs_nothing(body):
-    async def at_once():
+    async def at_once(world):
         pass
 
     here, there = (observe(body, factory, at_once) for factory in LOOPS)
