@@ -29,7 +29,6 @@ hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("project")
 
 ROOT = Path(__file__).parent
-
 _FILE = re.compile(r"# ([\w./-]+\.(?:py|log))\n")
 _CHANGING = re.compile(r"[\d.]+ s of call in [\d.]+ s of CPU: \d+ call-seconds|in \d+\.\d\ds")
 
