@@ -10,6 +10,9 @@ from .check import Check, Violation, milliseconds, seconds
 
 _TOLERANCE_NS = 60_000_000
 """Sound at the edges of an utterance that is too quiet to recognise."""
+_FRAGMENT_NS = 100_000_000
+"""Sound this short between two losses cannot be recognised."""
+_PAUSE_NS = 200_000_000
 _STALE_NS = 5_000_000
 _TRANSIT_NS = 500_000_000
 """Speech this short before the end of a call may still be on its way."""
@@ -79,10 +82,14 @@ def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
     found = []
     replies = {event.fields["utterance"]: event for event in timeline.of("replies")}
     last: dict[tuple[int | None, int], Event] = {}
+    is_lossy = bool(timeline.of("lost"))
     for heard in timeline.of("hears"):
         key = heard.fields["utterance"]
+        near_a_loss = is_lossy and _is_near_a_loss(timeline, heard)
+        if near_a_loss and heard.fields["duration_ns"] < _FRAGMENT_NS:
+            continue
         if key is None:
-            if heard.fields["duration_ns"] > _TOLERANCE_NS:
+            if heard.fields["duration_ns"] > _TOLERANCE_NS and not near_a_loss:
                 found.append(
                     Violation(
                         heard.t_ns,
@@ -99,11 +106,14 @@ def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
         if before is not None:
             expected_ns = before.fields["offset_ns"] + before.fields["duration_ns"]
         jump_ns = heard.fields["offset_ns"] - expected_ns
-        # Nobody but the carrier is to blame for what it lost, nor for the gap it left.
+        # Nobody but the carrier is to blame for what it lost, nor for the gap it left. A pause of
+        # the speaker's beside it is recognised as part of neither piece.
         gap_ns = 0 if before is None else _gap(before, heard)
-        lost_ns = carrier_lost_ns(
-            timeline, heard.call, "caller", heard.t_ns - max(jump_ns, gap_ns), heard.t_ns
-        )
+        lost_ns = 0
+        if is_lossy:
+            since_ns = heard.t_ns - max(jump_ns, gap_ns)
+            lost_ns = carrier_lost_ns(timeline, heard.call, "caller", since_ns, heard.t_ns)
+            lost_ns += _PAUSE_NS if lost_ns else 0
         if jump_ns < -_STALE_NS:
             what = f"{milliseconds(-jump_ns)} of it again"
         elif jump_ns > _TOLERANCE_NS + lost_ns:
@@ -118,6 +128,12 @@ def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
             )
         last[heard.call, key] = heard
     return found
+
+
+def _is_near_a_loss(timeline: Timeline, heard: Event) -> bool:
+    """Tell whether the carrier lost packets so near that what is left cannot be recognised."""
+    until_ns = heard.t_ns + heard.fields["duration_ns"] + _FRAGMENT_NS
+    return carrier_lost_ns(timeline, heard.call, "caller", heard.t_ns - _FRAGMENT_NS, until_ns) > 0
 
 
 def _gap(before: Event, after: Event) -> int:

@@ -37,9 +37,20 @@ def test_a_hole_that_the_carrier_made_is_not_the_bridges():
 
 
 def test_a_hole_that_is_larger_than_what_was_lost_is():
-    assert not intact(story(missing_ms=300, lost_packets=10))
+    assert not intact(story(missing_ms=500, lost_packets=10))
     assert not intact(story(missing_ms=200, lost_packets=0))
     assert not intact(story(missing_ms=200, lost_packets=10, towards="twilio"))
+
+
+def test_what_is_left_between_losses_is_not_held_against_the_bridge():
+    timeline = story(missing_ms=200, lost_packets=10)
+    unknown = timeline.record(
+        "hears", "caller", t_ns=1210 * MS, call=1, utterance=None, offset_ns=0,
+        duration_ns=100 * MS, text="",
+    )  # fmt: skip
+    assert intact(timeline)
+    unknown.t_ns = 3000 * MS
+    assert not intact(timeline)
 
 
 def test_a_gap_in_which_nothing_is_missing_is_no_loss():
