@@ -33,14 +33,27 @@ async def arrive(
     draw = sim.loop.entropy.stream("arrivals")
     calls: list[asyncio.Task[T]] = []
 
+    over = sim.loop.create_future()  # no more calls: the last has come, or one of them failed
+
     def process() -> Generator[simpy.Event, Any, None]:
         for number in range(1, count + 1):
             yield sim.env.timeout(seconds(draw.expovariate(per_minute / 60)))
-            calls.append(sim.loop.create_task(caller(number), name=f"caller {number}"))
+            if over.done():
+                return
+            call = sim.loop.create_task(caller(number), name=f"caller {number}")
+            call.add_done_callback(note_failure)
+            calls.append(call)
+        over.set_result(None)
+
+    def note_failure(call: asyncio.Task[T]) -> None:
+        if not call.cancelled() and call.exception() is not None and not over.done():
+            over.set_result(None)
 
     try:
-        await sim.wait_for(sim.env.process(process()))
+        sim.env.process(process())
+        await over
         return await asyncio.gather(*calls)
     finally:
+        over.cancel()
         for call in calls:
             call.cancel()

@@ -55,10 +55,25 @@ async def test_the_first_caller_that_fails_ends_the_others(sim):
             ended.append(number)
 
     with pytest.raises(AssertionError, match="nobody answered"):
-        await sim.arrivals(caller, count=3, per_minute=6000)
-    await asyncio.sleep(0)
-    assert sorted(ended) == [1, 2, 3]
-    assert sim.now < 10
+        await sim.arrivals(caller, count=50, per_minute=600)
+    assert sim.now < 3
+    await asyncio.sleep(100)
+    assert sorted(ended) == list(range(1, len(ended) + 1))
+    assert 3 <= len(ended) < 50
+
+
+async def test_nobody_comes_any_more_when_nobody_waits_for_them(sim):
+    came = []
+
+    async def caller(number: int) -> None:
+        came.append(number)
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(5):
+            await sim.arrivals(caller, count=100, per_minute=60)
+    before = len(came)
+    await asyncio.sleep(100)
+    assert 0 < len(came) == before
 
 
 @pytest.mark.parametrize(

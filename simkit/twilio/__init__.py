@@ -10,7 +10,8 @@ from .callee import Person
 from .carrier import CarrierLeg, GilbertElliott, Line
 from .ear import Ear, HeardUtterance
 from .listening import Heard, NotHappened, NotHeard
-from .phone import Call, Noise, Spoken
+from .noises import Noise
+from .phone import Call, Spoken
 from .playout import PlayOut
 from .profiles import PROFILES, Profile
 from .service import ACCOUNT_SID, AUTH_TOKEN, Twilio

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..audio import Repertoire, Samples, Speech, noise, read_speech
+from ..audio import Repertoire, Samples, Speech, read_speech
 from ..audio.tones import KEYS, key_tone
 from ..audio.voices import Voice
 from ..timeline import BargeIn, Clock, Event, Timeline, barge_ins
@@ -19,7 +19,7 @@ from .call import CallFailed, CallFlow
 from .carrier import Line
 from .ear import Ear, HeardUtterance
 from .listening import Heard, Listener
-from .playout import BYTE_NS
+from .noises import Noise, Noises
 from .settings import TwilioSettings
 
 _SOUND_FILES = (".wav", ".flac")
@@ -27,8 +27,6 @@ _KEY_SECONDS, _KEY_GAP_SECONDS = 0.06, 0.04
 """ITU-T Q.24 has receivers take tones and pauses of 40 ms."""
 _PAUSES = {"w": 0.5, "W": 1.0}
 """As in the ``SendDigits`` of Twilio's REST API."""
-_BACKGROUND_SECONDS = 10.0
-"""After which a background begins again."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +34,6 @@ class Spoken:
     """Something the caller said; times in seconds of the simulation."""
 
     text: str
-    start: float
-    end: float
-
-
-@dataclass(frozen=True)
-class Noise:
-    """A noise that the caller's side made; times in seconds of the simulation."""
-
-    name: str
-    level: float
-    """RMS of its loudest 20 ms, in dBFS."""
     start: float
     end: float
 
@@ -71,11 +58,10 @@ class Call:
         self._repertoire = repertoire
         self._settings = settings
         self._draw = random_for("caller")
-        self._draw_noise = random_for("noise")
+        self._noises = Noises(flow, clock=clock, timeline=timeline, draw=random_for("noise"))
         self._speak = speak
         self._listener = Listener(flow, clock=clock, timeline=timeline)
         self._talking = asyncio.Lock()
-        self._end_background: Callable[[int], None] | None = None
 
     @property
     def number(self) -> int:
@@ -182,23 +168,11 @@ class Call:
             CallFailed: the call has ended.
             ValueError: another name, level or length; says which there are.
         """
-        level = noise.checked_level(name, level)
-        sound = noise.make(name, self._draw_noise, level=level, seconds=seconds)
         self._check_line("make a noise", name)
-        start_ns = self._flow.mouth.place(sound, self._clock.now_ns)
-        duration_ns = len(sound) * BYTE_NS
-        self._timeline.record(
-            "noise",
-            "caller",
-            t_ns=start_ns,
-            call=self.number,
-            name=name,
-            level_dbfs=level,
-            duration_ns=duration_ns,
-        )
+        made = self._noises.make(name, level, seconds)
         if wait:
-            await self._clock.sleep_until(start_ns + duration_ns)
-        return Noise(name, level, start_ns / 1e9, (start_ns + duration_ns) / 1e9)
+            await self._clock.sleep_until(round(made.end * 1e9))
+        return made
 
     def background(self, name: str | None, *, level: float | None = None) -> None:
         """Put a noise under the rest of the call, in place of the one before; None ends it.
@@ -212,23 +186,7 @@ class Call:
             ValueError: another name or level; says which there are.
         """
         self._check_line("put in the background", name or "nothing")
-        now_ns = self._clock.now_ns
-        if name is not None:
-            level = noise.checked_level(name, level)
-            loop = noise.make(name, self._draw_noise, level=level, seconds=_BACKGROUND_SECONDS)
-        if self._end_background is not None:
-            self._end_background(now_ns)
-            self._end_background = None
-        if name is not None:
-            now_ns, self._end_background = self._flow.mouth.surround(loop, now_ns)
-        self._timeline.record(
-            "background",
-            "caller",
-            t_ns=now_ns,
-            call=self.number,
-            name=name or "nothing",
-            level_dbfs=level if name is not None else None,
-        )
+        self._noises.surround(name, level)
 
     def _check_line(self, verb: str, what: str) -> None:
         if self._flow.ended.is_set():
