@@ -91,18 +91,24 @@ class CarrierLeg:
     def __getattr__(self, name: str) -> Any:
         if name in KNOBS:
             return getattr(self._profile, name)
-        raise AttributeError(f"no carrier knob {name!r}; there are: {', '.join(KNOBS)}")
+        raise _no_knob(name)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name.startswith("_"):
             object.__setattr__(self, name, value)
-        elif name in KNOBS:
-            self.turn(**{name: value})
         else:
-            raise AttributeError(f"no carrier knob {name!r}; there are: {', '.join(KNOBS)}")
+            self.turn(**{name: value})
 
     def turn(self, **knobs: Any) -> None:
-        """Turn several knobs at once, for values that go together."""
+        """Turn several knobs at once, for values that go together.
+
+        Raises:
+            AttributeError: there is no such knob.
+            ValueError: a value outside its range; says of which call and direction.
+        """
+        for name in knobs:
+            if name not in KNOBS:
+                raise _no_knob(name)
         try:
             turned = replace(self._profile, **knobs)
         except ValueError as error:
@@ -229,6 +235,10 @@ class CarrierLeg:
         run.fields["packets"] += 1
         run.fields["late"] += is_late
         run.fields["last_ns"] = due_ns
+
+
+def _no_knob(name: str) -> AttributeError:
+    return AttributeError(f"no carrier knob {name!r}; there are: {', '.join(KNOBS)}")
 
 
 class Line:

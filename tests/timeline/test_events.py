@@ -217,3 +217,15 @@ def test_an_object_that_knows_timelines_may_decide():
 def test_a_timeline_cannot_be_a_key():
     with pytest.raises(TypeError, match="unhashable"):
         hash(Timeline())
+
+
+def test_a_watcher_sees_every_event_until_it_is_told_to_stop():
+    timeline = Timeline()
+    seen: list[str] = []
+    timeline.record("before", "caller")
+    stop = timeline.watch(lambda event: seen.append(event.kind))
+    timeline.record("clear", "bridge")
+    timeline.record("mark", "twilio")
+    stop()
+    timeline.record("after", "caller")
+    assert seen == ["clear", "mark"]

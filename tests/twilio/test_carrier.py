@@ -149,6 +149,7 @@ def test_both_directions_are_turned_at_once_and_read_as_one():
             AttributeError,
             "no carrier knob 'los'; there are: latency, jitter",
         ),
+        (lambda line: line.turn(los=0.1), AttributeError, "no carrier knob 'los'"),
         (lambda line: line.los, AttributeError, "no carrier knob 'los'"),
         (lambda line: line.towards("bridge"), ValueError, "twilio and caller; found 'bridge'"),
         (lambda line: line.stall(0), ValueError, "stall: seconds, more than 0, .*; found 0"),
