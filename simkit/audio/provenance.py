@@ -1,33 +1,47 @@
 """Provenance: which utterance, at which offset, is in a stretch of received sound.
 
 A :class:`Tracker` follows one stream. While it knows where it is, it checks the expected
-continuation; when that fails, or after silence, it searches what was said. The answer is
-sample-accurate as long as nothing was cut inside a 20 ms window.
+continuation, 20 ms at a time. Where that fails it finds the sample at which something else begins,
+and what: first near the last known place, for which 20 ms are enough, then in everything that was
+said, for which 80 ms are. Of two voices at once the louder is named, or the one that was there
+first; what nobody is known to have made has no key.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .matching import NEAR, Track, edge, fit, gain, search, settle, without
 from .mulaw import RATE, Samples
-from .speech import Speech
+from .repertoire import QUIET_RMS, Repertoire
 
 WINDOW = 160
 """Samples that are judged together: 20 ms at 8 kHz."""
 
-_SEARCH = 4 * WINDOW  # what is compared in a search: 80 ms
-_QUIET_RMS = 40  # -58 dBFS: below it there is nothing to recognise
+_SEARCH = 4 * WINDOW  # what is compared in a search of everything: 80 ms
 _FAINT_RMS = 200  # -44 dBFS: below it sound that nobody made is not worth a word
-_FAINT = 0.01  # share of an utterance's mean power below which a window of it cannot be judged
-_SAME = 0.5  # squared correlation at which the expected continuation is accepted: r = 0.71
-_FOUND = 0.81  # squared correlation at which the best place of a search is: r = 0.90
-_CERTAIN = 0.95  # squared correlation at which a search need not go on
-_NEAR = 4000  # half a second: where to look first, from the start or from the last known offset
+_LOUD = 24  # amplitude at which sound begins after silence
+_TRIM = 8  # samples left out at either end of 20 ms: the edges are not known to the sample yet
+
+# Squared correlations.
+_SAME = 0.5  # the expected continuation is accepted
+_WELL = 0.97  # on a good line: if it fits worse all of a sudden, there may be a better place
+_BACK, _BACK_MARGIN = 0.9, 0.02  # sound before what was recognised may belong to it
+_DROWNED = 0.2  # the expected continuation is accepted where nothing better is known
+_FOUND = 0.81  # a search of everything has found the place, by 80 ms
+_FOUND_SHORT = 0.93  # the same, by less
+_SURE, _SURE_AT_LEAST = 0.985, 0.93  # a place nearby is accepted by 20 ms, on a good or bad line
+_LEAST_UNKNOWN, _MOST_UNKNOWN = 0.02, 0.1  # shares of its power by which what is unknown misses
+_CERTAIN = 0.995  # a search need not go on
+_REST = 0.7  # what is left of a mix is a second voice
+
+_MOST_TRACKS = 3
+_KEPT = 10 * WINDOW  # of what is judged: a fifth of a second
+_LATEST = 240_000  # samples: half a minute
 
 _Floats = npt.NDArray[np.float64]
 
@@ -43,45 +57,6 @@ class Span:
     end: int
     key: int | None
     offset: int = 0
-
-
-@dataclass
-class _Reference:
-    key: int
-    samples: Samples  # the speech's own: with hundreds of calls, copies would fill the memory
-
-    @cached_property
-    def faint(self) -> float:
-        """Energy of a window that is lost in the noise of its surroundings."""
-        energy = int(np.einsum("i,i->", self.samples, self.samples, dtype=np.int64))
-        mean = energy / max(1, len(self.samples))
-        return float(WINDOW * max(_QUIET_RMS**2, _FAINT * mean))
-
-
-@dataclass
-class Repertoire:
-    """Everything that was said so far, by anyone, in the order of saying."""
-
-    speeches: list[Speech] = field(default_factory=list)
-    _references: list[_Reference] = field(default_factory=list)
-
-    def add(self, speech: Speech) -> int:
-        """Add what is being said; returns its key."""
-        key = len(self.speeches)
-        self.speeches.append(speech)
-        self._references.append(_Reference(key, speech.samples))
-        return key
-
-    def __getitem__(self, key: int) -> Speech:
-        return self.speeches[key]
-
-    def recent_first(self) -> list[_Reference]:
-        """Return the references, the latest first."""
-        return self._references[::-1]
-
-    def reference(self, key: int) -> _Reference:
-        """Return one reference."""
-        return self._references[key]
 
 
 class Tracker:
@@ -101,12 +76,17 @@ class Tracker:
     def __init__(self, repertoire: Repertoire) -> None:
         self._repertoire = repertoire
         self._pending: list[npt.NDArray[Any]] = []
-        self._rest: _Floats = np.zeros(0)
-        self._at = 0
-        self._lock: _Reference | None = None
-        self._lag = 0
-        self._last: tuple[_Reference, int] | None = None
-        self._misled_at = -1
+        self._x: _Floats = np.zeros(0)
+        self._base = 0  # position of the first sample in _x
+        self._at = 0  # position up to which all is judged
+        self._lock: Track | None = None
+        self._locked_at = 0
+        self._replaced_at = -1
+        self._broken = False  # what follows is not the expected continuation
+        self._fit = 1.0  # of the last loud window
+        self._tracks: list[Track] = []  # the last places, the latest first
+        self._unknown_from: int | None = None
+        self._unknown_windows = 0
         self.spans: list[Span] = []
         """What was recognised so far, in order; :meth:`update` brings it up to date."""
 
@@ -117,8 +97,10 @@ class Tracker:
     def skip_to(self, position: int) -> None:
         """Silence up to sample ``position`` of the stream: nothing arrived until then."""
         self.update(final=True)
-        self._at = max(self._at, position)
-        self._lock = None
+        if position > self._at:
+            self._at = self._base = position
+            self._x = np.zeros(0)
+        self._unlock()
 
     def finish(self) -> list[Span]:
         """Judge what is left, an incomplete window included, and return all spans."""
@@ -128,150 +110,397 @@ class Tracker:
     def update(self, *, final: bool = False) -> list[Span]:
         """Judge every complete window that was fed, and return all spans so far."""
         if self._pending:
-            self._rest = np.concatenate((self._rest, *self._pending))
+            kept = self._x[max(0, self._at - self._base - _KEPT) :]
+            self._base += len(self._x) - len(kept)
+            self._x = np.concatenate((kept, *self._pending))
             self._pending.clear()
-        x = self._rest
-        done = 0
-        while done < len(x):
-            judge = self._look_for_start if self._lock is None else self._follow
-            used = judge(x[done:], final)
-            if used is None:
+        while self._at < self._end:
+            if self._lock is None:
+                goes_on = self._begin(final)
+            elif self._broken:
+                goes_on = self._break(self._lock, final)
+            else:
+                goes_on = self._follow(self._lock, final)
+            if not goes_on:
                 break
-            done += used
-        self._rest = x[done:]
+        if final:
+            self._tell_unknown(self._at)
         return self.spans
 
-    # Both of the following return how many samples they have judged, None to wait for more.
+    @property
+    def _end(self) -> int:
+        return self._base + len(self._x)
 
-    def _follow(self, x: _Floats, final: bool) -> int | None:
+    def _cut(self, first: int, last: int) -> _Floats:
+        return self._x[max(0, first - self._base) : max(0, last - self._base)]
+
+    # Each of the following judges some of the stream, or returns False to wait for more of it.
+    # How much they wait for does not depend on how the sound arrives: nor does what they find.
+
+    def _follow(self, track: Track, final: bool) -> bool:
         """Check the expected continuation over as many windows as there are."""
-        reference = self._lock
-        assert reference is not None
-        offset = self._at - self._lag
-        left = len(reference.samples) - offset
-        size = min(len(x), left)
+        offset = self._at - track.lag
+        left = len(track.reference.samples) - offset
+        size = min(self._end - self._at, left)
         if left <= 0:
             self._unlock()
-            return 0
+            return True
         if size < WINDOW and size < left and not final:
-            return None
+            return False
         windows = max(1, size // WINDOW)
         size = min(size, windows * WINDOW)
-        heard = _in_windows(x[:size])
-        said = _in_windows(reference.samples[offset : offset + size].astype(np.float64))
+        heard = self._cut(self._at, self._at + size).reshape(windows, -1)
+        said = track.reference.cut(offset, offset + size).reshape(windows, -1)
         cross = np.einsum("ij,ij->i", heard, said)
-        heard_energy = np.einsum("ij,ij->i", heard, heard)
-        said_energy = np.einsum("ij,ij->i", said, said)
-        both_faint = (heard_energy < 2 * reference.faint) & (said_energy < 2 * reference.faint)
-        same = (cross > 0) & (cross * cross >= _SAME * heard_energy * said_energy)
-        wrong = np.flatnonzero(~(both_faint | same))
-        good = size if not len(wrong) else int(wrong[0]) * WINDOW
-        if good:
-            self._extend(reference.key, offset, good)
-        if len(wrong):
-            self._unlock()
-            if good == 0:
-                self._misled_at = self._at
-        return good
-
-    def _look_for_start(self, x: _Floats, final: bool) -> int | None:
-        """Skip silence, then search the repertoire for what begins here."""
-        if len(x) < WINDOW and not final:
-            return None
-        if float(np.dot(x[:WINDOW], x[:WINDOW])) < WINDOW * _QUIET_RMS**2:
-            used = min(WINDOW, len(x))
-            self._at += used
-            return used
-        if len(x) < _SEARCH and not final:
-            return None
-        found = None if self._misled_at == self._at else self._search(x[:_SEARCH])
-        if found is None:
-            used = min(WINDOW, len(x))
-            if float(np.dot(x[:WINDOW], x[:WINDOW])) < WINDOW * _FAINT_RMS**2:
-                self._at += used
+        heard_power = np.einsum("ij,ij->i", heard, heard) / heard.shape[1]
+        said_power = np.einsum("ij,ij->i", said, said) / heard.shape[1]
+        faint = 2 * track.reference.faint_power
+        loud = np.flatnonzero((heard_power >= faint) | (said_power >= faint))
+        good = windows
+        if len(loud):
+            power = np.maximum((heard_power * said_power)[loud], 1.0)
+            fits = np.maximum(cross[loud] / heard.shape[1], 0.0) ** 2 / power
+            before = np.concatenate(((self._fit,), fits[:-1]))
+            enough = np.clip(1 - 10 * (1 - before), _SAME, _WELL)
+            wrong = np.flatnonzero(fits < enough)
+            if len(wrong):
+                good = int(loud[wrong[0]])
+                self._broken = True
+                self._fit = float(before[wrong[0]])
             else:
-                self._extend(None, 0, used)
-            return used
-        reference, offset = found
-        lead = min(max(0, -offset), len(x))
-        self._at += lead  # silence before its first sample
-        self._lag = self._at - max(0, offset)
-        self._lock = reference
-        return lead
+                self._fit = float(fits[-1])
+        if good:
+            self._extend(track.reference.key, self._at, self._at + min(size, good * WINDOW))
+        return True
 
-    def _search(self, x: _Floats) -> tuple[_Reference, int] | None:
-        """Return the utterance and the offset in it (negative: it begins later) of ``x``."""
-        energy = float(np.dot(x, x))
-        recent = self._repertoire.recent_first()
-        places: list[tuple[_Reference, int, int]] = []
-        if self._last is not None:
-            reference, offset = self._last
-            places.append((reference, offset - _NEAR, offset + _NEAR))
-        places += [(reference, -len(x), _NEAR) for reference in recent]
-        places += [(reference, _NEAR, len(reference.samples)) for reference in recent]
-        best: tuple[_Reference, int] | None = None
-        best_score = _FOUND
-        for reference, first, last in places:
-            score, offset = _best_offset(x, energy, reference, first, last)
-            if score > best_score:
-                best, best_score = (reference, offset), score
-                if score >= _CERTAIN:
+    def _break(self, track: Track, final: bool) -> bool:
+        """Find where the expected continuation ends, and what begins there."""
+        at, enough = self._at, self._end - self._at
+        if enough < 2 * WINDOW and not final:
+            return False
+        here = self._cut(at, at + WINDOW)
+        if _is_quiet(here):
+            if at > self._locked_at:
+                self._end_span(self._find_edge(track, None, at, silence=True))
+                self._at = max(at, self.spans[-1].end)
+            self._unlock()
+            return True
+        fits = fit(here, track.said(at, at + len(here)))
+        if at == self._locked_at:
+            # Nothing of it was followed yet: of a mix, the other voice may be louder here.
+            if fits >= _DROWNED:
+                self._accept(track, fits)
+                return True
+            self._tracks.remove(track)
+            self._unlock()
+            self._unknown_from, self._at = at, min(at + WINDOW, self._end)
+            return True
+        begins = self._find_edge(track, None, at)
+        found = None
+        for start in (begins, at, at - WINDOW // 2, at + WINDOW // 2):
+            found = self._look_near(start, track)
+            if found is not None:
+                begins = start
+                break
+        if found is None and fits >= _SAME:
+            self._accept(track, fits)
+            return True
+        if found is None:
+            if enough < _SEARCH + WINDOW and not final:
+                return False
+            found = self._look_everywhere(begins, self._cut(begins, begins + _SEARCH), track)
+        if found == track:
+            self._accept(track, fits)
+            return True
+        if found is not None:
+            begins = self._find_edge(track, found, at, begins)
+            self._end_span(begins)
+            self._lock_on(found, begins)
+            return True
+        ahead = self._cut(at, at + _SEARCH)
+        if fits >= _DROWNED and fit(ahead, track.said(at, at + len(ahead))) >= _DROWNED:
+            self._accept(track, fits)
+            return True
+        self._end_span(begins)
+        self._unlock()
+        self._unknown_from = begins + _first_loud(self._cut(begins, at + WINDOW))
+        self._unknown_windows = 1
+        self._at = min(max(at, begins + WINDOW), self._end)
+        return True
+
+    def _begin(self, final: bool) -> bool:
+        """Skip silence, then find out what begins here."""
+        at = self._at
+        here = self._cut(at, at + WINDOW)
+        if len(here) < WINDOW and not final:
+            return False
+        if _is_quiet(here):
+            self._tell_unknown(at)
+            self._at = min(at + WINDOW, self._end)
+            self._unknown_windows = 0
+            return True
+        begins = at
+        if self._unknown_from is None:
+            begins += _first_loud(here)
+        if self._end - begins < WINDOW and not final:
+            return False
+        # Sound that nobody made is not searched for all the time.
+        thorough = self._unknown_windows < 3 or self._unknown_windows % 4 == 0
+        found = self._look_near(begins, None, search_too=thorough)
+        if found is None and thorough:
+            if self._end - begins < _SEARCH and not final:
+                return False
+            found = self._look_everywhere(begins, self._cut(begins, begins + _SEARCH), None)
+        if found is not None:
+            self._lock_on(found, self._find_beginning(found, begins))
+            return True
+        self._at = min(begins + WINDOW, self._end)
+        self._unknown_windows += 1
+        if self._unknown_from is None:
+            x = self._cut(begins, self._at)
+            if float(np.dot(x, x)) < len(x) * _FAINT_RMS**2:
+                return True
+            self._unknown_from = begins
+        if self._at - _SEARCH > self._unknown_from:
+            self._extend(None, self._unknown_from, self._at - _SEARCH)
+            self._unknown_from, self._at = self._at, self._at + _SEARCH
+        return True
+
+    # Where something begins and ends
+
+    def _find_edge(
+        self,
+        left: Track,
+        right: Track | None,
+        at: int,
+        begins: int = 0,
+        *,
+        silence: bool = False,
+    ) -> int:
+        """Return where, within 20 ms of ``at``, one thing ends and the other begins.
+
+        Args:
+            left: what was followed up to ``at``.
+            right: what begins, or None for silence or what nobody made.
+            begins: about where ``right`` begins.
+        """
+        low = max(at - WINDOW, min(at, self._locked_at + WINDOW // 2), self._base)
+        if right is None:
+            high = max(low, min(at + WINDOW, self._end, left.lag + len(left.reference.samples)))
+        else:
+            low = max(self._go_back(left, right, at, low), right.lag)
+            # Only that far is it known to be there.
+            high = max(low, min(begins + WINDOW - _TRIM, self._end))
+        # How loud it was before it may have ended; of a short piece, all there is.
+        since = max(self._locked_at, at - 2 * WINDOW)
+        until = at - WINDOW if at - WINDOW - since >= WINDOW // 2 else at
+        said = left.said(low, high) * self._gain(left, since, until)
+        other = None
+        if right is not None:
+            loudness = self._gain(right, begins + _TRIM, begins + WINDOW - _TRIM)
+            other = right.said(low, high) * loudness
+        unknown = max(_LEAST_UNKNOWN, min(_MOST_UNKNOWN, 4 * (1 - self._fit)))
+        x = self._cut(low, high)
+        return low + edge(x, said, other, unknown=None if silence else unknown)
+
+    def _go_back(self, left: Track, right: Track, at: int, low: int) -> int:
+        """Return from where on ``right`` may have been there, while ``left`` was followed.
+
+        Much of a vowel sounds alike, and so does the same syllable in two recordings.
+        """
+        first = max(self._base, right.lag, self._locked_at)
+        start = at
+        while start - WINDOW >= first:
+            fits = self._alike(right, start - WINDOW, start)
+            if fits < _BACK or fits < self._alike(left, start - WINDOW, start) - _BACK_MARGIN:
+                break
+            start -= WINDOW
+        if start == self._locked_at and self._replaced_at == start:
+            return low  # once is enough
+        return min(low, start)
+
+    def _find_beginning(self, track: Track, at: int) -> int:
+        """Return where, at ``at`` or a little before or after it, an utterance begins."""
+        unknown = self._unknown_from
+        low = max(at - WINDOW, self._base, track.lag)
+        if self.spans:
+            low = max(low, self.spans[-1].end)
+        if unknown is not None:
+            # Go back as far as it fits.
+            low = at
+            while low - WINDOW >= max(unknown, track.lag):
+                if self._alike(track, low - WINDOW, low) < _BACK:
                     break
+                low -= WINDOW
+            low = max(low - WINDOW, unknown, track.lag)
+        high = max(low, min(max(low, at) + WINDOW, self._end))
+        said = track.said(low, high) * self._gain(track, high, high + WINDOW)
+        begins = low + edge(
+            self._cut(low, high), None, said, unknown=None if unknown is None else _MOST_UNKNOWN
+        )
+        self._tell_unknown(begins)
+        return begins
+
+    def _alike(self, track: Track, first: int, last: int) -> float:
+        """Return how well an utterance fits there: perfectly where both are all but silent."""
+        x, said = self._cut(first, last), track.said(first, last)
+        faint = 2 * track.reference.faint_power * (last - first)
+        if np.dot(x, x) < faint and np.dot(said, said) < faint:
+            return 1.0
+        return fit(x, said)
+
+    def _gain(self, track: Track, first: int, last: int) -> float:
+        x = self._cut(first, last)
+        return gain(x, track.said(first, first + len(x))) if len(x) else 1.0
+
+    # What it is
+
+    def _look_near(
+        self, at: int, current: Track | None, *, search_too: bool = True
+    ) -> Track | None:
+        """Look where the last sounds came from, for something that fits very well."""
+        x = self._cut(at + _TRIM, at + WINDOW - _TRIM)
+        if len(x) < WINDOW // 2 or _is_quiet(x) or not self._tracks:
+            return None
+        first = at + _TRIM
+        best, best_fit = None, max(_SURE_AT_LEAST, min(_SURE, 1 - 2 * (1 - self._fit)))
+        if current is not None:
+            best_fit = max(best_fit, fit(x, current.said(first, first + len(x))) + 0.01)
+        for track in self._tracks:
+            found = fit(x, track.said(first, first + len(x)))
+            if track != current and found > best_fit:
+                best, best_fit = track, found
+        if best is None and search_too:
+            for track in self._latest():
+                found, offset = search(x, track.reference, first - track.lag)
+                if found > best_fit:
+                    best, best_fit = Track(track.reference, first - offset), found
         return best
 
-    def _extend(self, key: int | None, offset: int, size: int) -> None:
+    def _look_everywhere(self, at: int, x: _Floats, current: Track | None) -> Track | None:
+        """Look in everything that was said."""
+        found = self._best(at, x)
+        if found is None:
+            # It may be over within these 80 ms.
+            found = self._best(at, x[: min(_until_quiet(x), _SEARCH // 2)])
+        if found is None and current is not None:
+            said = current.said(at, at + len(x))
+            rest = without(x, said)
+            second = self._best(at, rest, _REST)
+            if second is not None:
+                return second if np.dot(rest, rest) > np.dot(x - rest, x - rest) else current
+        return found
+
+    def _best(self, at: int, x: _Floats, enough: float = _FOUND) -> Track | None:
+        """Return what ``x`` fits best, if it fits well enough."""
+        if len(x) < WINDOW // 2 or _is_quiet(x):
+            return None
+        best, best_fit = None, enough if len(x) >= _SEARCH else _FOUND_SHORT
+        for track in self._latest():
+            found, offset = search(x, track.reference, at - track.lag)
+            if found > best_fit:
+                best, best_fit = Track(track.reference, at - offset), found
+        for reference, place in self._repertoire.places(x):
+            found, offset = settle(x, reference, place)
+            if found > best_fit:
+                best, best_fit = Track(reference, at - offset), found
+        if best is None and len(x) >= _SEARCH and not self._unknown_windows:
+            return self._leaf_through(at, x, best_fit)
+        return best
+
+    def _leaf_through(self, at: int, x: _Floats, enough: float) -> Track | None:
+        """Compare ``x`` with the last half minute that was said, place by place."""
+        best, best_fit = None, enough
+        for reference in self._repertoire.latest(_LATEST):
+            for expected in range(0, len(reference.samples), 2 * NEAR):
+                found, offset = search(x, reference, expected)
+                if found > best_fit:
+                    best, best_fit = Track(reference, at - offset), found
+                    if found > _CERTAIN:
+                        return best
+        return best
+
+    def _latest(self) -> list[Track]:
+        """Return the last two utterances, each at its last place."""
+        latest: dict[int, Track] = {}
+        for track in self._tracks:
+            latest.setdefault(track.reference.key, track)
+        return list(latest.values())[:2]
+
+    # What is known then
+
+    def _lock_on(self, track: Track, begins: int) -> None:
+        self._tracks = [track, *(other for other in self._tracks if other != track)]
+        del self._tracks[_MOST_TRACKS:]
+        self._lock = track
+        self._broken = False
+        self._fit = 1.0
+        self._at = self._locked_at = begins
+        self._unknown_from = None
+        self._unknown_windows = 0
+
+    def _unlock(self) -> None:
+        self._lock = None
+        self._broken = False
+        self._unknown_from = None
+        self._unknown_windows = 0
+
+    def _accept(self, track: Track, fits: float) -> None:
+        self._broken = False
+        self._fit = fits
+        self._extend(track.reference.key, self._at, min(self._at + WINDOW, self._end))
+
+    def _tell_unknown(self, end: int) -> None:
+        """Sound that nobody made, up to a sample, is known to be that."""
+        start, self._unknown_from = self._unknown_from, None
+        if start is None:
+            return
+        quiet = np.abs(self._cut(start, end)) < _LOUD
+        loud = len(quiet) - int(np.argmin(quiet[::-1])) if not quiet.all() else 0
+        if loud:
+            at, self._at = self._at, start
+            self._extend(None, start, start + loud)
+            self._at = at
+
+    def _extend(self, key: int | None, start: int, end: int) -> None:
+        offset = 0
+        if key is not None:
+            assert self._lock is not None
+            offset = start - self._lock.lag
+        self._at = end
         if self.spans:
             last = self.spans[-1]
             continues = key is None or last.offset + (last.end - last.start) == offset
-            if last.key == key and last.end == self._at and continues:
-                self.spans[-1] = Span(last.start, last.end + size, key, last.offset)
-                self._at += size
+            if last.key == key and last.end == start and continues:
+                self.spans[-1] = Span(last.start, end, key, last.offset)
                 return
-        self.spans.append(Span(self._at, self._at + size, key, offset))
-        self._at += size
+        self.spans.append(Span(start, end, key, offset))
 
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            self._last = (self._lock, self._at - self._lag)
-        self._lock = None
-
-
-def _in_windows(x: _Floats) -> _Floats:
-    if len(x) < WINDOW:
-        return x.reshape(1, -1)
-    return x.reshape(-1, WINDOW)
+    def _end_span(self, end: int) -> None:
+        """Let what was followed end at a sample, a little earlier or later than believed."""
+        last = self.spans[-1]
+        if end <= last.start:
+            self.spans.pop()
+            self._replaced_at = last.start
+            return
+        self.spans[-1] = Span(last.start, end, last.key, last.offset)
 
 
-def _best_offset(
-    x: _Floats, energy: float, reference: _Reference, first: int, last: int
-) -> tuple[float, int]:
-    """Return how well ``x`` fits best in ``reference`` from ``first`` to ``last``, and where."""
-    size = len(x)
-    first = max(first, -(size * 3 // 4))
-    last = min(last, len(reference.samples) - size // 4)
-    if last <= first:
-        return 0.0, 0
-    low, high = max(0, first), min(len(reference.samples), last + size)
-    said = np.zeros(last + size - first)
-    said[low - first : high - first] = reference.samples[low:high]
-    cross = _correlate(said, x)
-    # Sums of squares of 16-bit samples, which float64 holds exactly.
-    running = np.zeros(len(said) + 1)
-    np.cumsum(said * said, out=running[1:])
-    said_energy = running[size:] - running[:-size]
-    scores = np.where(cross > 0, cross * cross, 0.0) / np.maximum(
-        said_energy * energy, (size * float(_QUIET_RMS) ** 2) ** 2
-    )
-    best = int(np.argmax(scores))
-    return float(scores[best]), first + best
+def _is_quiet(x: _Floats) -> bool:
+    return float(np.dot(x, x)) < len(x) * QUIET_RMS**2
 
 
-def _correlate(said: _Floats, x: _Floats) -> _Floats:
-    """Return the correlation of ``x`` with every stretch of ``said`` of its length, by FFT."""
-    n = 1 << (len(said) - 1).bit_length()
-    product = np.fft.rfft(said, n) * np.conj(np.fft.rfft(x, n))
-    result: _Floats = np.fft.irfft(product, n)[: len(said) - len(x) + 1]
-    return result
+def _first_loud(x: _Floats) -> int:
+    loud = np.flatnonzero(np.abs(x) >= _LOUD)
+    return int(loud[0]) if len(loud) else len(x)
+
+
+def _until_quiet(x: _Floats) -> int:
+    """Return how much of a sound comes before the first 10 ms of silence in it."""
+    for first in range(0, len(x), WINDOW // 2):
+        if _is_quiet(x[first : first + WINDOW // 2]):
+            return first
+    return len(x)
 
 
 def to_8k(samples: Samples, rate: int) -> Samples:

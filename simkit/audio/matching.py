@@ -1,0 +1,109 @@
+"""Matching: how well does a sound fit an utterance, and where exactly does one end?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .repertoire import QUIET_RMS, Reference
+
+_Floats = npt.NDArray[np.float64]
+
+NEAR = 3700
+"""Samples, almost half a second: how far from the expected place :func:`search` looks."""
+
+_BLOCK = 8192  # samples: what is searched, with the sound itself, is one FFT of this size
+_FAR = 0.002  # what a place loses at the end of the search: of two alike the nearer is meant
+_TIE = 4000.0  # difference of squares over 20 ms that says nothing: an rms of 5
+
+
+@dataclass(frozen=True)
+class Track:
+    """An utterance in a stream: its sample 0 lies at position ``lag``."""
+
+    reference: Reference
+    lag: int
+
+    def said(self, first: int, last: int) -> _Floats:
+        """Return what the utterance has at these positions of the stream."""
+        return self.reference.cut(first - self.lag, last - self.lag)
+
+
+def fit(x: _Floats, said: _Floats) -> float:
+    """Return the squared correlation, 0 to 1; 0 for a negative one."""
+    cross = float(np.dot(x, said))
+    if cross <= 0:
+        return 0.0
+    floor = (len(x) * float(QUIET_RMS) ** 2) ** 2
+    return cross * cross / max(float(np.dot(x, x)) * float(np.dot(said, said)), floor)
+
+
+def search(x: _Floats, reference: Reference, expected: int) -> tuple[float, int]:
+    """Return how well ``x`` fits best within :data:`NEAR` of an offset, and at which offset."""
+    size = len(x)
+    first = max(expected - NEAR, -(size * 3 // 4))
+    last = min(expected + NEAR, len(reference.samples) - size // 4)
+    if last <= first:
+        return 0.0, 0
+    said = reference.cut(first, last + size)
+    cross = np.fft.irfft(
+        np.fft.rfft(said, _BLOCK) * np.conj(np.fft.rfft(x, _BLOCK)), _BLOCK
+    )[: last + 1 - first]
+    running = np.concatenate(((0.0,), np.cumsum(said * said)))
+    energy = running[size:] - running[:-size]
+    floor = (size * float(QUIET_RMS) ** 2) ** 2
+    fits = np.maximum(cross, 0.0) ** 2 / np.maximum(energy * float(np.dot(x, x)), floor)
+    away = np.abs(np.arange(first, last + 1) - expected)
+    best = int(np.argmax(fits - away * (_FAR / NEAR)))
+    return float(fits[best]), first + best
+
+
+def settle(x: _Floats, reference: Reference, offset: int) -> tuple[float, int]:
+    """Return how well ``x`` fits at an offset or at most 3 samples from it, and where."""
+    said = reference.cut(offset - 3, offset + len(x) + 3)
+    fits = [fit(x, said[shift : shift + len(x)]) for shift in range(7)]
+    best = int(np.argmax(fits))
+    return fits[best], offset - 3 + best
+
+
+def without(x: _Floats, said: _Floats) -> _Floats:
+    """Return what is left of a mix when one voice, as loud as it is in there, is taken out."""
+    energy = float(np.dot(said, said))
+    return x if energy == 0.0 else x - said * (float(np.dot(x, said)) / energy)
+
+
+def edge(
+    x: _Floats, left: _Floats | None, right: _Floats | None, *, unknown: float | None = None
+) -> int:
+    """Return where in ``x`` it changes from ``left`` to ``right``.
+
+    Where several places are as good, the known sound gets what there is.
+
+    Args:
+        x: sound in which the edge lies.
+        left: what the utterance has there, as loud as it is in ``x``; None for none.
+        right: the same.
+        unknown: with one side None, that side is sound that misses everything by this share of
+            its power; without, it is silence.
+    """
+    power = float(np.dot(x, x)) / max(1, len(x))
+
+    def missed(said: _Floats | None) -> _Floats:
+        if said is not None:
+            wrong: _Floats = (x - said) ** 2
+            return wrong
+        return x * x if unknown is None else np.full(len(x), unknown * power + QUIET_RMS)
+
+    worse = np.concatenate(((0.0,), np.cumsum(missed(left) - missed(right))))
+    alike = np.flatnonzero(worse <= worse.min() + _TIE)
+    return int(alike[-1] if right is None else alike[0])
+
+
+def gain(x: _Floats, said: _Floats) -> float:
+    """Return how loud an utterance is in ``x``."""
+    energy = float(np.dot(said, said))
+    if energy < len(x) * QUIET_RMS**2:
+        return 1.0
+    return min(8.0, max(0.05, float(np.dot(x, said)) / energy))
