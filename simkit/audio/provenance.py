@@ -83,7 +83,7 @@ class Tracker:
         self._locked_at = 0
         self._replaced_at = -1
         self._broken = False  # what follows is not the expected continuation
-        self._fit = 1.0  # of the last loud window
+        self._fit = 1.0  # the worst of all windows since the lock
         self._tracks: list[Track] = []  # the last places, the latest first
         self._unknown_from: int | None = None
         self._unknown_windows = 0
@@ -160,15 +160,13 @@ class Tracker:
         if len(loud):
             power = np.maximum((heard_power * said_power)[loud], 1.0)
             fits = np.maximum(cross[loud] / heard.shape[1], 0.0) ** 2 / power
-            before = np.concatenate(((self._fit,), fits[:-1]))
-            enough = np.clip(1 - 10 * (1 - before), _SAME, _WELL)
+            before = np.minimum.accumulate(np.concatenate(((self._fit,), fits)))
+            enough = np.clip(1 - 10 * (1 - before[:-1]), _SAME, _WELL)
             wrong = np.flatnonzero(fits < enough)
             if len(wrong):
                 good = int(loud[wrong[0]])
                 self._broken = True
-                self._fit = float(before[wrong[0]])
-            else:
-                self._fit = float(fits[-1])
+            self._fit = float(before[wrong[0] if len(wrong) else -1])
         if good:
             self._extend(track.reference.key, self._at, self._at + min(size, good * WINDOW))
         return True
@@ -404,6 +402,11 @@ class Tracker:
             found, offset = settle(x, reference, place)
             if found > best_fit:
                 best, best_fit = Track(reference, at - offset), found
+        if best is not None and best_fit < _WELL:
+            # A vowel sounds almost alike one period earlier or later.
+            found, offset = search(x, best.reference, at - best.lag)
+            if found > best_fit:
+                best = Track(best.reference, at - offset)
         if best is None and len(x) >= _SEARCH and not self._unknown_windows:
             return self._leaf_through(at, x, best_fit)
         return best
@@ -447,7 +450,7 @@ class Tracker:
 
     def _accept(self, track: Track, fits: float) -> None:
         self._broken = False
-        self._fit = fits
+        self._fit = min(self._fit, fits)
         self._extend(track.reference.key, self._at, min(self._at + WINDOW, self._end))
 
     def _tell_unknown(self, end: int) -> None:
