@@ -451,7 +451,8 @@ class Tracker:
     def _accept(self, track: Track, fits: float) -> None:
         self._broken = False
         self._fit = min(self._fit, fits)
-        self._extend(track.reference.key, self._at, min(self._at + WINDOW, self._end))
+        end = min(self._at + WINDOW, self._end, track.lag + len(track.reference.samples))
+        self._extend(track.reference.key, self._at, end)
 
     def _tell_unknown(self, end: int) -> None:
         """Sound that nobody made, up to a sample, is known to be that."""
