@@ -8,7 +8,8 @@ are ``int16`` numpy arrays of shape ``(n,)`` with the rate beside them, 8 kHz un
 from . import files, mulaw, noise, provenance, resample, voice
 from .files import AudioFileError
 from .mulaw import RATE, Samples
-from .provenance import Repertoire, Span, Tracker
+from .provenance import Span, Tracker
+from .repertoire import Repertoire
 from .speech import Speech, Word
 from .spoken_files import read_speech
 

@@ -9,7 +9,10 @@ import numpy.typing as npt
 
 from .repertoire import QUIET_RMS, Reference
 
-_Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
+
+WINDOW = 160
+"""Samples that are judged together: 20 ms at 8 kHz."""
 
 NEAR = 3700
 """Samples, almost half a second: how far from the expected place :func:`search` looks."""
@@ -26,12 +29,12 @@ class Track:
     reference: Reference
     lag: int
 
-    def said(self, first: int, last: int) -> _Floats:
+    def said(self, first: int, last: int) -> Floats:
         """Return what the utterance has at these positions of the stream."""
         return self.reference.cut(first - self.lag, last - self.lag)
 
 
-def fit(x: _Floats, said: _Floats) -> float:
+def fit(x: Floats, said: Floats) -> float:
     """Return the squared correlation, 0 to 1; 0 for a negative one."""
     cross = float(np.dot(x, said))
     if cross <= 0:
@@ -40,7 +43,7 @@ def fit(x: _Floats, said: _Floats) -> float:
     return cross * cross / max(float(np.dot(x, x)) * float(np.dot(said, said)), floor)
 
 
-def search(x: _Floats, reference: Reference, expected: int) -> tuple[float, int]:
+def search(x: Floats, reference: Reference, expected: int) -> tuple[float, int]:
     """Return how well ``x`` fits best within :data:`NEAR` of an offset, and at which offset."""
     size = len(x)
     first = max(expected - NEAR, -(size * 3 // 4))
@@ -48,9 +51,9 @@ def search(x: _Floats, reference: Reference, expected: int) -> tuple[float, int]
     if last <= first:
         return 0.0, 0
     said = reference.cut(first, last + size)
-    cross = np.fft.irfft(
-        np.fft.rfft(said, _BLOCK) * np.conj(np.fft.rfft(x, _BLOCK)), _BLOCK
-    )[: last + 1 - first]
+    cross = np.fft.irfft(np.fft.rfft(said, _BLOCK) * np.conj(np.fft.rfft(x, _BLOCK)), _BLOCK)[
+        : last + 1 - first
+    ]
     running = np.concatenate(((0.0,), np.cumsum(said * said)))
     energy = running[size:] - running[:-size]
     floor = (size * float(QUIET_RMS) ** 2) ** 2
@@ -60,7 +63,7 @@ def search(x: _Floats, reference: Reference, expected: int) -> tuple[float, int]
     return float(fits[best]), first + best
 
 
-def settle(x: _Floats, reference: Reference, offset: int) -> tuple[float, int]:
+def settle(x: Floats, reference: Reference, offset: int) -> tuple[float, int]:
     """Return how well ``x`` fits at an offset or at most 3 samples from it, and where."""
     said = reference.cut(offset - 3, offset + len(x) + 3)
     fits = [fit(x, said[shift : shift + len(x)]) for shift in range(7)]
@@ -68,14 +71,14 @@ def settle(x: _Floats, reference: Reference, offset: int) -> tuple[float, int]:
     return fits[best], offset - 3 + best
 
 
-def without(x: _Floats, said: _Floats) -> _Floats:
+def without(x: Floats, said: Floats) -> Floats:
     """Return what is left of a mix when one voice, as loud as it is in there, is taken out."""
     energy = float(np.dot(said, said))
     return x if energy == 0.0 else x - said * (float(np.dot(x, said)) / energy)
 
 
 def edge(
-    x: _Floats, left: _Floats | None, right: _Floats | None, *, unknown: float | None = None
+    x: Floats, left: Floats | None, right: Floats | None, *, unknown: float | None = None
 ) -> int:
     """Return where in ``x`` it changes from ``left`` to ``right``.
 
@@ -90,9 +93,9 @@ def edge(
     """
     power = float(np.dot(x, x)) / max(1, len(x))
 
-    def missed(said: _Floats | None) -> _Floats:
+    def missed(said: Floats | None) -> Floats:
         if said is not None:
-            wrong: _Floats = (x - said) ** 2
+            wrong: Floats = (x - said) ** 2
             return wrong
         return x * x if unknown is None else np.full(len(x), unknown * power + QUIET_RMS)
 
@@ -101,7 +104,12 @@ def edge(
     return int(alike[-1] if right is None else alike[0])
 
 
-def gain(x: _Floats, said: _Floats) -> float:
+def is_quiet(x: Floats) -> bool:
+    """Tell whether there is nothing to recognise."""
+    return float(np.dot(x, x)) < len(x) * QUIET_RMS**2
+
+
+def gain(x: Floats, said: Floats) -> float:
     """Return how loud an utterance is in ``x``."""
     energy = float(np.dot(said, said))
     if energy < len(x) * QUIET_RMS**2:

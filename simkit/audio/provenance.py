@@ -15,35 +15,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .matching import NEAR, Track, edge, fit, gain, search, settle, without
-from .mulaw import RATE, Samples
-from .repertoire import QUIET_RMS, Repertoire
+from .matching import WINDOW, Floats, Track, edge, fit, gain, is_quiet
+from .memory import SEARCH, Memory
+from .mulaw import Samples
+from .repertoire import Repertoire
 
-WINDOW = 160
-"""Samples that are judged together: 20 ms at 8 kHz."""
-
-_SEARCH = 4 * WINDOW  # what is compared in a search of everything: 80 ms
 _FAINT_RMS = 200  # -44 dBFS: below it sound that nobody made is not worth a word
 _LOUD = 24  # amplitude at which sound begins after silence
-_TRIM = 8  # samples left out at either end of 20 ms: the edges are not known to the sample yet
+_KEPT = 10 * WINDOW  # of what is judged: a fifth of a second
 
 # Squared correlations.
 _SAME = 0.5  # the expected continuation is accepted
 _WELL = 0.97  # on a good line: if it fits worse all of a sudden, there may be a better place
-_BACK, _BACK_MARGIN = 0.9, 0.02  # sound before what was recognised may belong to it
 _DROWNED = 0.2  # the expected continuation is accepted where nothing better is known
-_FOUND = 0.81  # a search of everything has found the place, by 80 ms
-_FOUND_SHORT = 0.93  # the same, by less
-_SURE, _SURE_AT_LEAST = 0.985, 0.93  # a place nearby is accepted by 20 ms, on a good or bad line
+_BACK, _BACK_MARGIN = 0.9, 0.02  # sound before what was recognised may belong to it
+
 _LEAST_UNKNOWN, _MOST_UNKNOWN = 0.02, 0.1  # shares of its power by which what is unknown misses
-_CERTAIN = 0.995  # a search need not go on
-_REST = 0.7  # what is left of a mix is a second voice
-
-_MOST_TRACKS = 3
-_KEPT = 10 * WINDOW  # of what is judged: a fifth of a second
-_LATEST = 240_000  # samples: half a minute
-
-_Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -74,9 +61,9 @@ class Tracker:
     """
 
     def __init__(self, repertoire: Repertoire) -> None:
-        self._repertoire = repertoire
+        self._memory = Memory(repertoire)
         self._pending: list[npt.NDArray[Any]] = []
-        self._x: _Floats = np.zeros(0)
+        self._x: Floats = np.zeros(0)
         self._base = 0  # position of the first sample in _x
         self._at = 0  # position up to which all is judged
         self._lock: Track | None = None
@@ -84,7 +71,6 @@ class Tracker:
         self._replaced_at = -1
         self._broken = False  # what follows is not the expected continuation
         self._fit = 1.0  # the worst of all windows since the lock
-        self._tracks: list[Track] = []  # the last places, the latest first
         self._unknown_from: int | None = None
         self._unknown_windows = 0
         self.spans: list[Span] = []
@@ -131,7 +117,7 @@ class Tracker:
     def _end(self) -> int:
         return self._base + len(self._x)
 
-    def _cut(self, first: int, last: int) -> _Floats:
+    def _cut(self, first: int, last: int) -> Floats:
         return self._x[max(0, first - self._base) : max(0, last - self._base)]
 
     # Each of the following judges some of the stream, or returns False to wait for more of it.
@@ -149,19 +135,11 @@ class Tracker:
             return False
         windows = max(1, size // WINDOW)
         size = min(size, windows * WINDOW)
-        heard = self._cut(self._at, self._at + size).reshape(windows, -1)
-        said = track.reference.cut(offset, offset + size).reshape(windows, -1)
-        cross = np.einsum("ij,ij->i", heard, said)
-        heard_power = np.einsum("ij,ij->i", heard, heard) / heard.shape[1]
-        said_power = np.einsum("ij,ij->i", said, said) / heard.shape[1]
-        faint = 2 * track.reference.faint_power
-        loud = np.flatnonzero((heard_power >= faint) | (said_power >= faint))
+        fits, loud = self._fits(track, size, windows)
         good = windows
         if len(loud):
-            power = np.maximum((heard_power * said_power)[loud], 1.0)
-            fits = np.maximum(cross[loud] / heard.shape[1], 0.0) ** 2 / power
             before = np.minimum.accumulate(np.concatenate(((self._fit,), fits)))
-            enough = np.clip(1 - 10 * (1 - before[:-1]), _SAME, _WELL)
+            enough = np.minimum(np.maximum(1 - 10 * (1 - before[:-1]), _SAME), _WELL)
             wrong = np.flatnonzero(fits < enough)
             if len(wrong):
                 good = int(loud[wrong[0]])
@@ -171,13 +149,24 @@ class Tracker:
             self._extend(track.reference.key, self._at, self._at + min(size, good * WINDOW))
         return True
 
+    def _fits(self, track: Track, size: int, windows: int) -> tuple[Floats, npt.NDArray[np.intp]]:
+        """Return how well each window fits that can be judged, and which these are."""
+        heard = self._cut(self._at, self._at + size).reshape(windows, -1)
+        said = track.said(self._at, self._at + size).reshape(windows, -1)
+        faint = 2 * track.reference.faint_power * heard.shape[1]
+        heard_energy = np.einsum("ij,ij->i", heard, heard)
+        said_energy = np.einsum("ij,ij->i", said, said)
+        loud = np.flatnonzero((heard_energy >= faint) | (said_energy >= faint))
+        cross = np.maximum(np.einsum("ij,ij->i", heard, said)[loud], 0.0)
+        return cross * cross / np.maximum((heard_energy * said_energy)[loud], 1.0), loud
+
     def _break(self, track: Track, final: bool) -> bool:
         """Find where the expected continuation ends, and what begins there."""
         at, enough = self._at, self._end - self._at
         if enough < 2 * WINDOW and not final:
             return False
         here = self._cut(at, at + WINDOW)
-        if _is_quiet(here):
+        if is_quiet(here):
             if at > self._locked_at:
                 self._end_span(self._find_edge(track, None, at, silence=True))
                 self._at = max(at, self.spans[-1].end)
@@ -189,14 +178,15 @@ class Tracker:
             if fits >= _DROWNED:
                 self._accept(track, fits)
                 return True
-            self._tracks.remove(track)
+            self._memory.forget(track)
             self._unlock()
             self._unknown_from, self._at = at, min(at + WINDOW, self._end)
             return True
         begins = self._find_edge(track, None, at)
         found = None
         for start in (begins, at, at - WINDOW // 2, at + WINDOW // 2):
-            found = self._look_near(start, track)
+            x = self._cut(start, start + WINDOW)
+            found = self._memory.near(start, x, track, self._fit)
             if found is not None:
                 begins = start
                 break
@@ -204,18 +194,26 @@ class Tracker:
             self._accept(track, fits)
             return True
         if found is None:
-            if enough < _SEARCH + WINDOW and not final:
+            if enough < SEARCH + WINDOW and not final:
                 return False
-            found = self._look_everywhere(begins, self._cut(begins, begins + _SEARCH), track)
+            x = self._cut(begins, begins + SEARCH)
+            found = self._memory.everywhere(begins, x, track, thorough=True)
         if found == track:
             self._accept(track, fits)
             return True
         if found is not None:
             begins = self._find_edge(track, found, at, begins)
-            self._end_span(begins)
-            self._lock_on(found, begins)
+            if begins > self.spans[-1].start:
+                self._end_span(begins)
+                self._lock_on(found, begins)
+            else:
+                # It was this all along.
+                self.spans.pop()
+                self._lock_on(found, begins)
+                self._replaced_at = begins
+                self._extend(found.reference.key, begins, at)
             return True
-        ahead = self._cut(at, at + _SEARCH)
+        ahead = self._cut(at, at + SEARCH)
         if fits >= _DROWNED and fit(ahead, track.said(at, at + len(ahead))) >= _DROWNED:
             self._accept(track, fits)
             return True
@@ -232,7 +230,7 @@ class Tracker:
         here = self._cut(at, at + WINDOW)
         if len(here) < WINDOW and not final:
             return False
-        if _is_quiet(here):
+        if is_quiet(here):
             self._tell_unknown(at)
             self._at = min(at + WINDOW, self._end)
             self._unknown_windows = 0
@@ -243,12 +241,14 @@ class Tracker:
         if self._end - begins < WINDOW and not final:
             return False
         # Sound that nobody made is not searched for all the time.
-        thorough = self._unknown_windows < 3 or self._unknown_windows % 4 == 0
-        found = self._look_near(begins, None, search_too=thorough)
-        if found is None and thorough:
-            if self._end - begins < _SEARCH and not final:
+        often = self._unknown_windows < 3 or self._unknown_windows % 4 == 0
+        x = self._cut(begins, begins + WINDOW)
+        found = self._memory.near(begins, x, None, self._fit, search_too=often)
+        if found is None and often:
+            if self._end - begins < SEARCH and not final:
                 return False
-            found = self._look_everywhere(begins, self._cut(begins, begins + _SEARCH), None)
+            x = self._cut(begins, begins + SEARCH)
+            found = self._memory.everywhere(begins, x, None, thorough=not self._unknown_windows)
         if found is not None:
             self._lock_on(found, self._find_beginning(found, begins))
             return True
@@ -259,9 +259,9 @@ class Tracker:
             if float(np.dot(x, x)) < len(x) * _FAINT_RMS**2:
                 return True
             self._unknown_from = begins
-        if self._at - _SEARCH > self._unknown_from:
-            self._extend(None, self._unknown_from, self._at - _SEARCH)
-            self._unknown_from, self._at = self._at, self._at + _SEARCH
+        if self._at - SEARCH > self._unknown_from:
+            self._extend(None, self._unknown_from, self._at - SEARCH)
+            self._unknown_from, self._at = self._at, self._at + SEARCH
         return True
 
     # Where something begins and ends
@@ -288,14 +288,14 @@ class Tracker:
         else:
             low = max(self._go_back(left, right, at, low), right.lag)
             # Only that far is it known to be there.
-            high = max(low, min(begins + WINDOW - _TRIM, self._end))
+            high = max(low, min(begins + WINDOW, self._end))
         # How loud it was before it may have ended; of a short piece, all there is.
         since = max(self._locked_at, at - 2 * WINDOW)
         until = at - WINDOW if at - WINDOW - since >= WINDOW // 2 else at
         said = left.said(low, high) * self._gain(left, since, until)
         other = None
         if right is not None:
-            loudness = self._gain(right, begins + _TRIM, begins + WINDOW - _TRIM)
+            loudness = self._gain(right, begins, begins + WINDOW)
             other = right.said(low, high) * loudness
         unknown = max(_LEAST_UNKNOWN, min(_MOST_UNKNOWN, 4 * (1 - self._fit)))
         x = self._cut(low, high)
@@ -351,90 +351,10 @@ class Tracker:
         x = self._cut(first, last)
         return gain(x, track.said(first, first + len(x))) if len(x) else 1.0
 
-    # What it is
-
-    def _look_near(
-        self, at: int, current: Track | None, *, search_too: bool = True
-    ) -> Track | None:
-        """Look where the last sounds came from, for something that fits very well."""
-        x = self._cut(at + _TRIM, at + WINDOW - _TRIM)
-        if len(x) < WINDOW // 2 or _is_quiet(x) or not self._tracks:
-            return None
-        first = at + _TRIM
-        best, best_fit = None, max(_SURE_AT_LEAST, min(_SURE, 1 - 2 * (1 - self._fit)))
-        if current is not None:
-            best_fit = max(best_fit, fit(x, current.said(first, first + len(x))) + 0.01)
-        for track in self._tracks:
-            found = fit(x, track.said(first, first + len(x)))
-            if track != current and found > best_fit:
-                best, best_fit = track, found
-        if best is None and search_too:
-            for track in self._latest():
-                found, offset = search(x, track.reference, first - track.lag)
-                if found > best_fit:
-                    best, best_fit = Track(track.reference, first - offset), found
-        return best
-
-    def _look_everywhere(self, at: int, x: _Floats, current: Track | None) -> Track | None:
-        """Look in everything that was said."""
-        found = self._best(at, x)
-        if found is None:
-            # It may be over within these 80 ms.
-            found = self._best(at, x[: min(_until_quiet(x), _SEARCH // 2)])
-        if found is None and current is not None:
-            said = current.said(at, at + len(x))
-            rest = without(x, said)
-            second = self._best(at, rest, _REST)
-            if second is not None:
-                return second if np.dot(rest, rest) > np.dot(x - rest, x - rest) else current
-        return found
-
-    def _best(self, at: int, x: _Floats, enough: float = _FOUND) -> Track | None:
-        """Return what ``x`` fits best, if it fits well enough."""
-        if len(x) < WINDOW // 2 or _is_quiet(x):
-            return None
-        best, best_fit = None, enough if len(x) >= _SEARCH else _FOUND_SHORT
-        for track in self._latest():
-            found, offset = search(x, track.reference, at - track.lag)
-            if found > best_fit:
-                best, best_fit = Track(track.reference, at - offset), found
-        for reference, place in self._repertoire.places(x):
-            found, offset = settle(x, reference, place)
-            if found > best_fit:
-                best, best_fit = Track(reference, at - offset), found
-        if best is not None and best_fit < _WELL:
-            # A vowel sounds almost alike one period earlier or later.
-            found, offset = search(x, best.reference, at - best.lag)
-            if found > best_fit:
-                best = Track(best.reference, at - offset)
-        if best is None and len(x) >= _SEARCH and not self._unknown_windows:
-            return self._leaf_through(at, x, best_fit)
-        return best
-
-    def _leaf_through(self, at: int, x: _Floats, enough: float) -> Track | None:
-        """Compare ``x`` with the last half minute that was said, place by place."""
-        best, best_fit = None, enough
-        for reference in self._repertoire.latest(_LATEST):
-            for expected in range(0, len(reference.samples), 2 * NEAR):
-                found, offset = search(x, reference, expected)
-                if found > best_fit:
-                    best, best_fit = Track(reference, at - offset), found
-                    if found > _CERTAIN:
-                        return best
-        return best
-
-    def _latest(self) -> list[Track]:
-        """Return the last two utterances, each at its last place."""
-        latest: dict[int, Track] = {}
-        for track in self._tracks:
-            latest.setdefault(track.reference.key, track)
-        return list(latest.values())[:2]
-
     # What is known then
 
     def _lock_on(self, track: Track, begins: int) -> None:
-        self._tracks = [track, *(other for other in self._tracks if other != track)]
-        del self._tracks[_MOST_TRACKS:]
+        self._memory.note(track)
         self._lock = track
         self._broken = False
         self._fit = 1.0
@@ -483,34 +403,9 @@ class Tracker:
     def _end_span(self, end: int) -> None:
         """Let what was followed end at a sample, a little earlier or later than believed."""
         last = self.spans[-1]
-        if end <= last.start:
-            self.spans.pop()
-            self._replaced_at = last.start
-            return
         self.spans[-1] = Span(last.start, end, last.key, last.offset)
 
 
-def _is_quiet(x: _Floats) -> bool:
-    return float(np.dot(x, x)) < len(x) * QUIET_RMS**2
-
-
-def _first_loud(x: _Floats) -> int:
+def _first_loud(x: Floats) -> int:
     loud = np.flatnonzero(np.abs(x) >= _LOUD)
     return int(loud[0]) if len(loud) else len(x)
-
-
-def _until_quiet(x: _Floats) -> int:
-    """Return how much of a sound comes before the first 10 ms of silence in it."""
-    for first in range(0, len(x), WINDOW // 2):
-        if _is_quiet(x[first : first + WINDOW // 2]):
-            return first
-    return len(x)
-
-
-def to_8k(samples: Samples, rate: int) -> Samples:
-    """Return every sample nearest to the 8 kHz grid; good enough to recognise speech by."""
-    if rate == RATE:
-        return samples
-    if rate % RATE == 0:
-        return samples[:: rate // RATE]
-    return samples[(np.arange(len(samples) * RATE // rate) * rate) // RATE]

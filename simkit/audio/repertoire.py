@@ -1,4 +1,4 @@
-"""The repertoire: everything that was said so far, by anyone, and where to look for a sound in it."""
+"""The repertoire: everything that was said so far, by anyone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Reference:
 
     def cut(self, first: int, last: int) -> _Floats:
         """Return samples ``first`` to ``last``, silence where there are none."""
-        if 0 <= first and last <= len(self.samples):
+        if first >= 0 and last <= len(self.samples):
             return self.samples[first:last].astype(np.float64)
         result = np.zeros(max(0, last - first))
         low, high = max(0, first), min(len(self.samples), last)

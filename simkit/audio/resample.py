@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .mulaw import Samples
+from .mulaw import RATE, Samples
 
 # The ufunc behind np.clip, which itself takes four times as long for a frame.
 clip: Any = np._core.umath.clip  # type: ignore[attr-defined]
@@ -96,6 +96,15 @@ def resampler(from_rate: int, to_rate: int) -> Resampler:
         f"cannot convert {from_rate} Hz to {to_rate} Hz: 8000 and 16000 are supported, "
         "in either direction"
     )
+
+
+def to_8k(samples: Samples, rate: int) -> Samples:
+    """Return every sample nearest to the 8 kHz grid; good enough to recognise speech by."""
+    if rate == RATE:
+        return samples
+    if rate % RATE == 0:
+        return samples[:: rate // RATE]
+    return samples[(np.arange(len(samples) * RATE // rate) * rate) // RATE]
 
 
 def _shifted(x: _Floats, samples: npt.NDArray[Any], keep: int) -> _Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -75,24 +76,27 @@ class Ear:
     def settle(self, now_ns: int) -> None:
         """Bring the timeline up to date with what was heard."""
         spans = self.update(now_ns)
-        for number, span in enumerate(spans):
-            text = "" if span.key is None else words_in(self._repertoire[span.key], span)
-            if number == len(self._events):
-                self._events.append(
-                    self._timeline.record(
-                        "hears",
-                        "caller",
-                        t_ns=self.instant(span.start),
-                        call=self._call,
-                        utterance=span.key,
-                        offset_ns=span.offset * BYTE_NS,
-                        duration_ns=0,
-                        text="",
-                    )
+        # Only the last one may have changed since: it grew, or turned out to be something else.
+        for number in range(max(0, len(self._events) - 1), len(spans)):
+            span = spans[number]
+            fields: dict[str, Any] = {
+                "utterance": span.key,
+                "offset_ns": span.offset * BYTE_NS,
+                "duration_ns": self._heard(span) * BYTE_NS,
+                "text": "" if span.key is None else words_in(self._repertoire[span.key], span),
+            }
+            if number < len(self._events):
+                self._events[number].fields.update(fields)
+                continue
+            self._events.append(
+                self._timeline.record(
+                    "hears",
+                    "caller",
+                    t_ns=self.instant(span.start),
+                    call=self._call,
+                    **fields,
                 )
-            fields = self._events[number].fields
-            fields["duration_ns"] = self._heard(span) * BYTE_NS
-            fields["text"] = text
+            )
 
     def _heard(self, span: Span) -> int:
         """Return how much of a span was heard, without the silence after the last word."""

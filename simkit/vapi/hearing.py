@@ -8,15 +8,17 @@ transcript, and audio of the wrong rate or format is silence.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..audio import RATE, Repertoire, Samples, Span, Tracker, mulaw
-from ..audio.provenance import to_8k
-from ..timeline import Clock, Timeline
+from ..audio.resample import to_8k
+from ..timeline import Clock, Event, Timeline
 from ..wire.vapi import AudioFormat
 from .assistant import Assistant
 
@@ -86,9 +88,10 @@ class Hearing:
         self._odd = b""
         self._rest: Samples = np.zeros(0, dtype=np.int16)
         self._position = 0  # 8 kHz samples received so far
-        self._arrivals: list[tuple[int, int]] = []  # (position, instant) where voice began
+        # Position and instant of the first block after each change of pace.
+        self._arrivals: list[tuple[int, int]] = []
         self._quiet: deque[Samples] = deque(maxlen=_LEAD_IN)
-        self._recorded = 0
+        self._events: list[Event] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
         # The turn: from the onset of voice until its final transcript.
         self._in_turn = False
@@ -161,6 +164,12 @@ class Hearing:
             sound = block[:: self._stride]
         else:
             sound = to_8k(block, self._rate)
+        expected_ns = 0
+        if self._arrivals:
+            position, began_ns = self._arrivals[-1]
+            expected_ns = began_ns + (self._position - position) * 125_000
+        if now_ns != expected_ns:
+            self._arrivals.append((self._position, now_ns))
         self._position += _SILENCE_SAMPLES
         if now_ns - self._last_voice_ns < _FORGET_NS:
             self._tracker.feed(sound)
@@ -168,7 +177,6 @@ class Hearing:
             # Speech begins more quietly than what counts as voice.
             before = _SILENCE_SAMPLES * (len(self._quiet) + 1)
             self._tracker.skip_to(self._position - before)
-            self._arrivals.append((self._position - before, now_ns))
             for quiet in self._quiet:
                 self._tracker.feed(quiet)
             self._quiet.clear()
@@ -320,15 +328,26 @@ class Hearing:
     def settle(self) -> None:
         """Bring the timeline up to date with what was received."""
         spans = self._tracker.update()
-        for span in spans[self._recorded :]:
-            began = [instant for position, instant in self._arrivals if position <= span.start]
-            self._timeline.record(
-                "receives",
-                "vapi",
-                t_ns=began[-1] if began else self._clock.read_ns(),
-                session=self._session,
-                utterance=span.key,
-                offset_ns=span.offset * 125_000,
-                duration_ns=(span.end - span.start) * 125_000,
+        # Only the last one may have changed since: it grew, or turned out to be something else.
+        for number in range(max(0, len(self._events) - 1), len(spans)):
+            span = spans[number]
+            fields: dict[str, Any] = {
+                "utterance": span.key,
+                "offset_ns": span.offset * 125_000,
+                "duration_ns": (span.end - span.start) * 125_000,
+            }
+            if number < len(self._events):
+                self._events[number].fields.update(fields)
+                continue
+            block = span.start - span.start % _SILENCE_SAMPLES
+            nearest = bisect_right(self._arrivals, block, key=lambda arrival: arrival[0]) - 1
+            position, began_ns = self._arrivals[nearest]
+            self._events.append(
+                self._timeline.record(
+                    "receives",
+                    "vapi",
+                    t_ns=began_ns + (span.start - position) * 125_000,
+                    session=self._session,
+                    **fields,
+                )
             )
-        self._recorded = len(spans)

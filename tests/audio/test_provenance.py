@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from simkit import recording
 from simkit.audio import Repertoire, Span, Speech, Tracker, Word, mulaw, voice
-from simkit.audio.provenance import to_8k
-from simkit.audio.resample import resampler
+from simkit.audio.resample import resampler, to_8k
 
 TEXTS = (
     "Your appointment is scheduled for Tuesday at 3 PM.",
