@@ -12,7 +12,7 @@ import websockets
 from fastapi import FastAPI, WebSocket
 from fastapi.responses import Response
 
-from simkit import Simulation, checks
+from simkit import Simulation, checks, new_event_loop
 from simkit.network import LeftOpenWarning
 
 
@@ -58,7 +58,7 @@ def test_what_a_program_left_open_is_named_with_its_task_and_instant():
     sim.run(asyncio.sleep(1))
     [said] = closing(sim)
     lines = said.splitlines()
-    assert lines[0].startswith("3 left open when the simulation ended (close it: ")
+    assert lines[0].startswith("3 left open at the end (close it: ")
     by = "opened on office at 0.500 s by task 'office program'"
     assert lines[1:] == [
         f"  client connection to centre:7, {by}",
@@ -115,6 +115,19 @@ def test_what_a_test_holds_itself_is_named_in_debug_mode(debug):
     said = "".join(closing(sim))
     assert ("client connection to centre:7, opened on home at 0.500 s" in said) is debug
     assert ("server at 0.0.0.0:8" in said) is debug
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_loop_by_itself_tells_in_debug_mode(debug):
+    runner = asyncio.Runner(debug=debug, loop_factory=new_event_loop)
+    runner.run(asyncio.start_server(swallow, port=8))
+    loop = runner.get_loop()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        runner.close()
+    assert loop.is_closed()
+    said = [str(warning.message).splitlines()[1:] for warning in caught]
+    assert said == [["  server at 0.0.0.0:8, opened on home at 0.000 s by task 'Task-1'"]] * debug
 
 
 def test_nobody_warns_of_a_connection_whose_end_is_on_its_way():
@@ -222,7 +235,6 @@ def test_what_a_client_keeps_for_its_next_request_outlives_its_call():
     client.clear()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestDeprecationWarning")
 def test_pytest_tells_of_what_was_left_open(pytester):
     pytester.makepyfile(
         """
@@ -243,8 +255,8 @@ def test_pytest_tells_of_what_was_left_open(pytester):
             await asyncio.sleep(1)
         """
     )
-    result = pytester.runpytest(
-        "-p", "no:cacheprovider", "-W", "default::simkit.network.LeftOpenWarning"
-    )
+    options = "-p no:cacheprovider -o asyncio_default_fixture_loop_scope=function"
+    shown = "default::simkit.network.LeftOpenWarning"  # as it is but for this project's filters
+    result = pytester.runpytest(*options.split(), "-W", shown)
     result.assert_outcomes(passed=1, warnings=1)
     result.stdout.fnmatch_lines(["*UDP endpoint at 0.0.0.0:9, opened on office*'office opens_it'*"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import warnings
 from collections.abc import Callable, Iterable
 from contextvars import Context
 from typing import Any, NoReturn, TypeVarTuple
@@ -17,6 +18,7 @@ from .datagram import DatagramLoop
 from .datagram_port import DatagramPort
 from .hosts import current_host
 from .names import port_number
+from .openings import LeftOpenWarning, describe_left_open
 from .refused import not_simulated
 from .sockets import SimSocket
 from .starttls import start_tls
@@ -148,6 +150,18 @@ class SimLoop(UnixLoop, DatagramLoop):
 
     def _datagram_port(self, sock: socket.socket) -> DatagramPort:
         return adopt(self, sock).datagrams()
+
+    def close(self) -> None:
+        """Close the loop and forget everything scheduled.
+
+        Warns:
+            LeftOpenWarning: in debug mode, when something was left open.
+        """
+        ends = self._debug and not self.is_closed() and not self.is_running()
+        left = self.network.openings.programs() if ends else []
+        super().close()
+        if left:
+            warnings.warn(describe_left_open(left), LeftOpenWarning, stacklevel=2)
 
     # What would leave the simulation
 

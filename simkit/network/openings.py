@@ -148,7 +148,7 @@ def describe_left_open(left: list[Opening]) -> str:
     more = len(left) - _MOST_NAMED
     return "\n".join(
         [
-            f"{len(left)} left open when the simulation ended (close it: "
+            f"{len(left)} left open at the end (close it: "
             "`writer.close()`, `async with`, `await client.aclose()`, `server.close()`):",
             *(f"  {opening}" for opening in left[:_MOST_NAMED]),
             *([f"  and {more} more"] if more > 0 else []),
