@@ -157,7 +157,7 @@ class Twilio:
             status_callback_method,
         )
 
-    def place(
+    def geography(
         self,
         number: str,
         *,
@@ -247,7 +247,15 @@ class Twilio:
         Disorder[bytes](self._random_for("check"), swap=swap, duplicate=duplicate)
         self._swap, self._duplicate = swap, duplicate
 
-    async def call(self, to: str, from_: str = ANY_CALLER, **details: Any) -> Call:
+    async def call(
+        self,
+        to: str,
+        from_: str = ANY_CALLER,
+        *,
+        caller_name: str | None = None,
+        forwarded_from: str | None = None,
+        stir_verstat: str | None = "TN-Validation-Passed-A",
+    ) -> Call:
         """Place a phone call; returns when it is answered, that is when audio flows.
 
         Takes what :meth:`rings` takes.
@@ -256,7 +264,13 @@ class Twilio:
             CallFailed: the bridge did not connect it; says how it answered.
             ValueError: nobody said where the number points, or there is no such profile or voice.
         """
-        call = self.rings(to, from_, **details)
+        call = self.rings(
+            to,
+            from_,
+            caller_name=caller_name,
+            forwarded_from=forwarded_from,
+            stir_verstat=stir_verstat,
+        )
         flow = self.flows[-1]
         await _either(flow.answered, flow.ended)
         if not flow.answered.is_set():

@@ -126,7 +126,7 @@ def test_a_document_nested_ten_thousand_deep_is_no_danger():
     assert "unknown element <Connect>" in parse(nested).warnings[0]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.one_of(mutated(), documents(), st.binary(max_size=60)))
 def test_whatever_is_answered_is_read_or_refused(document):
     assert summary(document).startswith("TwiML")
@@ -147,7 +147,7 @@ def test_whatever_is_answered_is_read_or_refused(document):
                 assert order.fault is None or order.fault.code in (31920, 31922, 31923)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(documents(), mutated()), st.floats(0, 12))
 def test_whatever_is_answered_the_call_comes_to_an_end_and_nothing_crashes(document, after):
     with Simulation(0) as sim:

@@ -41,7 +41,7 @@ async def test_get_puts_the_fields_into_the_query_and_signs_the_url(sim, program
 
 async def test_where_numbers_are_at_home_is_a_knob(sim, program):
     program.says(CONNECT)
-    sim.twilio.place("+15557777", city="AUSTIN", state="TX", zip="78701")
+    sim.twilio.geography("+15557777", city="AUSTIN", state="TX", zip="78701")
     call = await sim.twilio.call(to=NUMBER, from_="+15557777", caller_name="ANNE")
     form = program.asked[0].params
     for name in ("From", "Caller"):
