@@ -52,6 +52,7 @@ class Streaming:
         self.media: MediaStream | None = None
         self.on_started: Callable[[], object] = lambda: None
         self._of = of
+        self._closing = False
 
     async def open(self) -> None:
         """Connect; returns when frames flow, or when they never will."""
@@ -87,11 +88,13 @@ class Streaming:
     async def close(self) -> None:
         """Say that it stops, and wait for the socket's end; harmless when it has ended."""
         media = self.media
-        if media is None or self.over.is_set():
+        if media is None or (self.over.is_set() and not self._closing):
             # What ended by itself is left alone: its socket may take its time to be lost.
             return
-        media.stop()
-        self._ended(None)
+        if not self._closing:
+            self._closing = True
+            media.stop()
+            self._ended(None)
         try:
             # Not wait_for, which makes a task of it on Python 3.11 and none on later ones.
             async with asyncio.timeout(_CLOSING_SECONDS):

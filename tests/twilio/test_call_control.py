@@ -158,3 +158,16 @@ async def test_a_stream_that_cannot_be_added_is_reported(program, connected):
     await call.stays_silent(1)
     assert program.codes() == [31922]
     await call.hangs_up()
+
+
+async def test_a_call_that_ends_while_a_stream_is_being_stopped_waits_for_its_socket(
+    sim, program, connected
+):
+    call, flow = await connected(
+        '<Start><Stream url="/media" name="a"/></Start><Pause length="9"/>'
+    )
+    flow.hang_up("caller")
+    await flow.stop_stream("a")
+    await call.ends()
+    (stop,), (ended,) = sim.timeline.of("stop"), sim.timeline.of("ended")
+    assert stop.t_ns < ended.t_ns
