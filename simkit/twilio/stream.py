@@ -17,7 +17,7 @@ from . import keys
 from .playout import PACKET, PACKET_NS, PlayOut
 from .settings import TwilioSettings
 from .socket import StreamEvents, StreamSocket
-from .tracks import OutboundTrack
+from .tracks import OutboundTrack, in_order
 
 if TYPE_CHECKING:
     from .mouth import Mouth
@@ -91,7 +91,7 @@ class MediaStream(StreamSocket):
             settings=settings,
             events=StreamEvents(on_started, on_ended, announce),
         )
-        self._tracks = _checked(tracks, bidirectional)
+        self._tracks = in_order(tracks, bidirectional=bidirectional)
         self._bidirectional = bidirectional
         self._outbound = outbound or OutboundTrack()
         self._identity = identity
@@ -350,7 +350,7 @@ class MediaStream(StreamSocket):
             self._warn(31951, str(wrong))
             return None
         # From now on the first look takes them too: once is enough to say so.
-        self._decode = _decode_leniently
+        self._decode = twilio.decode_for_twilio
         self._timeline.record("note", "twilio", call=self._number, about=str(error))
         return message
 
@@ -393,20 +393,3 @@ class MediaStream(StreamSocket):
             arrived_ns=self._clock.read_ns(),
             **fields,
         )
-
-
-def _decode_leniently(data: bytes) -> twilio.ToTwilio:
-    """Take fields too many, whose text the decoder does not look at, but nothing undecodable."""
-    try:
-        return twilio.decode_for_twilio(data.decode())
-    except UnicodeDecodeError as error:
-        raise WireError(f"message to Twilio: {error}") from None
-
-
-def _checked(tracks: Sequence[str], bidirectional: bool) -> tuple[str, ...]:
-    """Return the tracks in the order of the documented example, outbound first."""
-    known = [track for track in ("outbound", "inbound") if track in tracks]
-    if not known or len(known) != len(tracks) or (bidirectional and known != ["inbound"]):
-        allowed = "['inbound']" if bidirectional else "'inbound', 'outbound' or both"
-        raise ValueError(f"tracks of such a stream: {allowed}; found {list(tracks)!r}")
-    return tuple(known)

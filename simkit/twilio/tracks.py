@@ -1,6 +1,8 @@
-"""The outbound track: what a caller hears, for streams that carry it."""
+"""Tracks: what streams carry of a call, and the sound of the outbound one."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from ..audio import mulaw
 from .playout import BYTE_NS, PACKET, PACKET_NS, PlayOut
@@ -32,3 +34,16 @@ class OutboundTrack:
                 sound = burst.data[max(0, -at) : max(0, PACKET - at)]
                 frame[max(0, at) : max(0, at) + len(sound)] = sound
         return bytes(frame)
+
+
+def in_order(tracks: Sequence[str], *, bidirectional: bool) -> tuple[str, ...]:
+    """Return tracks in the order of the documented example, outbound first.
+
+    Raises:
+        ValueError: such a stream does not have them.
+    """
+    known = [track for track in ("outbound", "inbound") if track in tracks]
+    if not known or len(known) != len(tracks) or (bidirectional and known != ["inbound"]):
+        allowed = "['inbound']" if bidirectional else "'inbound', 'outbound' or both"
+        raise ValueError(f"tracks of such a stream: {allowed}; found {list(tracks)!r}")
+    return tuple(known)

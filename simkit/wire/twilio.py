@@ -251,13 +251,14 @@ def number(text: str) -> int:
 
 
 def decode_for_twilio(data: bytes | str) -> ToTwilio:
-    """Decode what a server sent to Twilio.
+    """Decode what a server sent to Twilio; fields that it does not know are passed over.
 
     Raises:
-        WireError: what Twilio would report as 31951, an invalid message.
+        WireError: what Twilio would report as 31951, an invalid message, or 31950.
     """
     try:
-        return _to_twilio.decode(data)
+        # The decoder does not look at the text of what it passes over.
+        return _to_twilio.decode(data if isinstance(data, str) else data.decode())
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise WireError(f"message to Twilio: {explain(error)}; found {shorten(data)}") from None
 

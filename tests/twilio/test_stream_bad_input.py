@@ -151,9 +151,9 @@ BROKEN = st.one_of(
     st.integers(0x91, 0xFF).filter(lambda head: head & 0x70).map(lambda head: frame(head, b"")),
     st.sampled_from([frame(0x80, b"{}"), frame(0x88, b"\x03"), frame(0x88, b"\x03\xed")]),
 )
+WHOLE = TEXTS.map(lambda data: (frame(0x81, data), meaning(data)))
 SENT = st.one_of(
-    TEXTS.map(lambda data: (frame(0x81, data), meaning(data))),
-    TEXTS.map(lambda data: (frame(0x81, data), meaning(data))),
+    *[WHOLE] * 5,
     in_fragments(),
     st.binary(max_size=300).map(lambda data: (frame(0x82, data), 31950)),
     st.sampled_from([(frame(0x89, b"p" * 125), "ping"), (frame(0x8A, b""), "pong")]),
@@ -197,8 +197,8 @@ async def whole_batch(sim: Simulation, batch: list[tuple[bytes, int | str]]) -> 
     assert sim.timeline.of("unhandled-error") == []
 
 
-@settings(max_examples=45, suppress_health_check=list(HealthCheck))
-@given(st.lists(SENT, min_size=30, max_size=60))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
+@given(st.lists(SENT, min_size=70, max_size=90))
 def test_whatever_a_server_sends_has_the_documented_consequence(batch):
     with Simulation(seed=0) as sim:
         sim.run(whole_batch(sim, batch))

@@ -323,6 +323,22 @@ async def test_odd_payloads_join_or_are_filled_up(sim, line):
     assert heard["pad"] == (tone(0.0125) + SILENT[:60]) * 4
 
 
+async def test_frames_that_a_stall_held_come_in_a_burst_in_order_and_with_their_own_times(
+    sim, line
+):
+    arrived = []
+    _, far = await line.opened()
+    far.on_message = lambda message: arrived.append(sim.now_ns)
+    before = len(far.of("media"))
+    sim.link("twilio", HOST).towards(HOST).stall(0.8)
+    await asyncio.sleep(1.0)
+    held = [at for at in arrived if at == arrived[0]]
+    assert len(held) == 40
+    stamps = [int(message["media"]["timestamp"]) for message in far.of("media")]
+    assert stamps == [100 + 20 * n for n in range(len(stamps))]
+    assert len(stamps) == before + 50
+
+
 def read_slowly(sim, line, knob):
     sim.twilio.settings.upstream_limit = 4000
     sim.twilio.settings.upstream_drop = knob
