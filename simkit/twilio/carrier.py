@@ -20,6 +20,7 @@ from .profiles import KNOBS, PROFILES, Profile, spread
 
 ENDS = ("twilio", "caller")
 
+_SILENCED, _PLAYED, _REPEATED = range(3)
 _RUN_GAP_NS = 1_000_000_000
 """A pause between two losses that is longer begins a new ``lost`` event."""
 
@@ -81,7 +82,7 @@ class CarrierLeg:
         self._draw_jitter = random_for(f"{purpose} jitter")
         self._draw_spikes = random_for(f"{purpose} spikes")
         self._origin_ns: int | None = None
-        self._arrived = bytearray()  # of each packet: 1 if it can be played
+        self._fates = bytearray()  # of each packet
         self._held_ns = 0  # what is left of the last spike
         self._stalls: list[tuple[int, int]] = []
         self._run: Event | None = None
@@ -180,16 +181,20 @@ class CarrierLeg:
 
     def arrives(self, number: int) -> bool:
         """Tell whether a packet comes, and in time to be played."""
-        while len(self._arrived) <= number:
-            self._arrived.append(self._draw(len(self._arrived)))
-        return bool(self._arrived[number])
+        while len(self._fates) <= number:
+            self._fates.append(self._draw(len(self._fates)))
+        return self._fates[number] == _PLAYED
+
+    def is_repeated(self, number: int) -> bool:
+        """Tell whether the packet before stands for one that did not arrive."""
+        return not self.arrives(number) and self._fates[number] == _REPEATED
 
     def _draw_until_now(self) -> None:
         if self._origin_ns is not None:
             self.arrives(self.number_at(self._clock.read_ns()))
 
-    def _draw(self, number: int) -> bool:
-        """Draw what becomes of a packet; False when it is not played."""
+    def _draw(self, number: int) -> int:
+        """Draw what becomes of a packet."""
         profile = self._profile
         assert self._origin_ns is not None
         sent_ns = self._origin_ns + number * PACKET_NS
@@ -200,9 +205,10 @@ class CarrierLeg:
         took_ns += max(self._spike_ns(profile), self._stalled_ns(sent_ns))
         lost = self._losses.loses(profile)
         late = took_ns > self._delay_ns
-        if lost or late:
-            self._count(sent_ns + self._delay_ns, is_late=not lost)
-        return not (lost or late)
+        if not lost and not late:
+            return _PLAYED
+        self._count(sent_ns + self._delay_ns, is_late=not lost)
+        return _REPEATED if profile.conceal == "repeat" else _SILENCED
 
     def _spike_ns(self, profile: Profile) -> int:
         """Return by how much a spike delays the next packet."""

@@ -18,7 +18,7 @@ class Concealer:
     """Fills in for missing packets of one direction, from the last one that came."""
 
     def __init__(self, leg: CarrierLeg) -> None:
-        self._leg = leg
+        self._is_repeated = leg.is_repeated
         self._last = SILENT
         self._missing = 0
 
@@ -27,10 +27,10 @@ class Concealer:
         self._last, self._missing = packet, 0
         return packet
 
-    def missing(self) -> bytes:
-        """Return what is played for a packet that did not come."""
+    def missing(self, number: int) -> bytes:
+        """Return what is played for a packet that did not come, by its number."""
         self._missing += 1
-        if self._leg.conceal == "silence" or self._missing > _REPEATS:
+        if self._missing > _REPEATS or not self._is_repeated(number):
             return SILENT
         return mulaw.encode(mulaw.decode(self._last) >> (self._missing - 1))
 
@@ -71,11 +71,13 @@ class Carried:
             self._bursts.append(Burst(burst.start_ns + delay_ns))
         heard = self._bursts[index].data
         while len(heard) < left:
-            number, inside = divmod(len(heard), PACKET)
-            packet = bytes(burst.data[number * PACKET : min(left, (number + 1) * PACKET)])
-            if self._leg.arrives(self._leg.number_at(burst.start_ns + number * PACKET_NS)):
+            index_in_burst, inside = divmod(len(heard), PACKET)
+            at = index_in_burst * PACKET
+            packet = bytes(burst.data[at : min(left, at + PACKET)])
+            number = self._leg.number_at(burst.start_ns + index_in_burst * PACKET_NS)
+            if self._leg.arrives(number):
                 heard.extend(self._concealer.received(packet)[inside:])
             else:
                 # A packet that left half full is padded: its padding is as lost as the rest.
-                filling = SILENT if inside else self._concealer.missing()
+                filling = SILENT if inside else self._concealer.missing(number)
                 heard.extend(filling[inside : len(packet)])

@@ -92,7 +92,7 @@ class Mouth:
         if number < 0:
             return SILENT
         if not self._leg.arrives(number):
-            return self._concealer.missing()
+            return self._concealer.missing(number)
         return self._concealer.received(self._frame(at - self._leg.delay_packets * PACKET))
 
     def _frame(self, at: int) -> bytes:

@@ -294,6 +294,23 @@ def test_how_often_somebody_looks_changes_nothing():
     assert bytes(seldom[0].data) == bytes(often[0].data)
 
 
+def test_turning_the_concealment_changes_nothing_that_was_sent_before():
+    def run(looks: bool) -> bytes:
+        world = World(Profile(loss=0.3))
+        burst = Burst(0, bytearray(random.Random(2).randbytes(160 * 100)))
+        leg = world.line.towards("caller")
+        carried = Carried(SimpleNamespace(bursts=[burst]), leg, world.clock)
+        world.now_ns = 50 * PACKET_NS
+        if looks:
+            assert carried.bursts
+        leg.conceal = "repeat"
+        world.now_ns = 2 * SECOND
+        return bytes(carried.bursts[0].data)
+
+    assert run(looks=True) == run(looks=False)
+    assert SILENT in run(looks=True)[: 160 * 50]
+
+
 def test_a_background_is_under_everything_until_it_ends():
     world = World()
     mouth = Mouth(world.line.towards("twilio"))
