@@ -23,8 +23,6 @@ from .noises import Noise, Noises
 from .settings import TwilioSettings
 
 _SOUND_FILES = (".wav", ".flac")
-_KEY_SECONDS, _KEY_GAP_SECONDS = 0.06, 0.04
-"""ITU-T Q.24 has receivers take tones and pauses of 40 ms."""
 _PAUSES = {"w": 0.5, "W": 1.0}
 """As in the ``SendDigits`` of Twilio's REST API."""
 
@@ -240,8 +238,9 @@ class Call:
     async def until(self, kind: str, *, timeout: float = 30.0, **fields: Any) -> Event:  # noqa: ASYNC109
         """Wait for the next event of this call in the timeline, at the instant it is dated.
 
-        Vapi's events count when they are of the Vapi call that this one is bridged to. Runs of
-        media count when they begin.
+        Vapi's events count when they are of the Vapi call that this one is bridged to; before any
+        sound has crossed between the two, of any that may still turn out to be it. Runs of media
+        count when they begin.
 
         Args:
             kind: as the timeline has it: ``clear``, ``hears``, ``user-interrupted``, ...
@@ -275,18 +274,28 @@ class Call:
         """The carrier leg between the phone and Twilio, to turn its knobs."""
         return self._flow.line
 
-    async def presses(self, keys: str, *, in_band: bool | None = None) -> None:
-        """Press keys, each for 60 ms and 40 ms after the one before it.
+    async def presses(
+        self, keys: str, *, hold: float = 0.06, gap: float = 0.04, in_band: bool | None = None
+    ) -> None:
+        """Press keys one after the other; returns when the last one has been released.
+
+        The defaults are short of what people do and long enough for ITU-T Q.24, by which
+        receivers take tones and pauses of 40 ms.
 
         Args:
             keys: 0-9, ``*``, ``#``, A-D; ``w`` pauses for half a second, ``W`` for one.
+            hold: seconds for which each key is down.
+            gap: seconds after it.
             in_band: the tones are in the caller's sound, too; None: as
                 ``sim.twilio.settings.dtmf_tones`` says.
 
         Raises:
             CallFailed: the call has ended.
-            ValueError: there is no such key; nothing was pressed.
+            ValueError: there is no such key or time; nothing was pressed.
         """
+        for name, seconds, least in (("hold", hold, 0.02), ("gap", gap, 0.0)):
+            if not least <= seconds <= 60:
+                raise ValueError(f"presses: {name} is {least:g} to 60 seconds; found {seconds!r}")
         wrong = [key for key in keys if key not in KEYS and key not in _PAUSES]
         if wrong:
             raise ValueError(
@@ -301,8 +310,8 @@ class Call:
             self._check_line("press", key)
             self._flow.press(key)
             if audible:
-                self._flow.mouth.place(key_tone(key, _KEY_SECONDS), self._clock.now_ns)
-            await asyncio.sleep(_KEY_SECONDS + _KEY_GAP_SECONDS)
+                self._flow.mouth.place(key_tone(key, hold), self._clock.now_ns)
+            await asyncio.sleep(hold + gap)
 
     async def stays_silent(self, seconds: float) -> None:
         """Let time pass."""

@@ -14,6 +14,7 @@ from simkit import Simulation
 from simkit.audio import AudioFileError, files, mulaw, noise, voice
 from simkit.audio.tones import key_tone
 from simkit.twilio import Profile
+from tests.twilio.conftest import HOST, Server
 
 NUMBER = "+15550100"
 
@@ -146,6 +147,17 @@ async def test_pauses_between_keys_are_half_a_second_and_a_second(sim, server):
     assert [message["dtmf"]["digit"] for message in server.of("dtmf")] == ["1", "2", "3"]
 
 
+async def test_a_key_is_held_as_long_as_it_is_asked_to_be(sim, server):
+    call = await sim.twilio.call(to=NUMBER)
+    before = sim.now
+    await call.presses("12", hold=0.3, gap=0.2, in_band=True)
+    assert sim.now - before == pytest.approx(1.0)
+    await call.stays_silent(0.1)
+    assert len(loud(server)) == pytest.approx(0.8 * 8000, abs=20)
+    with pytest.raises(ValueError, match=r"presses: hold is 0\.02 to 60 seconds; found 0$"):
+        await call.presses("1", hold=0)
+
+
 @pytest.mark.parametrize("keys", ["12x4", "1 2", "a", "½"])
 async def test_a_key_that_is_not_there_is_named_before_any_is_pressed(sim, server, keys):
     call = await sim.twilio.call(to=NUMBER)
@@ -181,8 +193,6 @@ async def test_frames_stay_on_their_cadence_whatever_the_carrier_loses(sim, serv
 def test_the_same_seed_loses_the_same_packets():
     def run(seed: int) -> str:
         with Simulation(seed) as sim:
-            from tests.twilio.conftest import HOST, Server
-
             server = Server()
             server.twiml = "<Response><Say>one two three four five six</Say></Response>"
             sim.host(HOST).serve(server.app())
