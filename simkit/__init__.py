@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .network import UnknownHostError, new_event_loop
     from .network.serve import AppError
     from .simulation import Simulation
-    from .timeline import BargeIn, Event, Timeline
+    from .timeline import BargeIn, CallMeasures, Event, Timeline
     from .twilio import Call, CallFailed, NotHappened, NotHeard
     from .vapi import Assistant, Reply
 
@@ -38,6 +38,7 @@ _HOMES = {
     "AppError": "simkit.network.serve",
     "Assistant": "simkit.vapi",
     "BargeIn": "simkit.timeline",
+    "CallMeasures": "simkit.timeline",
     "Call": "simkit.twilio",
     "CallFailed": "simkit.twilio",
     "DeadlockError": "simkit.kernel",
@@ -64,6 +65,7 @@ __all__ = [
     "BargeIn",
     "Call",
     "CallFailed",
+    "CallMeasures",
     "DeadlockError",
     "DivergenceError",
     "Event",

@@ -20,7 +20,7 @@ from .kernel import Calendar, DivergenceError, compare, shaken_memory, stepped_o
 from .network import Host, Link, SimLoop
 from .network.cpu import Processors
 from .network.openings import LeftOpenWarning, Opening, describe_left_open
-from .timeline import Clock, Timeline
+from .timeline import CallMeasures, Clock, Timeline, measures
 from .timeline.text import line
 from .twilio import Twilio
 from .vapi import HOST as VAPI_HOST
@@ -379,6 +379,11 @@ class Simulation:
         if not self._is_closed:
             self.twilio.settle()
             self.vapi.settle()
+
+    @property
+    def measures(self) -> CallMeasures:
+        """What all calls together were like so far."""
+        return measures(self.timeline)
 
     def write_audio(self, path: str | os.PathLike[str], call: int = 1) -> None:
         """Write a call as stereo: left the caller's mouth, right the caller's ear, on one clock.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ..timeline import Timeline, barge_ins
+from ..timeline.barge_ins import YIELD_NS
 from ..timeline.text import quoted
 from .check import Check, Violation, seconds
 
-YIELD_MS = 2000.0
-"""An agent that goes on for longer has not yielded (tau-voice's limit)."""
+YIELD_MS = YIELD_NS / 1e6
 
 
 def _stops_when_interrupted(timeline: Timeline) -> list[Violation]:

@@ -15,7 +15,7 @@ from ..audio import files
 from ..network.serve import AppError
 from ..recording import RecordingError, Replay, read, replay
 from ..recording.replay import BRIDGE_HOST
-from ..report import console, print_barge_ins, print_checks, print_timeline
+from ..report import console, print_barge_ins, print_checks, print_measures, print_timeline
 from ..timeline.text import printable
 from ..twilio import ACCOUNT_SID, AUTH_TOKEN
 from ..vapi import API_KEY
@@ -62,6 +62,8 @@ def print_report(result: Replay) -> None:
     out.print()
     print_barge_ins(out, result.barge_ins)
     out.print()
+    print_measures(out, result.measures)
+    out.print()
     print_checks(out, result.checks)
     out.print()
     if result.failure:
@@ -83,6 +85,7 @@ def as_plain(result: Replay, seed: int) -> dict[str, Any]:
         "failure": result.failure or None,
         "timeline": [_event(event) for event in result.timeline],
         "barge_ins": [msgspec.to_builtins(barge_in) for barge_in in result.barge_ins],
+        "measures": msgspec.to_builtins(result.measures),
         "checks": [
             {
                 "name": check.name,

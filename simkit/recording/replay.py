@@ -18,7 +18,7 @@ from ..audio.resample import DELAY_NS
 from ..bridge import Bridge, Config
 from ..checks import CheckResult, run
 from ..simulation import Simulation
-from ..timeline import BargeIn, Timeline, barge_ins
+from ..timeline import BargeIn, CallMeasures, Timeline, barge_ins, measures
 from ..twilio import AUTH_TOKEN, CallFailed
 from ..vapi import API_KEY, Assistant, Reply
 from .format import RecordedEvent, Recording, RecordingError, Speaks
@@ -33,6 +33,7 @@ class Replay:
     recording: Recording
     timeline: Timeline
     barge_ins: list[BargeIn]
+    measures: CallMeasures
     checks: list[CheckResult]
     mouth: Samples
     """The caller's side, 8 kHz."""
@@ -98,6 +99,7 @@ def replay(recording: Recording, *, app: Any = None, seed: int = 0) -> Replay:
             recording=recording,
             timeline=timeline,
             barge_ins=barge_ins(timeline),
+            measures=measures(timeline),
             checks=run(timeline),
             mouth=mouth,
             ear=ear,

@@ -4,6 +4,6 @@ Built from the timeline, the measures and the checks alone. So far the terminal;
 sound follow.
 """
 
-from .terminal import console, print_barge_ins, print_checks, print_timeline
+from .terminal import console, print_barge_ins, print_checks, print_measures, print_timeline
 
-__all__ = ["console", "print_barge_ins", "print_checks", "print_timeline"]
+__all__ = ["console", "print_barge_ins", "print_checks", "print_measures", "print_timeline"]

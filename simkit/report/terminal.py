@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..checks import CheckResult
-from ..timeline import BargeIn, Timeline
+from ..timeline import BargeIn, CallMeasures, Timeline
+from ..timeline.intervals import Percentiles
 from ..timeline.text import printable
 
 _PIPED_WIDTH = 160
@@ -110,6 +111,70 @@ def print_barge_ins(out: Console, barge_ins: list[BargeIn]) -> None:
         }
         table.add_row(*(Text(cell) for name, cell in cells.items() if wide or name in _NARROW))
     out.print(table)
+
+
+def print_measures(out: Console, found: CallMeasures) -> None:
+    """Print what happened of all that is measured, a line each."""
+    for name, value in _measured(found):
+        out.print(Text(f"{name:<19}{value}"), soft_wrap=True)
+
+
+def _measured(found: CallMeasures) -> Iterable[tuple[str, str]]:
+    if found.time_to_stop.samples > 1:
+        yield "stops after", _spread(found.time_to_stop)
+    if found.response_latency.samples:
+        yield "answers after", _spread(found.response_latency)
+    if found.missed_rate:
+        yield "missed", f"{found.missed_rate:.0%} of {found.interruptions} interruptions"
+    if found.false_rate is not None:
+        yield "stops for noise", f"{found.false_rate:.0%}"
+    if found.agent_interrupts:
+        yield "talks over", f"{found.agent_interrupts} of {found.turns} turns of the caller"
+    if found.overlap_ms:
+        yield "both at once", _ms(found.overlap_ms, "")
+    for name, delay in (
+        ("to the caller", found.agent_to_caller),
+        ("to Vapi", found.caller_to_agent),
+    ):
+        if delay is not None:
+            most = "" if delay.max_ms == delay.median_ms else f", at most {delay.max_ms:.1f} ms"
+            yield name, f"{delay.median_ms:.1f} ms late{most}"
+    flaws = found.flaws
+    broken = [
+        f"{value:.0f} ms {what}"
+        for what, value in (
+            ("of gaps", flaws.gap_ms),
+            ("repeated", flaws.repeat_ms),
+            ("lost", flaws.lost_ms),
+            ("stale after a clear", found.stale_after_clear_ms),
+        )
+        if value
+    ]
+    if broken:
+        yield "heard", ", ".join(broken)
+    if found.unheard_ms:
+        yield "never heard", _ms(found.unheard_ms, "")
+    if found.first_words_lost_ms:
+        yield "first words lost", _ms(found.first_words_lost_ms, "")
+    if found.clarity is not None:
+        alone = found.clarity.mulaw_snr_db
+        yield "clarity", f"{found.clarity.snr_db:.1f} dB; mu-law alone {alone:.1f} dB"
+    jitter = [f"{leg} {ms:.1f} ms" for leg, ms in found.jitter_ms.items() if ms >= 0.05]
+    if jitter:
+        yield "jitter", ", ".join(jitter)
+    if found.ledger_error_ms is not None:
+        yield "told the model", f"{found.ledger_error_ms:+.0f} ms off what was heard"
+    if found.leaks:
+        yield "left over", f"{found.leaks} tasks and sockets a second after the end"
+
+
+def _spread(values: Percentiles) -> str:
+    shown = [
+        f"{name} {value:.0f} ms"
+        for name, value in (("p50", values.p50_ms), ("p90", values.p90_ms), ("p95", values.p95_ms))
+        if value is not None
+    ]
+    return f"{', '.join(shown)} ({values.samples})"
 
 
 def print_checks(out: Console, checks: list[CheckResult]) -> None:

@@ -4,18 +4,22 @@ Text for snapshots and people, and the measures. Nothing here reaches back into 
 data in, data out.
 """
 
+from .barge_ins import BargeIn, barge_ins
 from .carrier import carrier_delay_ns, carrier_lost_ns
 from .clock import Clock
 from .events import Event, Timeline
-from .measures import BargeIn, barge_ins, sessions_of
+from .intervals import sessions_of
+from .measures import CallMeasures, measures
 
 __all__ = [
     "BargeIn",
+    "CallMeasures",
     "Clock",
     "Event",
     "Timeline",
     "barge_ins",
     "carrier_delay_ns",
     "carrier_lost_ns",
+    "measures",
     "sessions_of",
 ]

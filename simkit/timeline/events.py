@@ -11,6 +11,10 @@ MEDIA_GAP_NS = 100_000_000
 """A pause between two frames that is longer ends a run of media."""
 
 
+_Leg = tuple[str, str | None, int | None, int | None]
+"""Source, target, call and session of a run of media."""
+
+
 class Event(Struct, kw_only=True):
     """One thing that happened.
 
@@ -46,9 +50,12 @@ class Timeline:
     def __init__(self, now_ns: Callable[[], int] = lambda: 0) -> None:
         self._now_ns = now_ns
         self._events: list[Event] = []
-        self._runs: dict[tuple[str, str | None, int | None, int | None], dict[str, Any]] = {}
+        self._runs: dict[_Leg, tuple[dict[str, Any], list[int]]] = {}
+        self._paces: dict[_Leg, list[int]] = {}
         self._in_order = True
         self._by_time: list[Event] | None = None
+        self._by_kind: dict[str, list[Event]] = {}
+        self._indexed = 0  # events in _by_kind
         self.on_record: Callable[[Event], object] | None = None
         """Called with every event as it is recorded; its fields may grow afterwards."""
         self._watchers: list[Callable[[Event], object]] = []
@@ -99,6 +106,7 @@ class Timeline:
             event.t_ns = event.arrived_ns = arrived_ns
             self._in_order = False
             self._by_time = None
+            self._indexed = -1
 
     def frame(
         self,
@@ -113,8 +121,8 @@ class Timeline:
     ) -> None:
         """Count one frame of audio into the current run of its leg."""
         key = (source, target, call, session)
-        fields = self._runs.get(key)
-        if fields is None or t_ns - fields["last_ns"] > MEDIA_GAP_NS:
+        known = self._runs.get(key)
+        if known is None or t_ns - known[0]["last_ns"] > MEDIA_GAP_NS:
             run = self.record(
                 "media",
                 source,
@@ -126,8 +134,17 @@ class Timeline:
                 audio_ns=0,
                 last_ns=t_ns,
                 out_of_order=0,
+                jitter_ns=0,
             )
-            fields = self._runs[key] = run.fields
+            fields, pace = run.fields, self._paces.setdefault(key, [0, 0])
+            self._runs[key] = fields, pace
+        else:
+            fields, pace = known
+            # RFC 3550, appendix A.8: sixteen times the jitter, in integers.
+            pace[0] += abs(t_ns - fields["last_ns"] - pace[1]) - ((pace[0] + 8) >> 4)
+            if pace[0] >> 4 > fields["jitter_ns"]:
+                fields["jitter_ns"] = pace[0] >> 4
+        pace[1] = audio_ns
         fields["frames"] += 1
         fields["audio_ns"] += audio_ns
         fields["last_ns"] = t_ns
@@ -163,11 +180,19 @@ class Timeline:
 
     def of(self, *kinds: str, call: int | None = None) -> list[Event]:
         """Return the events of these kinds, of one call when it is given."""
-        return [
-            event
-            for event in self.events
-            if event.kind in kinds and (call is None or event.call == call)
-        ]
+        if len(kinds) == 1:
+            events = self._index().get(kinds[0], [])
+        else:
+            events = [event for event in self.events if event.kind in kinds]
+        return [event for event in events if call is None or event.call == call]
+
+    def _index(self) -> dict[str, list[Event]]:
+        if self._indexed != len(self._events):
+            self._by_kind = {}
+            for event in self.events:
+                self._by_kind.setdefault(event.kind, []).append(event)
+            self._indexed = len(self._events)
+        return self._by_kind
 
     def __str__(self) -> str:
         from .text import render

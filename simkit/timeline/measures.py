@@ -1,235 +1,158 @@
 """Measures: what a call was like for the caller, from the timeline alone.
 
-Milliseconds are floats in fields that end in ``_ms``; ``None`` means it never happened.
+Milliseconds are floats in fields that end in ``_ms``; counts and rates have no suffix. ``None``
+means that it never happened, and is never turned into 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from msgspec import Struct
 
-from .carrier import carrier_delay_ns
+from . import alignment, turns
+from .alignment import Clarity, Delay, Flaws
+from .barge_ins import barge_ins
 from .events import Event, Timeline
+from .intervals import Percentiles, calls_of, percentiles, sessions_of
 
-GAP_NS = 200_000_000
-"""Agent speech with a shorter pause in it counts as one piece."""
-
-_TELLING = ("user-interrupted", "interrupt", "speech-update", "transcript")
+_LEAK_NS = 1_000_000_000
 
 
-class Interval(Struct, frozen=True):
-    """A stretch of time, end exclusive."""
+class CallMeasures(Struct, frozen=True, kw_only=True):
+    """One phone call, or all of them together, measured."""
 
-    start_ns: int
-    end_ns: int
-
-
-class BargeIn(Struct, frozen=True, kw_only=True):
-    """The caller began to speak while hearing the agent.
-
-    ``detect_ms + react_ms + fly_ms + tail_ms`` is ``time_to_stop_ms`` whenever all are there.
-    """
-
-    call: int
-    onset_ns: int
-    """Instant at which the caller began to speak."""
-    text: str
-    """What the caller said."""
-    time_to_stop_ms: float | None
-    """From the onset until the agent is silent in the caller's ear for 200 ms."""
-    detect_ms: float | None
-    """From the onset until the first message that tells of it reaches the bridge."""
-    react_ms: float | None
-    """From there until a ``clear`` leaves the bridge."""
-    fly_ms: float | None
-    """From there until the ``clear`` reaches Twilio."""
-    tail_ms: float | None
-    """From there until silence."""
-    detected_by: str | None
-    """The message that told of it first."""
-    reply: int | None
-    """Number of the interrupted reply."""
-    reply_at_ms: float | None
-    """From the reply's first audio at the bridge until the message that told of the caller."""
-    unheard_ms: float | None
-    """Audio of the interrupted reply that was synthesised and never heard."""
+    calls: int
+    """How many calls this is about."""
+    turns: int
+    """Times the caller spoke to the agent."""
+    interruptions: int
+    """Times the caller began to speak while hearing the agent."""
+    missed_rate: float | None
+    """Share of them that the agent did not yield to within 2 s."""
+    false_rate: float | None
+    """Share of noises and backchannels, heard over the agent, that it yielded to."""
+    time_to_stop: Percentiles
+    """Of the interruptions: see :attr:`BargeIn.time_to_stop_ms`."""
     stale_after_clear_ms: float | None
-    """Audio of it that was heard after the ``clear`` had reached Twilio and one frame more."""
-
-    @property
-    def parts(self) -> tuple[float | None, float | None, float | None, float | None]:
-        """The four parts of ``time_to_stop_ms``."""
-        return self.detect_ms, self.react_ms, self.fly_ms, self.tail_ms
-
-
-def barge_ins(timeline: Timeline, call: int | None = None) -> list[BargeIn]:
-    """Measure every barge-in of a call, or of all calls, in the order of their onsets."""
-    found = []
-    for number in _calls(timeline, call):
-        audible = _audible(timeline, number)
-        for spoken in timeline.of("speaks", call=number):
-            during = [piece for piece in audible if piece.start_ns <= spoken.t_ns < piece.end_ns]
-            if during:
-                found.append(_measure(timeline, number, spoken, audible))
-    return sorted(found, key=lambda barge_in: barge_in.onset_ns)
-
-
-def sessions_of(timeline: Timeline, call: int) -> set[int]:
-    """Return the Vapi calls that a phone call was bridged to, by what crossed between them."""
-    said_in = {event.fields["utterance"]: event.call for event in timeline.of("speaks")}
-    spoken_in = {event.fields["utterance"]: event.session for event in timeline.of("replies")}
-    sessions = {
-        spoken_in[event.fields["utterance"]]
-        for event in timeline.of("hears", call=call)
-        if event.fields["utterance"] in spoken_in
-    }
-    sessions |= {
-        event.session
-        for event in timeline.of("receives")
-        if said_in.get(event.fields["utterance"]) == call
-    }
-    return {session for session in sessions if session is not None}
+    """Audio of interrupted replies that was heard after their clears took effect."""
+    unheard_ms: float | None
+    """Audio that was synthesised and never heard."""
+    overlap_ms: float
+    """For how long caller and agent were heard at once."""
+    agent_interrupts: int
+    """Times the agent began to speak while the caller did."""
+    response_latency: Percentiles
+    """From the caller's last sample to the agent's first, per turn that was answered."""
+    agent_to_caller: Delay | None
+    """Mouth to ear, from the assistant to the caller."""
+    caller_to_agent: Delay | None
+    """Mouth to ear, from the caller to the assistant."""
+    jitter_ms: dict[str, float]
+    """Highest RFC 3550 jitter per leg: ``twilio>bridge``, ``bridge>vapi``, ..."""
+    flaws: Flaws
+    """Gaps, repeats and losses in what was heard."""
+    clarity: Clarity | None
+    """Noise in what was heard."""
+    ledger_error_ms: float | None
+    """What the bridge told the model that the caller had heard of a reply, minus what was heard;
+    the one that was furthest off. None where no bridge tells."""
+    leaks: int | None
+    """Tasks and Vapi sockets left a second after the end; None before that is known."""
+    first_words_lost_ms: float | None
+    """Beginning of the caller's first words that never reached the assistant."""
 
 
-def _calls(timeline: Timeline, call: int | None) -> list[int]:
-    if call is not None:
-        return [call]
-    return sorted({event.call for event in timeline if event.call is not None})
-
-
-def _audible(timeline: Timeline, call: int) -> list[Interval]:
-    """Return when the caller heard the agent, pieces closer than :data:`GAP_NS` merged."""
-    pieces = sorted(
-        (event.t_ns, event.t_ns + event.fields["duration_ns"])
-        for event in timeline.of("hears", call=call)
-    )
-    merged: list[Interval] = []
-    for start, end in pieces:
-        if merged and start - merged[-1].end_ns < GAP_NS:
-            merged[-1] = Interval(merged[-1].start_ns, max(end, merged[-1].end_ns))
-        else:
-            merged.append(Interval(start, end))
-    return merged
-
-
-def _measure(timeline: Timeline, call: int, spoken: Event, audible: list[Interval]) -> BargeIn:
-    onset = spoken.t_ns
-    silent = next(piece.end_ns for piece in audible if piece.start_ns <= onset < piece.end_ns)
-    stops = silent if silent < timeline.duration_ns else None
-    sessions = sessions_of(timeline, call)
-    told = _first(timeline, onset, lambda event: _tells(event, sessions, timeline, spoken), stops)
-    clear = _first(
-        timeline,
-        onset if told is None else told.t_ns,
-        lambda event: event.kind == "clear" and event.call == call,
-        stops,
-    )
-    heard = [
-        event
-        for event in timeline.of("hears", call=call)
-        if event.t_ns <= onset and event.fields["utterance"] is not None
-    ]
-    utterance = heard[-1].fields["utterance"] if heard else None
-    reply = next((e for e in timeline.of("replies") if e.fields["utterance"] == utterance), None)
-    arrived = clear.arrived_ns if clear is not None else None
-    return BargeIn(
-        call=call,
-        onset_ns=onset,
-        text=spoken.fields["text"],
-        time_to_stop_ms=_ms(stops, onset),
-        detect_ms=_ms(told.t_ns if told else None, onset),
-        react_ms=_ms(clear.t_ns if clear else None, told.t_ns if told else None),
-        fly_ms=_ms(arrived, clear.t_ns if clear else None),
-        tail_ms=_ms(stops, arrived),
-        detected_by=describe_telling(told) if told else None,
-        reply=reply.fields["reply"] if reply else None,
-        reply_at_ms=_ms(told.t_ns if told else None, reply.arrived_ns if reply else None),
-        unheard_ms=_unheard(timeline, call, reply),
-        stale_after_clear_ms=_stale(timeline, call, utterance, arrived),
+def measures(timeline: Timeline, call: int | None = None) -> CallMeasures:
+    """Measure a call, or all calls."""
+    numbers = calls_of(timeline) if call is None else [call]
+    found = barge_ins(timeline, call)
+    missed, made = _sums([turns.missed_and_made(timeline, n) for n in numbers])
+    false, chances = _sums([turns.false_and_chances(timeline, n) for n in numbers])
+    heard = [piece for n in numbers for piece in alignment.heard_replies(timeline, n)]
+    received = [piece for n in numbers for piece in alignment.received_speech(timeline, n)]
+    each_flaws = [alignment.flaws(timeline, n) for n in numbers]
+    return CallMeasures(
+        calls=len(numbers),
+        turns=sum(
+            turns.is_directed(event) for n in numbers for event in timeline.of("speaks", call=n)
+        ),
+        interruptions=len(found),
+        missed_rate=missed / made if made else None,
+        false_rate=false / chances if chances else None,
+        time_to_stop=percentiles(
+            [b.time_to_stop_ms for b in found if b.time_to_stop_ms is not None]
+        ),
+        stale_after_clear_ms=_total([b.stale_after_clear_ms for b in found]),
+        unheard_ms=_total([alignment.unheard_ms(timeline, n) for n in numbers]),
+        overlap_ms=sum(turns.overlap_ms(timeline, n) for n in numbers),
+        agent_interrupts=sum(turns.agent_interrupts(timeline, n) for n in numbers),
+        response_latency=percentiles(
+            [ms for n in numbers for ms in turns.response_latencies(timeline, n)]
+        ),
+        agent_to_caller=alignment.delay(heard),
+        caller_to_agent=alignment.delay(received),
+        jitter_ms=_jitter(timeline, numbers, call is None),
+        flaws=Flaws(
+            gap_ms=sum(one.gap_ms for one in each_flaws),
+            repeat_ms=sum(one.repeat_ms for one in each_flaws),
+            lost_ms=sum(one.lost_ms for one in each_flaws),
+        ),
+        clarity=alignment.clarity(timeline, call),
+        ledger_error_ms=_ledger_error(timeline, numbers),
+        leaks=_leaks(timeline, numbers),
+        first_words_lost_ms=_total([alignment.first_words_lost_ms(timeline, n) for n in numbers]),
     )
 
 
-def _first(
-    timeline: Timeline, from_ns: int, wanted: Callable[[Event], bool], until_ns: int | None
-) -> Event | None:
-    # A second after the agent fell silent, a message tells of something else.
-    limit = None if until_ns is None else until_ns + 1_000_000_000
-    for event in timeline.events:
-        if limit is not None and event.t_ns > limit:
-            return None
-        if event.t_ns >= from_ns and wanted(event):
-            return event
-    return None
+def _sums(pairs: list[tuple[int, int]]) -> tuple[int, int]:
+    return sum(a for a, _ in pairs), sum(b for _, b in pairs)
 
 
-def _tells(event: Event, sessions: set[int], timeline: Timeline, spoken: Event) -> bool:
-    """Tell whether a message from Vapi tells of what is being spoken."""
-    if event.kind not in _TELLING or event.session not in sessions:
-        return False
-    if event.kind == "speech-update":
-        return (event.fields["role"], event.fields["status"]) == ("user", "started")
-    if event.kind == "transcript":
-        return event.fields["role"] == "user" and not _is_late(event, timeline, spoken)
-    return True
+def _total(values: list[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return sum(there) if there else None
 
 
-def _is_late(transcript: Event, timeline: Timeline, spoken: Event) -> bool:
-    """Tell whether a transcript is of what the caller had said before."""
-    text = _plain(transcript.fields.get("text", ""))
-    if _plain(spoken.fields["text"]).startswith(text):
-        return False
-    return any(
-        text in _plain(earlier.fields["text"])
-        for earlier in timeline.of("speaks", call=spoken.call)
-        if earlier.t_ns < spoken.t_ns
-    )
+def _jitter(timeline: Timeline, numbers: list[int], is_all: bool) -> dict[str, float]:
+    sessions = {session for n in numbers for session in sessions_of(timeline, n)}
+    highest: dict[str, float] = {}
+    for run in timeline.of("media"):
+        if is_all or run.call in numbers or run.session in sessions:
+            leg = f"{run.source}>{run.target}"
+            highest[leg] = max(highest.get(leg, 0.0), run.fields.get("jitter_ns", 0) / 1e6)
+    return highest
 
 
-def _plain(text: str) -> str:
-    return "".join(letter for letter in text.lower() if letter.isalnum())
+def _ledger_error(timeline: Timeline, numbers: list[int]) -> float | None:
+    """Compare each ``truncate``, which tells the model what was heard, with what was."""
+    errors = []
+    for told in timeline.of("truncate"):
+        heard = [
+            event
+            for event in timeline.of("hears")
+            if event.call in numbers and event.fields["utterance"] == told.fields["utterance"]
+        ]
+        if heard:
+            heard_ns = sum(_before(event, told.t_ns) for event in heard)
+            errors.append((told.fields["audio_ns"] - heard_ns) / 1e6)
+    return max(errors, key=abs, default=None)
 
 
-def describe_telling(event: Event) -> str:
-    """Name the message that told of an interruption."""
-    if event.kind == "transcript":
-        return f"{event.fields['transcript_type']} transcript"
-    return event.kind
+def _before(event: Event, t_ns: int) -> int:
+    return max(0, min(int(event.fields["duration_ns"]), t_ns - event.t_ns))
 
 
-def _unheard(timeline: Timeline, call: int, reply: Event | None) -> float | None:
-    if reply is None:
+def _leaks(timeline: Timeline, numbers: list[int]) -> int | None:
+    ends = {event.call: event.t_ns for event in timeline.of("ended") if event.call in numbers}
+    if not ends or len(ends) < len(numbers):
         return None
-    utterance = reply.fields["utterance"]
-    ended = [e for e in timeline.of("replied") if e.fields["utterance"] == utterance]
-    sent_ns = ended[-1].fields["audio_ns"] if ended else reply.fields["duration_ns"]
-    heard_ns = sum(
-        event.fields["duration_ns"]
-        for event in timeline.of("hears", call=call)
-        if event.fields["utterance"] == utterance
-    )
-    return float(max(0, sent_ns - heard_ns)) / 1e6
-
-
-def _stale(
-    timeline: Timeline, call: int, utterance: int | None, cleared_ns: int | None
-) -> float | None:
-    """Return what was heard of an utterance later than the frame that was leaving at the clear."""
-    if cleared_ns is None or utterance is None:
+    if timeline.duration_ns < max(ends.values()) + _LEAK_NS:
         return None
-    # What had left Twilio by then is still on its way to the caller.
-    from_ns = cleared_ns + 20_000_000 + carrier_delay_ns(timeline, call, "caller")
-    return (
-        float(
-            sum(
-                max(0, event.t_ns + event.fields["duration_ns"] - max(event.t_ns, from_ns))
-                for event in timeline.of("hears", call=call)
-                if event.fields["utterance"] == utterance
-            )
-        )
-        / 1e6
+    closed = {event.session: event.t_ns for event in timeline.of("close")}
+    opened = {event.session for event in timeline.of("open")}
+    sockets = sum(
+        closed.get(session, timeline.duration_ns + 1) > ended_ns + _LEAK_NS
+        for number, ended_ns in ends.items()
+        if number is not None
+        for session in sessions_of(timeline, number) & opened
     )
-
-
-def _ms(later_ns: int | None, earlier_ns: int | None) -> float | None:
-    return None if later_ns is None or earlier_ns is None else (later_ns - earlier_ns) / 1e6
+    return sockets + sum(len(event.fields["tasks"]) for event in timeline.of("leaks"))

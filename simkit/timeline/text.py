@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .barge_ins import BargeIn, barge_ins
 from .events import Event, Timeline
-from .measures import BargeIn, barge_ins
 
 
 def render(timeline: Timeline) -> str:

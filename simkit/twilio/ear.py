@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..audio import Repertoire, Samples, Span, Tracker, mulaw
 from ..audio.speech import Speech
@@ -16,6 +18,8 @@ from .playout import BYTE_NS
 
 _EDGE = 80
 """Samples at either end of an utterance that need not be heard: a codec holds back a few."""
+
+_QUIET_POWER = 1600.0  # an rms of 40
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Ear:
     def settle(self, now_ns: int) -> None:
         """Bring the timeline up to date with what was heard."""
         spans = self.update(now_ns)
+        sound = self.samples(now_ns) if spans else None
         # Only the last one may have changed since: it grew, or turned out to be something else.
         for number in range(max(0, len(self._events) - 1), len(spans)):
             span = spans[number]
@@ -85,6 +90,10 @@ class Ear:
                 "duration_ns": self._heard(span) * BYTE_NS,
                 "text": "" if span.key is None else words_in(self._repertoire[span.key], span),
             }
+            if span.key is not None and sound is not None:
+                heard = sound[span.start : span.end]
+                said = self._repertoire[span.key].samples[span.offset :][: len(heard)]
+                fields["snr_db"], fields["mulaw_snr_db"] = clarity(heard, said)
             if number < len(self._events):
                 self._events[number].fields.update(fields)
                 continue
@@ -213,6 +222,29 @@ class Ear:
                 if left < right:
                     sound[at + left : at + right] = mulaw.decode(bytes(burst.data[left:right]))
         return sound, self.instant(first)
+
+
+def clarity(heard: Samples, said: Samples) -> tuple[float | None, float | None]:
+    """Return the signal-to-noise ratio of what was heard, and what mu-law alone leaves, in dB.
+
+    Loudness does not count. None where there is too little sound.
+    """
+    exact = said.astype(np.float64)
+    power = float(np.dot(exact, exact))
+    if power < len(exact) * _QUIET_POWER or not len(exact):
+        return None, None
+    there = heard.astype(np.float64)
+    loudness = float(np.dot(there, exact)) / power
+    return (
+        _ratio_db(loudness * exact, there - loudness * exact),
+        _ratio_db(exact, mulaw.decode(mulaw.encode(said)) - exact),
+    )
+
+
+def _ratio_db(signal: npt.NDArray[np.float64], noise: npt.NDArray[np.float64]) -> float:
+    """Return the ratio of two powers, to a tenth of a dB."""
+    ratio = max(float(np.dot(signal, signal)), 1.0) / max(float(np.dot(noise, noise)), 1.0)
+    return round(10 * math.log10(ratio), 1)
 
 
 def words_in(speech: Speech, span: Span) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from ..audio import Repertoire, Samples, Speech, read_speech
 from ..audio.tones import KEYS, key_tone
 from ..audio.voices import Voice
-from ..timeline import BargeIn, Clock, Event, Timeline, barge_ins
+from ..timeline import BargeIn, CallMeasures, Clock, Event, Timeline, barge_ins, measures
 from .call import CallFailed, CallFlow
 from .carrier import Line
 from .ear import Ear, HeardUtterance
@@ -262,6 +262,12 @@ class Call:
         """Each time the caller began to speak while hearing the agent, measured."""
         self.settle()
         return barge_ins(self._timeline, self.number)
+
+    @property
+    def measures(self) -> CallMeasures:
+        """What the call was like so far: see :class:`simkit.CallMeasures`."""
+        self.settle()
+        return measures(self._timeline, self.number)
 
     def settle(self) -> None:
         """Bring the timeline up to date with what was heard."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from simkit.timeline import Timeline, barge_ins
-from simkit.timeline.measures import BargeIn
+from simkit.timeline import BargeIn, Timeline, barge_ins
 
 MS = 1_000_000
 AGENT, CALLER = 1, 2

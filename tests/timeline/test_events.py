@@ -31,6 +31,7 @@ def test_frames_that_follow_each_other_fold_into_one_event():
         "audio_ns": 60 * MS,
         "last_ns": 40 * MS,
         "out_of_order": 0,
+        "jitter_ns": 0,
     }
 
 
