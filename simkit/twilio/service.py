@@ -255,6 +255,8 @@ class Twilio:
         caller_name: str | None = None,
         forwarded_from: str | None = None,
         stir_verstat: str | None = "TN-Validation-Passed-A",
+        profile: str | Profile | None = None,
+        voice: str | Voice | None = None,
     ) -> Call:
         """Place a phone call; returns when it is answered, that is when audio flows.
 
@@ -270,6 +272,8 @@ class Twilio:
             caller_name=caller_name,
             forwarded_from=forwarded_from,
             stir_verstat=stir_verstat,
+            profile=profile,
+            voice=voice,
         )
         flow = self.flows[-1]
         await _either(flow.answered, flow.ended)
