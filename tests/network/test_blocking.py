@@ -24,11 +24,18 @@ async def echo(reader, writer):
 
 async def served(body, handler=echo):
     """Run ``body(port)`` in a thread, with a server that an asyncio program has."""
-    server = await asyncio.start_server(handler, "127.0.0.1", 0)
+    served = []
+
+    async def serve(reader, writer):
+        served.append(asyncio.current_task())
+        await handler(reader, writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         return await asyncio.to_thread(body, server.sockets[0].getsockname()[1])
     finally:
         server.close()
+        await asyncio.gather(*served)
         await server.wait_closed()
 
 
