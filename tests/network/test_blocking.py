@@ -140,7 +140,9 @@ def nobody_listens(port):
     with pytest.raises(ConnectionRefusedError) as caught:
         socket.create_connection(free)
     with socket.socket() as sock:
-        return caught.value.errno, sock.connect_ex(free), sock.connect_ex(("127.0.0.1", port))
+        codes = [sock.connect_ex(free), sock.connect_ex(("127.0.0.1", port))]
+        sock.sendall(b"x")
+        return caught.value.errno, codes, sock.recv(1)
 
 
 BODIES = [
