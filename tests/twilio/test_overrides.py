@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simkit.twilio.overrides import OverrideError, Overrides, of_url
@@ -47,6 +47,7 @@ def test_what_twilio_would_not_take_is_refused(fragment, sentence):
     assert sentence in str(caught.value)
 
 
+@settings(max_examples=50)
 @given(st.text(max_size=40))
 def test_any_fragment_is_understood_or_refused(fragment):
     try:
