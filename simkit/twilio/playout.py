@@ -27,6 +27,8 @@ class Burst:
 
     start_ns: int
     data: bytearray = field(default_factory=bytearray)
+    padding: tuple[int, int] = (0, 0)
+    """First and last byte, exclusive, of the silence that filled up a packet last."""
 
     @property
     def end_ns(self) -> int:
@@ -98,7 +100,9 @@ class PlayOut:
             if left < len(burst.data) or (whole and now_ns <= burst.end_ns):
                 return burst
             if now_ns <= burst.end_ns:
-                burst.data.extend(_SILENT * (-len(burst.data) % PACKET))
+                half = len(burst.data)
+                burst.data.extend(_SILENT * (-half % PACKET))
+                burst.padding = (half, len(burst.data))
                 return burst
         start_ns = self._on_grid(now_ns + self._buffer_ns)
         if self.bursts:
@@ -133,6 +137,9 @@ class PlayOut:
             left = self._left(burst, self._clock.read_ns())
             dropped = len(burst.data) - left
             del burst.data[left:]
+            if len(burst.data) == burst.padding[1]:
+                # What the packet was filled up for does not come any more.
+                del burst.data[burst.padding[0] :]
             if not burst.data:
                 self.bursts.pop()
         if self._pending:

@@ -63,6 +63,17 @@ def test_a_clear_lets_the_packet_finish_that_is_leaving():
     assert played(script)[0] == [(40, 6 * 160)]
 
 
+def test_a_clear_behind_a_packet_that_left_half_full_leaves_what_was_audio():
+    script = [
+        (0, "media", (b"a" * 8,)),
+        (40, "media", (b"b" * 160,)),
+        (40, "clear", ()),
+        (40, "mark", ("heard",)),
+        (42, "media", (b"c" * 160,)),
+    ]
+    assert played(script) == ([(40, 8), (100, 160)], [(41, "heard")])
+
+
 def test_a_clear_before_the_first_packet_leaves_nothing():
     script = [(0, "media", (b"a" * 8000,)), (30, "clear", ())]
     assert played(script)[0] == []
@@ -224,3 +235,121 @@ def test_more_than_ten_minutes_is_cut_where_it_fits():
         sound = runner.run(run())
     assert taken == [True, True, False, False, True]
     assert sound == b"a" * 900 + b"b" * 200 + b"c" * 60 + b"e" * 300
+
+
+class Model:
+    """The same queue, ticked: every 20 ms a packet leaves, if there is anything to leave."""
+
+    def __init__(self, buffer_ms: int) -> None:
+        self.buffer_ms = buffer_ms
+        self.queue: list[int | str] = []
+        self.next_ms: int | None = None  # when the next packet leaves; None: nothing plays
+        self.until_ms = 0.0  # the end of the last byte that left
+        self.heard: list[tuple[int, int]] = []
+        self.marks: list[tuple[int, str]] = []
+        self.late: list[tuple[float, str]] = []
+
+    def tick(self, now: int) -> None:
+        """Let what is due at this millisecond leave, and return the marks behind it."""
+        if now == self.next_ms:
+            self.leave(now)
+        while self.late and self.late[0][0] <= now:
+            self.marks.append((now, self.late.pop(0)[1]))
+
+    def leave(self, now: int) -> None:
+        room = 160
+        while self.queue and room:
+            item = self.queue[0]
+            if isinstance(item, str):
+                self.late.append((self.until_ms, self.queue.pop(0)))
+                continue
+            taken = min(room, item)
+            if room == 160:
+                self.heard.append((now, 0))
+            self.heard[-1] = (now, self.heard[-1][1] + taken)
+            room -= taken
+            self.until_ms = now + (160 - room) / 8
+            self.queue[0] = item - taken
+            if not self.queue[0]:
+                self.queue.pop(0)
+        while self.queue and isinstance(self.queue[0], str):
+            self.late.append((self.until_ms, self.queue.pop(0)))
+        if room < 160:
+            self.next_ms = now + 20
+
+    def media(self, now: int, size: int) -> None:
+        waits = any(isinstance(item, int) for item in self.queue)
+        self.queue.append(size)
+        if waits:
+            return
+        if self.next_ms is not None and now <= self.until_ms:
+            if self.next_ms == now:
+                self.leave(now)  # the packet before it ends at this instant
+            return
+        start = max(-(-(now + self.buffer_ms) // 20) * 20, self.next_ms or 0)
+        self.next_ms = start
+        if start == now:
+            self.leave(now)
+
+    def mark(self, now: int, name: str) -> None:
+        if any(isinstance(item, int) for item in self.queue):
+            self.queue.append(name)
+        elif self.until_ms > now or self.late:
+            self.late.append((max(self.until_ms, now), name))
+        else:
+            self.marks.append((now, name))
+
+    def clear(self, now: int) -> None:
+        names = [name for _, name in self.late]
+        names += [item for item in self.queue if isinstance(item, str)]
+        self.marks += [(now, name) for name in names]
+        self.queue.clear()
+        self.late.clear()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.integers(0, 60), st.sampled_from([0, 20, 40])),
+            st.sampled_from("mmmkc"),
+            st.one_of(st.integers(1, 800), st.sampled_from([160, 320, 80])),
+        ),
+        min_size=1,
+        max_size=30,
+    ),
+    st.sampled_from([0, 7, 20, 40, 200]),
+)
+def test_it_plays_what_a_queue_does_that_is_emptied_every_20_ms(steps, buffer_ms):
+    at, script = 0, []
+    for wait, kind, size in steps:
+        at += wait
+        if kind == "m":
+            script.append((at, "media", (b"a" * size,)))
+        elif kind == "k":
+            script.append((at, "mark", (f"m{len(script)}",)))
+        else:
+            script.append((at, "clear", ()))
+    bursts, marks = played(script, buffer_ns=buffer_ms * MS)
+    model = Model(buffer_ms)
+    waiting = list(script)
+    for now in range(at + 5000):
+        model.tick(now)
+        while waiting and waiting[0][0] == now:
+            _, action, argument = waiting.pop(0)
+            value = [len(argument[0])] if action == "media" else list(argument)
+            getattr(model, action)(now, *value)
+    # A packet that left half full, with more behind it, is whole in a burst.
+    packets = [
+        (start + 20 * n, min(160, size - 160 * n))
+        for start, size in bursts
+        for n in range(-(-size // 160))
+    ]
+    assert [when for when, _ in packets] == [when for when, _ in model.heard]
+    assert all(found >= size for (_, found), (_, size) in zip(packets, model.heard, strict=True))
+    assert [name for _, name in marks] == [name for _, name in model.marks]
+    # Both count a millisecond that has begun.
+    assert all(
+        abs(found - expected) <= 1
+        for (found, _), (expected, _) in zip(marks, model.marks, strict=True)
+    )
