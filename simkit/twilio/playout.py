@@ -84,6 +84,12 @@ class PlayOut:
         """Queue audio; False when the queue was full and some of it was discarded."""
         if self._pads:
             data += _SILENT * (-len(data) % PACKET)
+        if self.bursts:
+            burst = self.bursts[-1]
+            waits = len(burst.data) - self._left(burst, self._clock.read_ns())
+            if 0 < waits <= self._limit - len(data):
+                burst.data += data  # as nearly always: behind what has not left yet
+                return True
         room = self._limit - self.queued
         fits = len(data) <= room
         data = data if fits else data[: max(0, room)]
