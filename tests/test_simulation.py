@@ -16,7 +16,7 @@ from simkit.twilio import AUTH_TOKEN
 
 def test_the_public_names_are_these():
     assert set(simkit.__all__) == {
-        "AppError", "Assistant", "BargeIn", "Call", "CallFailed", "DeadlockError",
+        "AppError", "Assistant", "BargeIn", "Call", "CallFailed", "CallMeasures", "DeadlockError",
         "DivergenceError", "Event", "ForeignThreadError", "LivelockError", "NotHappened",
         "NotHeard", "OutsideWorldError", "Reply",
         "Simulation", "SimulationError", "TimeLimitError", "Timeline", "UnknownHostError",

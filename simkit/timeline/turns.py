@@ -49,7 +49,7 @@ def overlap_ms(timeline: Timeline, call: int) -> float:
 
 def agent_interrupts(timeline: Timeline, call: int) -> int:
     """Count the pieces of agent speech that begin while the caller speaks."""
-    speaking = spans_of(timeline.of("speaks", call=call))
+    speaking = merged(spans_of(timeline.of("speaks", call=call)), 1)
     return sum(
         any(u.start_ns < a.start_ns < u.end_ns for u in speaking) for a in audible(timeline, call)
     )

@@ -78,13 +78,18 @@ def test_a_call_that_keeps_every_promise_exits_with_0(text):
 
 
 def test_the_report_shows_timeline_measures_and_checks(text):
-    timeline, barge_ins, checks, speed = text.stdout.split("\n\n")
+    timeline, barge_ins, measures, checks, speed = text.stdout.split("\n\n")
     assert "    0.060  twilio   > bridge   POST /voice/inbound  CallStatus=ringing" in timeline
     assert "hears      silence, 226 ms after onset; 2.1 s unheard" in timeline
     assert [line.split()[-2:] for line in barge_ins.splitlines()[1:]] == [
         ["334", "ms"],
         ["344", "ms"],
         ["4300", "ms"],
+    ]
+    assert [line.split("  ")[0] for line in measures.splitlines()][:3] == [
+        "stops after",
+        "answers after",
+        "both at once",
     ]
     assert len(checks.splitlines()) == 12
     assert all(line.startswith("passed  ") for line in checks.splitlines())
@@ -156,6 +161,7 @@ def test_json_says_what_was_replayed(as_json):
         "failure",
         "timeline",
         "barge_ins",
+        "measures",
         "checks",
         "speed",
     ]
@@ -182,6 +188,23 @@ def test_json_holds_the_measures_and_their_parts_sum_up(as_json):
         "yeah thursday works",
         "sorry what about parking",
     ]
+
+
+def test_json_holds_what_the_call_was_like(as_json):
+    found = as_json["measures"]
+    assert found["interruptions"] == 3
+    assert found["missed_rate"] == 0
+    assert found["false_rate"] is None
+    assert found["time_to_stop"] == {
+        "samples": 3,
+        "p50_ms": as_json["barge_ins"][1]["time_to_stop_ms"],
+        "p90_ms": None,
+        "p95_ms": None,
+    }
+    assert found["stale_after_clear_ms"] == 0
+    assert found["caller_to_agent"]["median_ms"] == 51.5
+    assert found["flaws"] == {"gap_ms": 0, "repeat_ms": 0, "lost_ms": 0}
+    assert 30 < found["clarity"]["snr_db"] < found["clarity"]["mulaw_snr_db"] < 40
 
 
 def test_json_holds_every_check(as_json):

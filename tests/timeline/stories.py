@@ -42,16 +42,17 @@ class Story:
         )
         return self
 
-    def hears(self, t_ms, until_ms, *, utterance: int | None = AGENT, call=1):
+    def hears(self, t_ms, until_ms, *, utterance: int | None = AGENT, call=1, offset=0, **more):
         self.timeline.record(
             "hears",
             "caller",
             t_ns=t_ms * MS,
             call=call,
             utterance=utterance,
-            offset_ns=0,
+            offset_ns=offset * MS,
             duration_ns=(until_ms - t_ms) * MS,
             text="Your",
+            **more,
         )
         return self
 
@@ -67,15 +68,27 @@ class Story:
         )
         return self
 
-    def receives(self, t_ms, *, utterance=CALLER, session=1):
+    def noise(self, t_ms, ms=100, *, call=1):
+        self.timeline.record(
+            "noise",
+            "caller",
+            t_ns=t_ms * MS,
+            call=call,
+            name="door",
+            level_dbfs=-20.0,
+            duration_ns=ms * MS,
+        )
+        return self
+
+    def receives(self, t_ms, *, utterance=CALLER, session=1, offset=0, ms=500):
         self.timeline.record(
             "receives",
             "vapi",
             t_ns=t_ms * MS,
             session=session,
             utterance=utterance,
-            offset_ns=0,
-            duration_ns=500 * MS,
+            offset_ns=offset * MS,
+            duration_ns=ms * MS,
         )
         return self
 
