@@ -5,12 +5,22 @@ from __future__ import annotations
 import io
 import os
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from simkit.checks import CheckResult, Violation
-from simkit.report import console, print_barge_ins, print_checks, print_timeline
-from simkit.timeline import BargeIn, Timeline
+from simkit.report import (
+    console,
+    print_barge_ins,
+    print_checks,
+    print_measures,
+    print_timeline,
+)
+from simkit.timeline import BargeIn, CallMeasures, Timeline, measures
+from simkit.timeline.alignment import Clarity, Flaws
+from simkit.timeline.intervals import Percentiles
+from tests.timeline.stories import interrupted
 
 MS = 1_000_000
 ESCAPE = "\x1b"
@@ -164,6 +174,63 @@ def test_80_columns_are_enough():
 @pytest.mark.parametrize("text", ["[red]alert", "[/b]"])
 def test_brackets_in_what_was_said_are_shown(text):
     assert f'"{text}"' in piped(print_barge_ins, [barge_in(text=text)])
+
+
+# Measures
+
+
+def a_call(**more) -> CallMeasures:
+    story = interrupted().receives(2080).tells(2210).clears(2250, 2270).replied(2200, 2000)
+    found = measures(story.timeline, 1)
+    return msgspec.structs.replace(found, **more)
+
+
+def test_what_happened_in_a_call_is_a_line_each():
+    assert piped(print_measures, a_call()) == (
+        "both at once       400 ms\n"
+        "to the caller      200.0 ms late\n"
+        "to Vapi            80.0 ms late\n"
+        "heard              110 ms stale after a clear\n"
+        "never heard        700 ms\n"
+    )
+
+
+def test_each_measure_has_a_line_once_there_is_something_to_say():
+    spread = Percentiles(samples=12, p50_ms=240.0, p90_ms=400.0, p95_ms=None)
+    text = piped(
+        print_measures,
+        a_call(
+            time_to_stop=spread,
+            response_latency=spread,
+            missed_rate=0.25,
+            false_rate=0.0,
+            agent_interrupts=1,
+            flaws=Flaws(gap_ms=40.0, repeat_ms=20.0, lost_ms=60.0),
+            clarity=Clarity(snr_db=33.9, mulaw_snr_db=37.2),
+            jitter_ms={"twilio>bridge": 0.0, "bridge>vapi": 5.25},
+            ledger_error_ms=-500.0,
+            leaks=2,
+            first_words_lost_ms=320.0,
+        ),
+    )
+    for line in (
+        "stops after        p50 240 ms, p90 400 ms (12)",
+        "answers after      p50 240 ms, p90 400 ms (12)",
+        "missed             25% of 1 interruptions",
+        "stops for noise    0%",
+        "talks over         1 of 1 turns of the caller",
+        "heard              40 ms of gaps, 20 ms repeated, 60 ms lost, 110 ms stale after a clear",
+        "first words lost   320 ms",
+        "clarity            33.9 dB; mu-law alone 37.2 dB",
+        "jitter             bridge>vapi 5.2 ms",
+        "told the model     -500 ms off what was heard",
+        "left over          2 tasks and sockets a second after the end",
+    ):
+        assert line in text.splitlines()
+
+
+def test_of_a_call_without_events_nothing_is_printed():
+    assert piped(print_measures, measures(Timeline(), 1)) == ""
 
 
 # Checks
