@@ -393,6 +393,7 @@ class Simulation:
             call: its number, from 1.
 
         Raises:
+            AudioFileError: another ending, or a place that cannot be written.
             ValueError: there was no such call.
         """
         if not 1 <= call <= len(self.twilio.calls):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from typing import Any
 import numpy as np
 
 from .mulaw import RATE, Samples
+
+ENDINGS = (".wav", ".flac")
+"""What :func:`write` makes."""
 
 MAX_SECONDS = 4 * 3600
 """A longer file is refused: more likely damaged or hostile than a call."""
@@ -123,12 +127,33 @@ def _all_of(file: Any, path: Path, dtype: str) -> Any:
 def write(path: Path, *channels: Samples) -> None:
     """Write 8 kHz samples as FLAC or WAV, by the ending of ``path``; channels of equal length.
 
+    The file is there whole or not at all; one that was there before stays until it is.
+
     Raises:
-        AudioFileError: no samples, for FLAC: its files hold at least one.
+        AudioFileError: another ending, a place that cannot be written, or no samples for FLAC,
+            whose files hold at least one.
     """
     import soundfile
 
-    if not len(channels[0]) and path.suffix.lower() == ".flac":
+    kind = path.suffix.lower()
+    if kind not in ENDINGS:
+        raise AudioFileError(
+            f"{path}: found {path.suffix or 'no ending'}, expected {' or '.join(ENDINGS)}"
+        )
+    if not len(channels[0]) and kind == ".flac":
         raise AudioFileError(f"{path}: there is no sound to write")
     data = channels[0] if len(channels) == 1 else np.stack(channels, axis=1)
-    soundfile.write(path, data, RATE, subtype="PCM_16")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "found a folder, expected a place for a file")
+        with part.open("wb") as out:
+            soundfile.write(out, data, RATE, subtype="PCM_16", format=kind[1:].upper())
+        part.replace(path)
+    except (OSError, soundfile.SoundFileError) as error:
+        part.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or error
+        raise AudioFileError(f"{path}: cannot be written: {reason}") from None
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

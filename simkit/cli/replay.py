@@ -35,7 +35,7 @@ def run_replay(
     folder: str, *, app: str | None, seed: int, as_json: bool, audio: str | None
 ) -> None:
     """Replay, report, and exit with 0, 1 or 2."""
-    if audio is not None and Path(audio).suffix.lower() not in (".wav", ".flac"):
+    if audio is not None and Path(audio).suffix.lower() not in files.ENDINGS:
         raise Refusal(f"--audio {audio}: expected a file ending in .wav or .flac")
     os.environ.update(ENVIRONMENT)
     try:
@@ -46,8 +46,8 @@ def run_replay(
     if audio is not None:
         try:
             files.write(Path(audio), result.mouth, result.ear)
-        except (OSError, RuntimeError) as error:
-            raise Refusal(f"--audio {audio}: {error}") from None
+        except files.AudioFileError as error:
+            raise Refusal(f"--audio {error}") from None
     if as_json:
         click.echo(json.dumps(as_plain(result, seed), indent=2))
     else:

@@ -108,3 +108,43 @@ def test_no_file_is_left_open(tmp_path):
     (tmp_path / "call.wav").rename(tmp_path / "moved.wav")
     files.write(tmp_path / "moved.wav", noise(8))
     assert len(files.read(tmp_path / "moved.wav")) == 8
+
+
+# Places that cannot be written
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("call.mp3", r"\.mp3"), ("call", "no ending"), (".wav", "no ending")]
+)
+def test_another_ending_is_named_with_what_was_expected(tmp_path, name, found):
+    with pytest.raises(AudioFileError, match=rf"{name}: found {found}, expected \.wav or \.flac"):
+        files.write(tmp_path / name, noise())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(AudioFileError, match=r"no/call\.wav: cannot be written: No such file"):
+        files.write(tmp_path / "no" / "call.wav", noise())
+
+
+def test_a_folder_of_that_name_is_told_and_stays(tmp_path):
+    (tmp_path / "call.wav").mkdir()
+    with pytest.raises(AudioFileError, match=r"call\.wav: cannot be written: found a folder"):
+        files.write(tmp_path / "call.wav", noise())
+    assert [path.name for path in tmp_path.iterdir()] == ["call.wav"]
+
+
+@pytest.mark.parametrize("name", ["call.wav", "call.flac"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_cannot_be_finished_leaves_the_file_that_was_there(tmp_path, monkeypatch, name, error):
+    files.write(tmp_path / name, noise(100))
+
+    def stopped(file, *args, **kwargs):
+        file.write(b"RIFF")
+        raise error
+
+    monkeypatch.setattr(soundfile, "write", stopped)
+    with pytest.raises((AudioFileError, KeyboardInterrupt)):
+        files.write(tmp_path / name, noise())
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert len(files.read(tmp_path / name)) == 100
