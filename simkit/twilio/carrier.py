@@ -28,9 +28,9 @@ _RUN_GAP_NS = 1_000_000_000
 class GilbertElliott:
     """Losses that come in bursts, one packet after the other.
 
-    >>> line = GilbertElliott(random.Random(1))
-    >>> [line.loses(Profile(loss=0.5, burst=4.0)) for _ in range(8)]
-    [True, True, True, True, False, False, False, False]
+    >>> line, profile = GilbertElliott(random.Random(1)), Profile(loss=0.5, burst=4.0)
+    >>> "".join("x" if line.loses(profile) else "." for _ in range(24))
+    'xxxxxxxx.xxxx...xxx.xxxx'
     """
 
     def __init__(self, draw: random.Random) -> None:

@@ -79,7 +79,7 @@ def test_a_background_never_pauses(name):
     assert loudness(sound, 800).min() > loudness(sound, 800).max() / 12
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     name=st.sampled_from(noise.NAMES),
     level=st.floats(-60, -20),

@@ -78,7 +78,7 @@ def test_a_missing_file_is_named(tmp_path):
         read_speech(tmp_path / "none.wav")
 
 
-@pytest.mark.parametrize("rate", [8000, 16000, 44100, 48000])
+@pytest.mark.parametrize("rate", [8000, 16000, 44100])
 def test_another_rate_becomes_8_khz(tmp_path, rate):
     pytest.importorskip("scipy")
     at = np.arange(rate // 2) / rate

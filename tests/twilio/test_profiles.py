@@ -23,14 +23,14 @@ def bursts(lost: list[bool]) -> list[int]:
     return [len(list(run)) for is_lost, run in groupby(lost) if is_lost]
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(
     loss=st.floats(0.01, 0.3),
     burst=st.floats(1.0, 8.0),
     seed=st.integers(0, 10_000),
 )
 def test_in_the_long_run_the_loss_and_the_length_of_bursts_are_those_asked_for(loss, burst, seed):
-    lost = losses(Profile(loss=loss, burst=burst), 60_000, seed)
+    lost = losses(Profile(loss=loss, burst=burst), 40_000, seed)
     runs = bursts(lost)
     # Five standard deviations: bursts are geometric, and as many as they are.
     spread = 5 / len(runs) ** 0.5
@@ -38,7 +38,7 @@ def test_in_the_long_run_the_loss_and_the_length_of_bursts_are_those_asked_for(l
     assert sum(runs) / len(runs) == pytest.approx(burst, rel=spread)
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(bad=st.floats(0.3, 0.9), good=st.floats(0.001, 0.05), seed=st.integers(0, 10_000))
 def test_a_line_that_is_neither_quite_good_nor_quite_bad_loses_its_share(bad, good, seed):
     profile = Profile(loss=0.1, loss_bad=bad, loss_good=good, burst=5.0)
@@ -50,9 +50,9 @@ def test_a_line_that_is_neither_quite_good_nor_quite_bad_loses_its_share(bad, go
     ("name", "share"), [("mobile-1%", 0.01), ("mobile-3%", 0.03), ("mobile-5%", 0.05)]
 )
 def test_the_mobile_profiles_lose_what_their_names_say_in_bursts_of_three(name, share):
-    lost = losses(PROFILES[name], 200_000, seed=4)
-    assert sum(lost) / len(lost) == pytest.approx(share, rel=0.08)
-    assert sum(bursts(lost)) / len(bursts(lost)) == pytest.approx(3.0, rel=0.05)
+    lost = losses(PROFILES[name], 100_000, seed=4)
+    assert sum(lost) / len(lost) == pytest.approx(share, rel=0.2)
+    assert sum(bursts(lost)) / len(bursts(lost)) == pytest.approx(3.0, rel=0.15)
 
 
 def test_a_line_may_lose_everything_or_nothing():
