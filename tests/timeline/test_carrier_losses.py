@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from simkit import checks
 from simkit.timeline import Timeline, carrier_delay_ns, carrier_lost_ns
 
@@ -72,3 +74,23 @@ def test_the_delay_is_that_of_the_direction():
     timeline.record("carrier", "carrier", call=1, towards="twilio", delay_ns=80 * MS, knobs={})
     assert carrier_delay_ns(timeline, 1, "twilio") == 80 * MS
     assert carrier_delay_ns(timeline, 1, "caller") == 0
+
+
+@pytest.mark.parametrize(("delay_ms", "complete"), [(0, False), (900, True)])
+def test_what_was_still_on_a_slow_line_at_the_end_was_not_lost(delay_ms, complete):
+    """The call ends at 4 s; what the caller said from 2 to 3.4 s arrived to 2.6 s of it."""
+    timeline = Timeline(lambda: 5000 * MS)
+    timeline.record(
+        "carrier", "carrier", t_ns=0, call=1, towards="twilio", delay_ns=delay_ms * MS, knobs={}
+    )
+    timeline.record(
+        "speaks", "caller", t_ns=2000 * MS, call=1, utterance=0, text="hello",
+        duration_ns=1400 * MS,
+    )  # fmt: skip
+    timeline.record(
+        "receives", "vapi", t_ns=2900 * MS, session=1, utterance=0, offset_ns=0,
+        duration_ns=600 * MS,
+    )  # fmt: skip
+    timeline.record("ended", "twilio", t_ns=4000 * MS, call=1, status="completed")
+    found = next(c for c in checks.run(timeline) if c.name == "caller-audio-complete")
+    assert found.passed is complete

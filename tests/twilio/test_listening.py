@@ -121,6 +121,25 @@ async def test_an_event_of_another_call_is_not_meant(sim, server):
         await waiting
 
 
+async def test_vapis_events_count_when_they_are_of_the_call_at_its_other_end(sim, server):
+    calls = [await sim.twilio.call(to=NUMBER) for _ in range(2)]
+    for call, session in zip(calls, (7, 8), strict=True):
+        spoken = await call.says(f"this is caller {call.number}")
+        [key] = [
+            event.fields["utterance"]
+            for event in sim.timeline.of("speaks", call=call.number)
+            if event.fields["text"] == spoken.text
+        ]
+        sim.timeline.record("receives", "vapi", session=session, utterance=key)
+    waiting = asyncio.create_task(calls[1].until("user-interrupted"))
+    await asyncio.sleep(0.1)
+    sim.timeline.record("user-interrupted", "vapi", "bridge", session=7)
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    sim.timeline.record("user-interrupted", "vapi", "bridge", session=8)
+    assert (await waiting).session == 8
+
+
 async def test_waiting_for_an_event_ends_with_the_call(sim, server):
     call = await sim.twilio.call(to=NUMBER)
     waiting = asyncio.create_task(call.until("clear", source="bridge"))
