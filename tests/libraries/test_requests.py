@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import urllib.request
 
 import httpx
 import pytest
@@ -75,6 +77,23 @@ async def test_a_connection_is_kept_for_the_next_request(sim, hosts):
 
     first, second, third, other = await asyncio.to_thread(ask)
     assert first == second == third != other
+
+
+def ask_by_urllib():
+    with urllib.request.urlopen("https://api.example.com/slow?seconds=2") as answer:
+        return json.load(answer)
+
+
+def ask_by_httpx():
+    with httpx.Client() as http:
+        http.get("https://api.example.com/slow?seconds=1")
+        return http.get("https://api.example.com/slow?seconds=1").json() | {"slept": 2.0}
+
+
+@pytest.mark.parametrize("ask", [ask_by_urllib, ask_by_httpx])
+async def test_other_clients_that_block_wait_in_virtual_time_too(sim, hosts, ask):
+    assert await asyncio.to_thread(ask) == {"slept": 2.0}
+    assert sim.now == pytest.approx(2.0, abs=0.001)
 
 
 async def test_a_host_that_is_not_there_is_named(sim):
