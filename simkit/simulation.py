@@ -16,7 +16,14 @@ from . import _ending
 from ._arrivals import arrive
 from ._mishaps import Mishaps
 from .audio import Repertoire, Samples, files
-from .kernel import Calendar, DivergenceError, compare, shaken_memory, stepped_out
+from .kernel import (
+    Calendar,
+    DivergenceError,
+    compare,
+    happening,
+    shaken_memory,
+    stepped_out,
+)
 from .network import Host, Link, SimLoop
 from .network.cpu import Processors
 from .network.openings import LeftOpenWarning, Opening, describe_left_open
@@ -280,24 +287,7 @@ class Simulation:
 
     async def wait_for(self, event: simpy.Event) -> Any:
         """Wait for a simpy event; returns its value or raises its error."""
-        done: asyncio.Future[Any] = self.loop.create_future()
-
-        def on_event(happened: simpy.Event) -> None:
-            if done.cancelled():
-                return
-            value: Any = happened.value
-            if happened.ok:
-                done.set_result(value)
-            else:
-                happened.defused = True
-                done.set_exception(value)
-
-        waiting: list[Any] | None = event.callbacks
-        if waiting is None:
-            on_event(event)
-        else:
-            waiting.append(on_event)
-        return await done
+        return await happening(self.loop, event)
 
     async def arrivals(
         self, caller: Callable[[int], Coroutine[Any, Any, T]], *, count: int, per_minute: float

@@ -20,6 +20,7 @@ from .errors import (
     running_task,
 )
 from .inside import stepped_out
+from .joining import happening
 from .loop import Loop
 from .realm import EPOCH_NS, Realm
 from .shaking import shaken_memory
@@ -46,6 +47,7 @@ __all__ = [
     "Trail",
     "checksum",
     "compare",
+    "happening",
     "made_at",
     "named",
     "raising_line",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
+from ..wire.http import HttpRequest
 from .numbers import PhoneNumber
 from .problems import StreamUrlError, checked_url
 from .twiml import MAX_PARAMETER, TRACKS, StreamOrder
@@ -167,6 +168,31 @@ def update_number(number: PhoneNumber, form: dict[str, list[str]], now_ns: int) 
     for attribute, value in changes.items():
         setattr(number, attribute, value)
     number.updated_ns = now_ns
+
+
+def form_of(request: HttpRequest) -> dict[str, list[str]]:
+    """Return a request's parameters, each with all its values."""
+    text = urlsplit(request.target).query
+    if request.method == "POST":
+        text = request.body.decode("utf-8", "replace")
+    form: dict[str, list[str]] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        form.setdefault(name, []).append(value)
+    return form
+
+
+def whole_number(form: dict[str, list[str]], name: str, default: int, least: int, most: int) -> int:
+    """Return a whole number, brought into its range; ``default`` when there is none.
+
+    Raises:
+        RestError: it is none.
+    """
+    text = one(form, name)
+    if not text:
+        return default
+    if not text.isdecimal():
+        raise RestError(400, 20001, f"{name} must be a number: {text}")
+    return max(least, min(most, int(text)))
 
 
 def one(form: dict[str, list[str]], name: str) -> str:

@@ -15,7 +15,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qsl, urlsplit
 
 from ..timeline import Clock, Timeline
 from ..wire.http import HttpRequest, HttpResponse
@@ -27,11 +26,13 @@ from .outbound import (
     CreateCall,
     RestError,
     check_twiml,
+    form_of,
     http_method,
     one,
     order_from_form,
     update_number,
     web_url,
+    whole_number,
 )
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class RestApi:
         """Answer a request."""
         sent_ns = self._clock.now_ns if request.sent_ns is None else request.sent_ns
         arrived_ns = self._clock.now_ns
-        form = _form(request)
+        form = form_of(request)
         self._running += 1
         try:
             response = await self._refuse_or_answer(request, form)
@@ -357,8 +358,8 @@ class RestApi:
     def _page(
         self, key: str, found: list[dict[str, Any]], request: HttpRequest, form: Form
     ) -> HttpResponse:
-        size = _number(form, "PageSize", resources.DEFAULT_PAGE, 1, resources.MAX_PAGE)
-        page = _number(form, "Page", 0, 0, len(found) // size)
+        size = whole_number(form, "PageSize", resources.DEFAULT_PAGE, 1, resources.MAX_PAGE)
+        page = whole_number(form, "Page", 0, 0, len(found) // size)
         query = {name: values[-1] for name, values in form.items()}
         return resources.answer(
             200, resources.page_json(key, found, request.path, query, size, page)
@@ -380,26 +381,6 @@ class RestApi:
         ("POST", "/Calls/([^/]+)/Streams"): _create_stream,
         ("POST", "/Calls/([^/]+)/Streams/([^/]+)"): _stop_stream,
     }
-
-
-def _form(request: HttpRequest) -> Form:
-    """Return a request's parameters, each with all its values."""
-    text = urlsplit(request.target).query
-    if request.method == "POST":
-        text = request.body.decode("utf-8", "replace")
-    form: Form = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        form.setdefault(name, []).append(value)
-    return form
-
-
-def _number(form: Form, name: str, default: int, least: int, most: int) -> int:
-    text = one(form, name)
-    if not text:
-        return default
-    if not text.isdecimal():
-        raise RestError(400, 20001, f"{name} must be a number: {text}")
-    return max(least, min(most, int(text)))
 
 
 def _missing(request: HttpRequest) -> RestError:
