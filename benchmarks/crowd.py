@@ -45,7 +45,7 @@ def crowd(calls: int, seconds: float) -> float:
     words = WORDS * (int(seconds / WORDS_SECONDS) + 1)
     with Simulation(seed=0) as sim:
         sim.host("bridge.example.com").serve(Bridge(CONFIG).app())
-        sim.vapi.assistant(first_message=words, voice_seconds=1e6)
+        sim.vapi.assistant(first_message=words, voice_seconds=1e6, first_partial_after=1e6)
 
         async def one_call(number: int) -> None:
             await asyncio.sleep(number * APART)
