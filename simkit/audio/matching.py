@@ -17,6 +17,9 @@ WINDOW = 160
 NEAR = 3700
 """Samples, almost half a second: how far from the expected place :func:`search` looks."""
 
+LOUD = 24
+"""Amplitude at which sound begins after silence."""
+
 _BLOCK = 8192  # samples: what is searched, with the sound itself, is one FFT of this size
 _FAR = 0.002  # what a place loses at the end of the search: of two alike the nearer is meant
 _TIE = 4000.0  # difference of squares over 20 ms that says nothing: an rms of 5
@@ -41,6 +44,21 @@ def fit(x: Floats, said: Floats) -> float:
         return 0.0
     floor = (len(x) * float(QUIET_RMS) ** 2) ** 2
     return cross * cross / max(float(np.dot(x, x)) * float(np.dot(said, said)), floor)
+
+
+def fits_of_rows(
+    heard: Floats, said: Floats, faint_power: float
+) -> tuple[Floats, npt.NDArray[np.intp]]:
+    """Return how well each row fits that can be judged, and which these are.
+
+    Where both are fainter than ``faint_power`` there is nothing to judge.
+    """
+    faint = faint_power * heard.shape[1]
+    heard_energy = np.einsum("ij,ij->i", heard, heard)
+    said_energy = np.einsum("ij,ij->i", said, said)
+    loud = np.flatnonzero((heard_energy >= faint) | (said_energy >= faint))
+    cross = np.maximum(np.einsum("ij,ij->i", heard, said)[loud], 0.0)
+    return cross * cross / np.maximum((heard_energy * said_energy)[loud], 1.0), loud
 
 
 def search(x: Floats, reference: Reference, expected: int) -> tuple[float, int]:
@@ -107,6 +125,12 @@ def edge(
 def is_quiet(x: Floats) -> bool:
     """Tell whether there is nothing to recognise."""
     return float(np.dot(x, x)) < len(x) * QUIET_RMS**2
+
+
+def first_loud(x: Floats) -> int:
+    """Return where sound begins after silence; the length where none does."""
+    loud = np.flatnonzero(np.abs(x) >= LOUD)
+    return int(loud[0]) if len(loud) else len(x)
 
 
 def gain(x: Floats, said: Floats) -> float:
