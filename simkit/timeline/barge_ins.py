@@ -9,7 +9,7 @@ from msgspec import Struct
 from .alignment import unheard_of
 from .carrier import carrier_delay_ns
 from .events import Event, Timeline
-from .intervals import Interval, audible, calls_of, milliseconds, sessions_of
+from .intervals import Interval, audible, calls_of, is_directed, milliseconds, sessions_of
 
 YIELD_NS = 2_000_000_000
 """An agent that goes on for longer has not yielded (tau-voice's limit)."""
@@ -64,7 +64,7 @@ def barge_ins(timeline: Timeline, call: int | None = None) -> list[BargeIn]:
     found = []
     for number in calls_of(timeline) if call is None else [call]:
         pieces = audible(timeline, number)
-        for spoken in timeline.of("speaks", call=number):
+        for spoken in filter(is_directed, timeline.of("speaks", call=number)):
             during = [piece for piece in pieces if piece.start_ns <= spoken.t_ns < piece.end_ns]
             if during:
                 found.append(_measure(timeline, number, spoken, pieces))

@@ -94,3 +94,8 @@ def sessions_of(timeline: Timeline, call: int) -> set[int]:
 def calls_of(timeline: Timeline) -> list[int]:
     """Return the numbers of all phone calls."""
     return sorted({event.call for event in timeline if event.call is not None})
+
+
+def is_directed(spoken: Event) -> bool:
+    """Tell whether the caller means the agent; noise and backchannel do not."""
+    return spoken.kind == "speaks" and bool(spoken.fields.get("directed", True))

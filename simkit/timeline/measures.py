@@ -12,7 +12,7 @@ from . import alignment, turns
 from .alignment import Clarity, Delay, Flaws
 from .barge_ins import barge_ins
 from .events import Event, Timeline
-from .intervals import Percentiles, calls_of, percentiles, sessions_of
+from .intervals import Percentiles, calls_of, is_directed, percentiles, sessions_of
 
 _LEAK_NS = 1_000_000_000
 
@@ -72,9 +72,7 @@ def measures(timeline: Timeline, call: int | None = None) -> CallMeasures:
     each_flaws = [alignment.flaws(timeline, n) for n in numbers]
     return CallMeasures(
         calls=len(numbers),
-        turns=sum(
-            turns.is_directed(event) for n in numbers for event in timeline.of("speaks", call=n)
-        ),
+        turns=sum(is_directed(event) for n in numbers for event in timeline.of("speaks", call=n)),
         interruptions=len(found),
         missed_rate=missed / made if made else None,
         false_rate=false / chances if chances else None,
@@ -155,4 +153,7 @@ def _leaks(timeline: Timeline, numbers: list[int]) -> int | None:
         if number is not None
         for session in sessions_of(timeline, number) & opened
     )
-    return sockets + sum(len(event.fields["tasks"]) for event in timeline.of("leaks"))
+    left = timeline.of("leaks")
+    # A socket to Vapi is seen from both ends.
+    named = sum(len(event.fields.get("sockets", ())) for event in left)
+    return max(sockets, named) + sum(len(event.fields["tasks"]) for event in left)

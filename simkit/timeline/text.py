@@ -94,7 +94,8 @@ def _response(event: Event) -> str:
 
 def _speaks(event: Event) -> str:
     fields = event.fields
-    return f"speaks     {quoted(fields['text'])}  {_seconds(fields['duration_ns'])}"
+    aside = "" if fields.get("directed", True) else "  aside"
+    return f"speaks     {quoted(fields['text'])}  {_seconds(fields['duration_ns'])}{aside}"
 
 
 def _noise(event: Event) -> str:

@@ -5,16 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from .barge_ins import YIELD_NS, barge_ins
-from .events import Event, Timeline
-from .intervals import Interval, audible, merged, spans_of
+from .events import Timeline
+from .intervals import Interval, audible, is_directed, merged, spans_of
 
 DIRECTED_NS = 1_000_000_000
 """An agent that stops this soon after directed speech stops for it."""
-
-
-def is_directed(spoken: Event) -> bool:
-    """Tell whether the caller means the agent; noise and backchannel do not."""
-    return spoken.kind == "speaks" and bool(spoken.fields.get("directed", True))
 
 
 def response_latencies(timeline: Timeline, call: int) -> list[float]:

@@ -82,7 +82,12 @@ class Call:
     # Speaking
 
     async def says(
-        self, words: str | Speech | Path, *, seconds: float | None = None, wait: bool = True
+        self,
+        words: str | Speech | Path,
+        *,
+        seconds: float | None = None,
+        wait: bool = True,
+        directed: bool = True,
     ) -> Spoken:
         """Speak; returns when the last word is said.
 
@@ -91,6 +96,8 @@ class Call:
                 FLAC file, which :func:`simkit.audio.read_speech` reads.
             seconds: stretch or squeeze the text to this duration.
             wait: False returns at once, while the caller goes on speaking.
+            directed: False for what is not meant to take the turn: "uh-huh", a word to somebody
+                else. An agent that stops for it is measured as too easily stopped.
 
         Raises:
             AudioFileError: the file is missing, damaged or of another kind than expected.
@@ -100,7 +107,7 @@ class Call:
             speech = self._as_speech(words, seconds)
             self._check_line("say", speech.text)
             start_ns = self._flow.mouth.place(speech.samples, self._clock.now_ns)
-            self._record_speech(speech, start_ns)
+            self._record_speech(speech, start_ns, directed=directed)
             end_ns = start_ns + speech.duration_ns
             if wait:
                 await self._clock.sleep_until(end_ns)
@@ -132,7 +139,7 @@ class Call:
             )
         return words if isinstance(words, Speech) else read_speech(words)
 
-    def _record_speech(self, speech: Speech, start_ns: int) -> None:
+    def _record_speech(self, speech: Speech, start_ns: int, *, directed: bool = True) -> None:
         self._flow.spoke(speech, start_ns)
         self._timeline.record(
             "speaks",
@@ -142,6 +149,7 @@ class Call:
             utterance=self._repertoire.add(speech),
             text=speech.text,
             duration_ns=speech.duration_ns,
+            **({} if directed else {"directed": False}),
         )
 
     # Noises

@@ -59,3 +59,16 @@ async def test_the_caller_is_understood_over_a_street(sim, serve, snapshot):
     await call.hangs_up()
     assert [check.name for check in checks.run(sim.timeline) if not check.passed] == []
     assert sim.timeline == snapshot
+
+
+async def test_an_aside_is_no_interruption_and_stopping_for_it_is_counted(sim, serve):
+    serve()
+    sim.vapi.assistant(first_message=OFFER)
+    call = await sim.twilio.call(to=NUMBER)
+    await call.hears("Your appointment")
+    await call.says("uh-huh, yes", seconds=0.5, directed=False)
+    await call.stays_silent(3)
+    await call.hangs_up()
+    assert call.barge_ins == []
+    assert (call.measures.interruptions, call.measures.false_rate) == (0, 1.0)
+    assert 'speaks     "uh-huh, yes"  0.500 s  aside' in str(sim.timeline)

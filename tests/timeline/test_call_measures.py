@@ -139,6 +139,10 @@ def test_what_is_left_is_counted_a_second_after_the_end():
     assert measures(story.timeline, 1).leaks == 0
     story.timeline.record("leaks", "bridge", t_ns=4000 * MS, tasks=["a", "b"])
     assert measures(story.timeline, 1).leaks == 2
+    story.timeline.record(
+        "leaks", "bridge", t_ns=4000 * MS, tasks=[], sockets=["client connection"]
+    )
+    assert measures(story.timeline, 1).leaks == 3
 
 
 # A bridge that listens for itself
