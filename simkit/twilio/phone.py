@@ -141,7 +141,7 @@ class Call:
 
     def _record_speech(self, speech: Speech, start_ns: int, *, directed: bool = True) -> None:
         self._flow.spoke(speech, start_ns)
-        self._timeline.record(
+        event = self._timeline.record(
             "speaks",
             "caller",
             t_ns=start_ns,
@@ -149,8 +149,9 @@ class Call:
             utterance=self._repertoire.add(speech),
             text=speech.text,
             duration_ns=speech.duration_ns,
-            **({} if directed else {"directed": False}),
         )
+        if not directed:
+            event.fields["directed"] = False
 
     # Noises
 
