@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .repertoire import QUIET_RMS, Reference
+from .sums import product
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,11 +40,11 @@ class Track:
 
 def fit(x: Floats, said: Floats) -> float:
     """Return the squared correlation, 0 to 1; 0 for a negative one."""
-    cross = float(np.dot(x, said))
+    cross = product(x, said)
     if cross <= 0:
         return 0.0
     floor = (len(x) * float(QUIET_RMS) ** 2) ** 2
-    return cross * cross / max(float(np.dot(x, x)) * float(np.dot(said, said)), floor)
+    return cross * cross / max(product(x, x) * product(said, said), floor)
 
 
 def fits_of_rows(
@@ -75,7 +76,7 @@ def search(x: Floats, reference: Reference, expected: int) -> tuple[float, int]:
     running = np.concatenate(((0.0,), np.cumsum(said * said)))
     energy = running[size:] - running[:-size]
     floor = (size * float(QUIET_RMS) ** 2) ** 2
-    fits = np.maximum(cross, 0.0) ** 2 / np.maximum(energy * float(np.dot(x, x)), floor)
+    fits = np.maximum(cross, 0.0) ** 2 / np.maximum(energy * product(x, x), floor)
     away = np.abs(np.arange(first, last + 1) - expected)
     best = int(np.argmax(fits - away * (_FAR / NEAR)))
     return float(fits[best]), first + best
@@ -91,8 +92,8 @@ def settle(x: Floats, reference: Reference, offset: int) -> tuple[float, int]:
 
 def without(x: Floats, said: Floats) -> Floats:
     """Return what is left of a mix when one voice, as loud as it is in there, is taken out."""
-    energy = float(np.dot(said, said))
-    return x if energy == 0.0 else x - said * (float(np.dot(x, said)) / energy)
+    energy = product(said, said)
+    return x if energy == 0.0 else x - said * (product(x, said) / energy)
 
 
 def edge(
@@ -109,7 +110,7 @@ def edge(
         unknown: with one side None, that side is sound that misses everything by this share of
             its power; without, it is silence.
     """
-    power = float(np.dot(x, x)) / max(1, len(x))
+    power = product(x, x) / max(1, len(x))
 
     def missed(said: Floats | None) -> Floats:
         if said is not None:
@@ -124,7 +125,7 @@ def edge(
 
 def is_quiet(x: Floats) -> bool:
     """Tell whether there is nothing to recognise."""
-    return float(np.dot(x, x)) < len(x) * QUIET_RMS**2
+    return product(x, x) < len(x) * QUIET_RMS**2
 
 
 def first_loud(x: Floats) -> int:
@@ -135,7 +136,7 @@ def first_loud(x: Floats) -> int:
 
 def gain(x: Floats, said: Floats) -> float:
     """Return how loud an utterance is in ``x``."""
-    energy = float(np.dot(said, said))
+    energy = product(said, said)
     if energy < len(x) * QUIET_RMS**2:
         return 1.0
-    return min(8.0, max(0.05, float(np.dot(x, said)) / energy))
+    return min(8.0, max(0.05, product(x, said) / energy))

@@ -6,10 +6,9 @@ said needs 80 ms.
 
 from __future__ import annotations
 
-import numpy as np
-
 from .matching import NEAR, WINDOW, Floats, Track, fit, is_quiet, search, settle, without
 from .repertoire import Repertoire
+from .sums import product
 
 SEARCH = 4 * WINDOW
 """What is compared in a search of everything: 80 ms."""
@@ -93,7 +92,7 @@ class Memory:
             rest = without(x, current.said(at, at + len(x)))
             second = self._best(at, rest, _REST, thorough=thorough)
             if second is not None:
-                return second if np.dot(rest, rest) > np.dot(x - rest, x - rest) else current
+                return second if product(rest, rest) > product(x - rest, x - rest) else current
         return found
 
     def _best(

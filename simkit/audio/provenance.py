@@ -30,6 +30,7 @@ from .matching import (
 from .memory import SEARCH, Memory
 from .mulaw import Samples
 from .repertoire import Repertoire
+from .sums import product
 
 _FAINT_RMS = 200  # -44 dBFS: below it sound that nobody made is not worth a word
 _KEPT = 10 * WINDOW  # of what is judged: a fifth of a second
@@ -277,7 +278,7 @@ class Tracker:
         self._unknown_windows += 1
         if self._unknown_from is None:
             x = self._cut(begins, self._at)
-            if float(np.dot(x, x)) < len(x) * _FAINT_RMS**2:
+            if product(x, x) < len(x) * _FAINT_RMS**2:
                 return True
             self._unknown_from = begins
         if self._at - SEARCH > self._unknown_from:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .landmarks import Landmarks
 from .mulaw import Samples
 from .speech import Speech
+from .sums import product
 
 QUIET_RMS = 40
 """-58 dBFS: below it there is nothing to recognise."""
@@ -45,7 +46,7 @@ class Reference:
     def faint_power(self) -> float:
         """Mean power of sound that is lost in the noise of its surroundings."""
         samples = self.samples.astype(np.float64)
-        mean = float(np.dot(samples, samples)) / max(1, len(samples))
+        mean = product(samples, samples) / max(1, len(samples))
         return max(float(QUIET_RMS**2), _FAINT * mean)
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..audio import Repertoire, Samples, Span, Tracker, mulaw
 from ..audio.speech import Speech
+from ..audio.sums import product
 from ..timeline import Event, Timeline
 from .concealment import Carried
 from .pieces import UNDERSTOOD, tellings
@@ -230,11 +231,11 @@ def clarity(heard: Samples, said: Samples) -> tuple[float | None, float | None]:
     Loudness does not count. None where there is too little sound.
     """
     exact = said.astype(np.float64)
-    power = float(np.dot(exact, exact))
+    power = product(exact, exact)
     if power < len(exact) * _QUIET_POWER or not len(exact):
         return None, None
     there = heard.astype(np.float64)
-    loudness = float(np.dot(there, exact)) / power
+    loudness = product(there, exact) / power
     return (
         _ratio_db(loudness * exact, there - loudness * exact),
         _ratio_db(exact, mulaw.decode(mulaw.encode(said)) - exact),
@@ -243,7 +244,7 @@ def clarity(heard: Samples, said: Samples) -> tuple[float | None, float | None]:
 
 def _ratio_db(signal: npt.NDArray[np.float64], noise: npt.NDArray[np.float64]) -> float:
     """Return the ratio of two powers, to a tenth of a dB."""
-    ratio = max(float(np.dot(signal, signal)), 1.0) / max(float(np.dot(noise, noise)), 1.0)
+    ratio = max(product(signal, signal), 1.0) / max(product(noise, noise), 1.0)
     return round(10 * math.log10(ratio), 1)
 
 
