@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .knobs import (
+from ..wire.knobs import (
     Knobs,
     choice,
     close_code,

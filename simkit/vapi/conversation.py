@@ -1,33 +1,22 @@
-"""A conversation: hearing, thinking and speaking put together, for one call."""
+"""A conversation: hearing, thinking and talking put together, for one call."""
 
 from __future__ import annotations
 
-import asyncio
 import random
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, get_args, get_type_hints
 
-from ..audio import Repertoire, Speech, voice
+from ..audio import Repertoire
 from ..timeline import Clock, Timeline
 from ..wire import vapi
-from .assistant import Assistant, Reply
+from .assistant import Assistant
 from .hearing import Ears, Hearing
-from .speaking import Speaking
+from .history import Said
+from .talking import Line, Talking, Utterance
+from .timers import Timers
 
-
-class Line(Protocol):
-    """The client's end of a conversation, in whichever dialect it speaks."""
-
-    audio: vapi.AudioFormat
-
-    def send_audio(self, sound: bytes) -> None:
-        """Send one frame."""
-
-    def tell(self, message: vapi.ServerMessage) -> None:
-        """Send a message."""
-
-    @property
-    def arrival_ns(self) -> int:
-        """When what was sent last reaches the client."""
+CONTROLS: tuple[str, ...] = get_args(get_type_hints(vapi.Control)["control"])
+"""What :meth:`Conversation.control` can be asked."""
 
 
 class Conversation:
@@ -50,13 +39,10 @@ class Conversation:
         repertoire: Repertoire,
         draw: random.Random,
     ) -> None:
-        self._session = session
         self._assistant = assistant
         self._line = line
         self._clock = clock
-        self._timeline = timeline
-        self._repertoire = repertoire
-        self._draw = draw
+        self._timers = Timers(clock)
         self.hearing = Hearing(
             session,
             line.audio,
@@ -72,180 +58,180 @@ class Conversation:
             timeline=timeline,
             repertoire=repertoire,
         )
-        self._speaking = Speaking(line.audio, assistant, line.send_audio, clock=clock)
-        self._timers: set[asyncio.TimerHandle] = set()
-        self._pending: asyncio.TimerHandle | None = None
+        self._talking = Talking(
+            session,
+            assistant,
+            line,
+            self.tell,
+            self._remember,
+            self._on_last_words,
+            clock=clock,
+            timers=self._timers,
+            timeline=timeline,
+            repertoire=repertoire,
+            draw=draw,
+        )
+        self.on_message: Callable[[vapi.ServerMessage], object] = _ignore
+        """Called with every message for the client as it is made, before it is sent."""
+        self.history: list[Said] = []
+        """What was really said, in the order in which it was told."""
         self._turn = 0
-        self._finals = 0
-        self._reply = 0
-        self._current: tuple[int, int, Speech] | None = None  # reply, utterance, speech
-        self._silent_until_ns = 0
-        self._history: list[dict[str, str]] = []
+        self._asked = 0
         self._is_open = False
 
     def open(self) -> None:
         """The socket is open: begin."""
         assistant = self._assistant
-        now_ns = self._clock.now_ns
         self._is_open = True
-        self._after(assistant.in_progress_delay, self._tell_in_progress)
-        self._speaking.idle()
+        self._timers.after(assistant.in_progress_delay, self.tell, vapi.StatusUpdate("in-progress"))
+        self._talking.open()
         if assistant.first_message is not None:
-            delay = assistant.first_message_delay
-            self._schedule(Reply(assistant.first_message), now_ns + round(delay * 1e9))
+            audio_ns = self._clock.now_ns + round(assistant.first_message_delay * 1e9)
+            self._talking.schedule(Utterance(assistant.first_message), audio_ns)
 
     def close(self) -> None:
         """The call is over."""
         if not self._is_open:
             return
         self._is_open = False
-        self._end_reply(interrupted=True)
-        self._speaking.close()
+        self.history += self._talking.close()
         self.hearing.stop()
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        self._timers.cancel_all()
 
-    def _tell_in_progress(self) -> None:
-        self._line.tell(vapi.StatusUpdate("in-progress"))
+    def tell(self, message: vapi.ServerMessage) -> None:
+        """Send the client a message; ``on_message`` gets it even when the socket is closed."""
+        self.on_message(message)
+        self._line.tell(message)
+
+    # What a client or the control URL asks for; once the call is over, nothing comes of it.
+
+    def say(
+        self,
+        text: str,
+        *,
+        end_call_after: bool = False,
+        interruptions_enabled: bool = True,
+        interrupt_assistant: bool = False,
+    ) -> None:
+        """Say ``text`` after what is being said, or instead of it.
+
+        Args:
+            end_call_after: the call ends once this was said in full.
+            interruptions_enabled: the caller may interrupt it.
+            interrupt_assistant: stop what is being said, and say nothing of what waits.
+
+        Raises:
+            ValueError: there is no word in ``text``.
+        """
+        if not text.split():
+            raise ValueError(f"say: a text with words in it; found {text!r}")
+        if not self._is_open:
+            return
+        utterance = Utterance(text, interruptions_enabled, end_call_after)
+        if interrupt_assistant:
+            self._talking.replace(utterance)
+        else:
+            self._talking.queue(utterance)
+
+    def add_message(self, role: str, content: str, *, trigger_response: bool = True) -> None:
+        """Put a message into the history, and answer it unless told not to."""
+        if not self._is_open:
+            return
+        now_ns = self._clock.now_ns
+        self._remember(Said(role, content, now_ns, now_ns))
+        if trigger_response:
+            self._answer(content, ended_ns=now_ns)
+
+    def control(self, action: str) -> None:
+        """Mute or unmute a side, or say the first message.
+
+        Raises:
+            ValueError: no such action.
+        """
+        if action not in CONTROLS:
+            raise ValueError(f"control: one of {', '.join(CONTROLS)}; found {action!r}")
+        if not self._is_open:
+            return
+        if action == "say-first-message":
+            if self._assistant.first_message is not None:
+                self._talking.queue(Utterance(self._assistant.first_message))
+        elif action.endswith("assistant"):
+            self._talking.voice.is_muted = action.startswith("mute")
+        else:
+            self.hearing.is_muted = action.startswith("mute")
+
+    def transfer(self, destination: dict[str, Any]) -> None:
+        """Hand the call to ``destination``: for this socket it is over."""
+        if not self._is_open:
+            return
+        self.tell(vapi.TransferUpdate(destination=destination))
+        self.end("assistant-forwarded-call")
+
+    def end(self, reason: str) -> None:
+        """End the call from Vapi's side, for ``reason``, an ``endedReason``."""
+        if self._is_open:
+            self._line.end(reason)
 
     # Hearing
 
     def _on_voice(self, seconds: float) -> None:
         assistant = self._assistant
-        if self._speaking.is_speaking:
+        talking = self._talking
+        if talking.voice.is_speaking:
             # Voice from before the assistant began to speak does not interrupt it.
-            seconds = min(seconds, (self._clock.now_ns - self._speaking.start_ns) / 1e9)
+            seconds = min(seconds, (self._clock.now_ns - talking.voice.start_ns) / 1e9)
         if seconds + 1e-9 < assistant.voice_seconds:
             return
-        if self._pending is not None and self._finals:
+        if self._turn:
             # The caller goes on before the answer began: it would answer half a sentence.
-            self._pending.cancel()
-            self._pending = None
-        if assistant.num_words == 0 and self._speaking.is_speaking:
-            self._interrupt()
+            talking.drop_pending()
+        if assistant.num_words == 0 and talking.can_be_interrupted:
+            talking.interrupt()
 
     def _on_started(self) -> None:
-        self._line.tell(vapi.SpeechUpdate("started", "user", self._turn))
+        self.tell(vapi.SpeechUpdate("started", "user", self._turn))
 
     def _on_stopped(self) -> None:
-        self._line.tell(vapi.SpeechUpdate("stopped", "user", max(0, self._turn - 1)))
+        self.tell(vapi.SpeechUpdate("stopped", "user", max(0, self._turn - 1)))
 
     def _on_partial(self, text: str) -> None:
-        self._line.tell(vapi.Transcript("user", "partial", text))
+        self.tell(vapi.Transcript("user", "partial", text))
         words = len(text.split())
-        if 0 < self._assistant.num_words <= words and self._speaking.is_speaking:
-            self._interrupt()
+        if 0 < self._assistant.num_words <= words and self._talking.can_be_interrupted:
+            self._talking.interrupt()
 
     def _on_final(self, text: str) -> None:
-        self._remember("user", text)
-        self._line.tell(vapi.Transcript("user", "final", text))
-        reply = self._assistant.reply_to(text, self._finals)
-        self._finals += 1
+        hearing = self.hearing
+        self._remember(Said("user", text, hearing.onset_ns, hearing.ended_ns))
+        self.tell(vapi.Transcript("user", "final", text))
+        self._talking.turn = self._turn
         self._turn += 1
+        self._answer(text, ended_ns=hearing.ended_ns)
+
+    # Answering
+
+    def _answer(self, text: str, *, ended_ns: int) -> None:
+        assistant = self._assistant
+        reply = assistant.reply_to(text, self._asked)
+        self._asked += 1
         if reply is None:
             return
-        now_ns = self._clock.now_ns
         if reply.latency is not None:
-            audio_ns = self.hearing.ended_ns + round(reply.latency * 1e9)
-        else:
-            assistant = self._assistant
-            ready = max(assistant.llm + assistant.tts, assistant.wait_seconds)
-            audio_ns = now_ns + round((ready + assistant.started_before_audio) * 1e9)
-            audio_ns = max(audio_ns, self._silent_until_ns)
-        self._schedule(reply, max(now_ns, audio_ns))
-
-    def _interrupt(self) -> None:
-        """Stop speaking because the caller does."""
-        assistant = self._assistant
-        self._silent_until_ns = self._clock.now_ns + round(assistant.backoff_seconds * 1e9)
-        self._line.tell(vapi.UserInterrupted())
-        self._speaking.finish_frames(assistant.audio_after_interrupt)
-        self._end_reply(interrupted=True)
-
-    # Speaking
-
-    def _schedule(self, reply: Reply, audio_ns: int) -> None:
-        started_ns = audio_ns - round(self._assistant.started_before_audio * 1e9)
-        self._pending = self._at(started_ns, self._announce, reply, audio_ns)
-
-    def _announce(self, reply: Reply, audio_ns: int) -> None:
-        self._line.tell(vapi.SpeechUpdate("started", "assistant", max(0, self._turn - 1)))
-        self._pending = self._at(audio_ns, self._speak, reply)
-
-    def _speak(self, reply: Reply) -> None:
-        self._pending = None
-        if self._current is not None:
-            self._end_reply(interrupted=True)
-        said = reply.speech
-        speech = voice.speak(said, self._draw) if isinstance(said, str) else said
-        self._reply += 1
-        utterance = self._repertoire.add(speech)
-        self._current = (self._reply, utterance, speech)
-        event = self._timeline.record(
-            "replies",
-            "agent",
-            session=self._session,
-            reply=self._reply,
-            utterance=utterance,
-            text=speech.text,
-            duration_ns=speech.duration_ns,
-        )
-        self._speaking.speak(speech)
-        event.arrived_ns = self._line.arrival_ns
-        self._after(
-            speech.duration + self._assistant.stopped_after_audio, self._finish, self._reply
-        )
-
-    def _finish(self, reply: int) -> None:
-        if self._current is not None and self._current[0] == reply:
-            self._end_reply(interrupted=False)
-
-    def _end_reply(self, *, interrupted: bool) -> None:
-        if self._current is None:
+            audio_ns = ended_ns + round(reply.latency * 1e9)
+            self._talking.schedule(Utterance(reply.speech), audio_ns, blocked=False)
             return
-        reply, utterance, speech = self._current
-        self._current = None
-        sent_ns = self._speaking.sent_ns
-        if interrupted:
-            self._speaking.stop()
-        self._timeline.record(
-            "replied",
-            "agent",
-            session=self._session,
-            reply=reply,
-            utterance=utterance,
-            interrupted=interrupted,
-            audio_ns=min(sent_ns, speech.spoken * 125_000),
-        )
-        if not self._is_open:
-            return
-        self._line.tell(vapi.SpeechUpdate("stopped", "assistant", max(0, self._turn - 1)))
-        # What was sent ahead of time and not yet due does not count as spoken.
-        spoken_ns = min(sent_ns, self._clock.now_ns - self._speaking.start_ns)
-        spoken = " ".join(word.text for word in speech.words if word.end * 125_000 <= spoken_ns)
-        text = spoken if interrupted else speech.text
-        if text:
-            self._after(self._assistant.transcript_after_stopped, self._tell_said, text)
+        ready = max(assistant.llm + assistant.tts, assistant.wait_seconds)
+        delay = ready + assistant.started_before_audio
+        self._talking.schedule(Utterance(reply.speech), self._clock.now_ns + round(delay * 1e9))
 
-    def _tell_said(self, text: str) -> None:
-        self._line.tell(vapi.Transcript("assistant", "final", text))
-        self._remember("assistant", text)
+    def _on_last_words(self) -> None:
+        self.end("assistant-ended-call-after-message-spoken")
 
-    def _remember(self, role: str, text: str) -> None:
-        self._history.append({"role": role, "content": text})
-        self._line.tell(vapi.ConversationUpdate(conversation=list(self._history)))
+    def _remember(self, said: Said) -> None:
+        self.history.append(said)
+        known = [{"role": entry.role, "content": entry.text} for entry in self.history]
+        self.tell(vapi.ConversationUpdate(conversation=known))
 
-    # Timers
 
-    def _after(self, seconds: float, callback, *args: object) -> asyncio.TimerHandle:  # type: ignore[no-untyped-def]
-        return self._at(self._clock.now_ns + round(seconds * 1e9), callback, *args)
-
-    def _at(self, when_ns: int, callback, *args: object) -> asyncio.TimerHandle:  # type: ignore[no-untyped-def]
-        def run() -> None:
-            self._timers.discard(timer)
-            callback(*args)
-
-        timer = self._clock.call_at(max(when_ns, self._clock.now_ns), run)
-        self._timers.add(timer)
-        return timer
+def _ignore(message: vapi.ServerMessage) -> None:
+    pass

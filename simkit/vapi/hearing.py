@@ -103,6 +103,13 @@ class Hearing:
         self._run_ns = 0
         self._last_partial = ""
         self._own_partials: list[tuple[str, int]] | None = None
+        self.is_muted = False
+        """What arrives is taken for silence."""
+
+    @property
+    def onset_ns(self) -> int:
+        """When the voice of this turn, or of the last one, began to arrive."""
+        return self._onset_ns
 
     @property
     def ended_ns(self) -> int:
@@ -155,6 +162,8 @@ class Hearing:
         """Take 20 ms; None is silence."""
         now_ns = self._clock.read_ns()
         voiced = False
+        if self.is_muted:
+            block = None
         if block is not None:
             exact = block.astype(np.float64)
             voiced = bool(exact.dot(exact) >= self._loud)

@@ -43,6 +43,8 @@ class Speaking:
         self.start_ns = 0
         """When the current or last reply began."""
         self._end_ns = 0
+        self.is_muted = False
+        """Silence goes out in place of speech, which counts as spoken all the same."""
 
     @property
     def is_speaking(self) -> bool:
@@ -109,7 +111,8 @@ class Speaking:
             self._timer = self._clock.call_at(after_ns, self._next_silence, after_ns)
 
     def _send_one(self) -> None:
-        self._send(self._sound[self._sent : self._sent + self._frame_bytes])
+        frame = self._sound[self._sent : self._sent + self._frame_bytes]
+        self._send(self._silence[: len(frame)] if self.is_muted else frame)
         self._sent += self._frame_bytes
 
     def _next_silence(self, due_ns: int) -> None:

@@ -106,11 +106,17 @@ class TransportSocket(WebSocketPeer):
 
     def end(self, reason: str) -> None:
         """End the call from Vapi's side."""
-        self.ended_reason = self.ended_reason or reason
-        self.tell(vapi.StatusUpdate("ended", ended_reason=self.ended_reason))
+        self._note_end(reason)
         if self.conversation is not None:
             self.conversation.close()
         self.close(1000)
+
+    def _note_end(self, reason: str) -> None:
+        """Say why the call ended, once; who follows the messages learns it after a close too."""
+        if not self.ended_reason:
+            self.ended_reason = reason
+            tell = self.tell if self.conversation is None else self.conversation.tell
+            tell(vapi.StatusUpdate("ended", ended_reason=reason))
 
     # In
 
@@ -143,7 +149,7 @@ class TransportSocket(WebSocketPeer):
             code=code,
             arrived_ns=self._clock.read_ns(),
         )
-        self.ended_reason = self.ended_reason or "customer-ended-call"
+        self._note_end("customer-ended-call")
         if self.conversation is not None:
             self.conversation.close()
 

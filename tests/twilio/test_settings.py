@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from simkit.twilio import TwilioSettings
-from simkit.twilio.knobs import knobs_of
+from simkit.wire.knobs import knobs_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "twilio.md"
