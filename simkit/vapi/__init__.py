@@ -5,6 +5,19 @@ speaks plain asyncio, like the fake Twilio. The seed dialect lives in a file of 
 """
 
 from .assistant import Assistant, Reply
+from .history import Said
+from .plans import ACKNOWLEDGEMENTS, INTERRUPTIONS, EndpointingRule
 from .service import API_KEY, HOST, Vapi, VapiCall
 
-__all__ = ["API_KEY", "HOST", "Assistant", "Reply", "Vapi", "VapiCall"]
+__all__ = [
+    "ACKNOWLEDGEMENTS",
+    "API_KEY",
+    "HOST",
+    "INTERRUPTIONS",
+    "Assistant",
+    "EndpointingRule",
+    "Reply",
+    "Said",
+    "Vapi",
+    "VapiCall",
+]

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from ..audio import Speech
+from ..wire.knobs import Knobs, choice, knob, number, seconds, switch, texts, whole
+from . import vad
+from .plans import ACKNOWLEDGEMENTS, INTERRUPTIONS, EndpointingRule
+
+INF = float("inf")
+LONG = 1e6
+"""Seconds: more than any call lasts, which switches off what waits for it."""
 
 
 @dataclass(frozen=True)
@@ -16,110 +24,238 @@ class Reply:
     latency: float | None = None
     """Seconds from the end of the caller's words, as they arrive, to the first audio; None: what
     the assistant's latencies add up to."""
+    spoken: bool = True
+    """False: accepted by the voice and never spoken, as Vapi has been seen to do."""
+
+    @property
+    def text(self) -> str:
+        """Its words."""
+        return self.speech if isinstance(self.speech, str) else self.speech.text
 
 
-Script = Sequence[str | Speech | Reply] | Callable[[str], str | None]
+Answer = str | Speech | Reply | None
+Script = (
+    Sequence[str | Speech | Reply]
+    | Callable[[str], Answer]
+    | Callable[[str], Awaitable[Answer]]
+    | Callable[[str], AsyncIterable[str | Reply]]
+)
+
+CLIENT_MESSAGES = (
+    "conversation-update", "function-call", "hang", "speech-update", "status-update",
+    "transfer-update", "transcript", "tool-calls", "user-interrupted", "workflow.node.started",
+    "assistant.started",
+)  # fmt: skip
+"""Vapi's default without ``model-output`` and ``voice-input``."""
+
+INTERRUPT_ORDERS = (
+    "message, audio, stopped", "message, stopped, audio", "audio, message, stopped",
+    "audio, stopped, message", "stopped, message, audio", "stopped, audio, message",
+)  # fmt: skip
+
+
+def _said(default: None) -> Any:
+    return knob(
+        default,
+        "",
+        "a text with words in it, speech, or None",
+        lambda value: value is None or isinstance(value, Speech) or _has_words(value),
+    )
+
+
+def _has_words(value: object) -> bool:
+    return isinstance(value, str) and bool(value.split())
+
+
+def _script() -> Any:
+    return knob(
+        (),
+        "",
+        "a list of texts, speeches and replies, or a function of what was heard",
+        lambda value: (
+            callable(value) or (isinstance(value, Sequence) and not isinstance(value, str | bytes))
+        ),
+    )
+
+
+def _label() -> Any:
+    return knob("", "", "a text", lambda value: isinstance(value, str))
+
+
+def _endpointing() -> Any:
+    return knob(
+        "final",
+        "",
+        "'final' or 'transcription', or a function of the transcript that returns seconds",
+        lambda value: callable(value) or value in ("final", "transcription"),
+    )
+
+
+def _rules() -> Any:
+    return knob(
+        (),
+        "",
+        "endpointing rules in a list or a tuple",
+        lambda value: (
+            isinstance(value, list | tuple)
+            and all(isinstance(rule, EndpointingRule) for rule in value)
+        ),
+    )
 
 
 @dataclass
-class Assistant:
+class Assistant(Knobs):
     """A scripted assistant; durations in seconds.
 
-    The defaults follow one recorded call, Vapi's documented defaults and published measurements;
-    ``vapi.md`` of the reference says which is which.
+    The defaults follow one recorded call, Vapi's documented defaults and published measurements.
+    A conversation reads most of them when it needs them, so that they may be turned during a call.
 
     Raises:
+        AttributeError: on assignment, no such setting.
         ValueError: on assignment, a value outside its range.
+        ModuleNotFoundError: on assignment, a voice detector that is not installed.
     """
 
-    first_message: str | Speech | None = None
+    title = "vapi.assistant"
+
+    first_message: str | Speech | None = _said(None)  # noqa: RUF009
     """Said first; None waits for the caller."""
-    replies: Script = field(default_factory=list)
-    """Said in turn, one after each final transcript; or a function of the transcript."""
+    replies: Script = _script()  # noqa: RUF009
+    """Said in turn, one after each final transcript; or a function of the transcript, which may be
+    a coroutine (its time is the model's) or yield text piece by piece."""
+    system_prompt: str = _label()
+    """Leads the history, unless empty."""
+    assistant_id: str = _label()
+    """Goes with the assistant's transcripts, unless empty."""
+    assistant_name: str = _label()
+    """Goes with the assistant's transcripts, unless empty."""
 
-    first_message_delay: float = 0.460
+    first_message_mode: str = choice(
+        "assistant-speaks-first",
+        "assistant-speaks-first-with-model-generated-message",
+        "assistant-waits-for-user",
+    )
+    """``firstMessageMode``: who begins. The second asks for a reply to nothing; the third says the
+    first message after the caller's first words, without asking the model."""
+    first_message_interruptions: bool = switch(True)
+    """``firstMessageInterruptionsEnabled``; Vapi's own default is False."""
+    first_message_delay: float = seconds(0.460, 0, LONG)
     """From the opening of the socket to the first audio of the first message."""
-    in_progress_delay: float = 0.140
+    first_message_after_final: float = seconds(0.056, 0, LONG)
+    """From the caller's first final transcript to ``speech-update started``, when the caller
+    begins; recorded."""
+    in_progress_delay: float = seconds(0.140, 0, LONG)
     """From the opening of the socket to ``status-update in-progress``."""
-    llm: float = 0.350
-    tts: float = 0.320
-    wait_seconds: float = 0.4
-    """``startSpeakingPlan.waitSeconds``."""
-    started_before_audio: float = 0.150
-    """From ``speech-update started`` to the first audio."""
-    stopped_after_audio: float = 0.067
-    """From the end of the audio to ``speech-update stopped``."""
-    transcript_after_stopped: float = 0.160
 
-    vad_threshold: float = 0.5
+    llm: float = seconds(0.350, 0, LONG)
+    """From the end of the caller's turn to the model's first token."""
+    token_every: float = seconds(0.0, 0, 60)
+    """From one word of the model to the next; the voice begins when the first sentence is
+    complete. 0: the whole reply at once."""
+    tts: float = seconds(0.320, 0, LONG)
+    """From text to the voice's first audio."""
+    tts_speed: float = number(INF, "", 0.1, INF)
+    """Seconds of audio that the voice makes in a second; below 1 it comes with gaps."""
+    speech_rate: float = number(1.0, "", 0.25, 4.0)
+    """How fast the voice speaks; 2 is twice as fast. For texts, not for speech with samples."""
+    wait_seconds: float = seconds(0.4, 0, LONG)
+    """``startSpeakingPlan.waitSeconds``: the least that passes before audio goes out."""
+    wait_from: str = choice("final", "voice")
+    """What ``wait_seconds`` counts from: the end of the caller's turn, so that it passes while the
+    model thinks; or the voice's first audio, as a worked example of Vapi's documentation does."""
+    started_before_audio: float = seconds(0.150, 0, LONG)
+    """From ``speech-update started`` to the first audio."""
+    stopped_after_audio: float = seconds(0.067, 0, LONG)
+    """From the end of the audio to ``speech-update stopped``."""
+    transcript_after_stopped: float = seconds(0.160, 0, LONG)
+    """From ``speech-update stopped`` to the final transcript of the assistant."""
+    assistant_partials: bool = switch(False)
+    """Send cumulative partial transcripts of what the assistant says, as recorded."""
+    assistant_partial_every: float = seconds(0.480, 0.02, LONG)
+    """From one partial transcript of the assistant to the next."""
+    assistant_partial_lag: float = seconds(0.296, 0, LONG)
+    """How far those lag behind the audio; recorded."""
+
+    vad: str = choice("energy", "webrtc")
+    """What tells voice from silence: loudness, or WebRTC's detector (``simkit[vad]``)."""
+    vad_threshold: float = number(0.5, "", 0, 1)
     """Loudness that counts as voice, 0 (-60 dBFS) to 1 (-10 dBFS)."""
-    speech_started_after: float = 0.360
+    vad_mode: int = whole(2, 0, 3, "")
+    """How strict WebRTC's detector is."""
+    vad_hangover: float = seconds(0.0, 0, 2)
+    """Silence that still counts as voice after it."""
+    speech_started_after: float = seconds(0.360, 0, LONG)
     """From the onset of the caller's voice to ``speech-update started``."""
-    partial_every: float = 0.480
-    first_partial_after: float = 0.690
+    partial_every: float = seconds(0.480, 0.02, LONG)
+    """From one partial transcript to the next."""
+    first_partial_after: float = seconds(0.690, 0, LONG)
     """From the onset to the first partial transcript."""
-    final_after: float = 0.620
+    final_after: float = seconds(0.620, 0, LONG)
     """From the end of the voice to the final transcript."""
-    stopped_after: float = 0.730
+    stopped_after: float = seconds(0.730, 0, LONG)
     """From the end of the voice to ``speech-update stopped``."""
 
-    num_words: int = 0
-    """``stopSpeakingPlan.numWords``: 0 interrupts on voice, more on that many transcribed words."""
-    voice_seconds: float = 0.2
-    """``stopSpeakingPlan.voiceSeconds``: voice that interrupts, when ``num_words`` is 0."""
-    backoff_seconds: float = 1.0
-    """``stopSpeakingPlan.backoffSeconds``: silence after an interruption."""
-    audio_after_interrupt: int = 0
-    """Frames of the old reply that still follow ``user-interrupted``; the order is unknown."""
+    endpointing: str | Callable[[str], float] = _endpointing()  # noqa: RUF009
+    """When the caller is taken to be done: with the final transcript; so many seconds later as
+    ``transcriptionEndpointingPlan`` says by how the transcript ends; or as a function says."""
+    on_punctuation_seconds: float = seconds(0.1, 0, 3)
+    """After a transcript that ends with ``.``, ``?`` or ``!``."""
+    on_no_punctuation_seconds: float = seconds(1.5, 0, 3)
+    """After a transcript that ends without."""
+    on_number_seconds: float = seconds(0.5, 0, 3)
+    """After a transcript that ends with a number, in digits or English."""
+    endpointing_rules: Sequence[EndpointingRule] = _rules()
+    """``customEndpointingRules``; they come before ``endpointing``."""
 
-    lead: float = 0.0
+    num_words: int = whole(0, 0, 1_000_000, "words")
+    """``stopSpeakingPlan.numWords``: 0 interrupts on voice, more on that many transcribed words."""
+    voice_seconds: float = seconds(0.2, 0, LONG)
+    """``stopSpeakingPlan.voiceSeconds``: voice that interrupts, when ``num_words`` is 0."""
+    acknowledgement_phrases: Sequence[str] = texts(*ACKNOWLEDGEMENTS)
+    """Never interrupt by themselves; when ``num_words`` is not 0."""
+    interruption_phrases: Sequence[str] = texts(*INTERRUPTIONS)
+    """Always interrupt; when ``num_words`` is not 0."""
+    backoff_seconds: float = seconds(1.0, 0, LONG)
+    """``stopSpeakingPlan.backoffSeconds``: silence after an interruption."""
+    interrupt_delay: float = seconds(0.0, 0, 10)
+    """From the decision to interrupt to the first that is seen of it; published: 0.05 to 0.1."""
+    interrupt_order: str = choice(*INTERRUPT_ORDERS)
+    """In which order ``user-interrupted``, the last audio and ``speech-update stopped`` leave;
+    unknown."""
+    interrupt_gap: float = seconds(0.0, 0, 10)
+    """From one of those three to the next."""
+    audio_after_interrupt: int = whole(0, 0, 1_000_000, "frames")
+    """Frames of the old reply that go out at once when its audio is stopped."""
+
+    hang_after: float | None = seconds(5.0, 0.1, LONG, or_none=True)
+    """From a final transcript to ``hang``, if no answer began: a notice of delay, not an end."""
+    idle_messages: Sequence[str] = texts()
+    """Said in turn when nobody spoke for ``idle_timeout``."""
+    idle_timeout: float = seconds(7.5, 0.1, LONG)
+    """Silence before an idle message."""
+    idle_message_max: int = whole(3, 0, 1_000_000, "messages")
+    """Idle messages in one silence of the caller."""
+    silence_timeout: float | None = seconds(None, 0.1, LONG, or_none=True)
+    """Silence that ends the call, ``silence-timed-out``; idle messages do not break it. Vapi's own
+    default is 30."""
+    max_duration: float | None = seconds(None, 0.1, LONG, or_none=True)
+    """The call ends after that long, ``exceeded-max-duration``. Vapi's own default is 600."""
+    client_messages: Sequence[str] = texts(*CLIENT_MESSAGES)
+    """``clientMessages``: the types that the socket carries."""
+
+    lead: float = number(0.0, "s", 0, INF)
     """Audio sent ahead of real time: 0 paces each frame, ``inf`` sends a reply at once."""
-    frame: float = 0.020
-    silence_frames: bool = True
+    frame: float = seconds(0.020, 0.001, 10)
+    """Audio in a frame."""
+    silence_frames: bool = switch(True)
     """Send silence while not speaking, as a continuous stream."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name not in _NAMES:
-            raise AttributeError(f"no assistant setting {name!r}; there are: {', '.join(_NAMES)}")
-        if name == "silence_frames":
-            if not isinstance(value, bool):
-                raise ValueError(f"assistant {name}: True or False, found {value!r}")
-        elif name == "first_message":
-            if not isinstance(value, str | Speech | None):
-                raise ValueError(f"assistant {name}: a text or speech, found {value!r}")
-        elif name == "replies":
-            if isinstance(value, str) or not (isinstance(value, Sequence) or callable(value)):
-                raise ValueError(f"assistant {name}: a list or a function, found {value!r}")
-        else:
-            low, high = _RANGES.get(name, (0.0, 1e6))
-            kinds = int if name in _COUNTS else (int, float)
-            right = isinstance(value, kinds) and not isinstance(value, bool)
-            if not right or not low <= value <= high:  # type: ignore[operator]
-                kind = "whole number" if name in _COUNTS else "number"
-                raise ValueError(
-                    f"assistant {name}: a {kind} from {low:g} to {high:,g}, found {value!r}"
-                )
         super().__setattr__(name, value)
-
-    def reply_to(self, heard: str, number: int) -> Reply | None:
-        """Return what to say after the ``number``-th final transcript (from 0), if anything."""
-        if callable(self.replies):
-            said: str | Speech | Reply | None = self.replies(heard)
-        else:
-            said = self.replies[number] if number < len(self.replies) else None
-        return said if said is None or isinstance(said, Reply) else Reply(said)
+        if name == "vad" and value == "webrtc":
+            vad.webrtc(2)
 
     def loudness_to_energy(self, samples: int) -> float:
         """Return the sum of squares above which a block of samples counts as voice."""
         rms = 32768 * 10 ** ((self.vad_threshold * 50 - 60) / 20)
         return rms * rms * samples
-
-
-_COUNTS = ("num_words", "audio_after_interrupt")
-_RANGES = {
-    "vad_threshold": (0.0, 1.0),
-    "frame": (0.001, 10.0),
-    "partial_every": (0.020, 1e6),
-    "lead": (0.0, float("inf")),
-}
-_NAMES = tuple(entry.name for entry in fields(Assistant))

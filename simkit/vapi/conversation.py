@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
-from ..audio import Repertoire
+from ..audio import Repertoire, Speech
 from ..timeline import Clock, Timeline
 from ..wire import vapi
 from .assistant import Assistant
 from .hearing import Ears, Hearing
 from .history import Said
-from .talking import Line, Talking, Utterance
+from .notices import Notices
+from .plans import endpointing_seconds, interrupts
+from .talking import Line, Mouth, Talking, Utterance
+from .thinking import Thinking
 from .timers import Timers
 
 CONTROLS: tuple[str, ...] = get_args(get_type_hints(vapi.Control)["control"])
 """What :meth:`Conversation.control` can be asked."""
+
+WITH_MODEL = "assistant-speaks-first-with-model-generated-message"
+WAITS = "assistant-waits-for-user"
 
 
 class Conversation:
@@ -53,6 +60,7 @@ class Conversation:
                 partial=self._on_partial,
                 final=self._on_final,
                 stopped=self._on_stopped,
+                nothing=self._on_nothing,
             ),
             clock=clock,
             timeline=timeline,
@@ -63,20 +71,46 @@ class Conversation:
             assistant,
             line,
             self.tell,
-            self._remember,
-            self._on_last_words,
+            Mouth(
+                announced=self._on_announced,
+                stopped=self._on_said,
+                said=self._remember,
+                finished=self._on_last_words,
+            ),
             clock=clock,
             timers=self._timers,
             timeline=timeline,
             repertoire=repertoire,
             draw=draw,
         )
+        self._notices = Notices(
+            assistant,
+            self._is_busy,
+            lambda: self.tell(vapi.Hang()),
+            lambda text: self._talking.queue(Utterance(text)),
+            self.end,
+            clock=clock,
+            timers=self._timers,
+        )
+        self._thinking = Thinking(
+            session,
+            assistant,
+            self._talking,
+            self.tell,
+            self._notices.expect_no_answer,
+            clock=clock,
+            timers=self._timers,
+        )
         self.on_message: Callable[[vapi.ServerMessage], object] = _ignore
         """Called with every message for the client as it is made, before it is sent."""
         self.history: list[Said] = []
         """What was really said, in the order in which it was told."""
         self._turn = 0
-        self._asked = 0
+        self._greets_later = False  # the first message waits for the caller
+        # What the caller said and the model was not asked yet, and when it is to be asked.
+        self._unanswered: list[str] = []
+        self._patience = 0.0
+        self._endpoint: asyncio.TimerHandle | None = None
         self._is_open = False
 
     def open(self) -> None:
@@ -85,15 +119,26 @@ class Conversation:
         self._is_open = True
         self._timers.after(assistant.in_progress_delay, self.tell, vapi.StatusUpdate("in-progress"))
         self._talking.open()
-        if assistant.first_message is not None:
+        self._notices.open()
+        if assistant.first_message_mode == WITH_MODEL:
+            self._timers.after(assistant.in_progress_delay, self._think, self._clock.now_ns)
+        elif assistant.first_message is None:
+            pass
+        elif assistant.first_message_mode == WAITS:
+            self._greets_later = True
+        else:
             audio_ns = self._clock.now_ns + round(assistant.first_message_delay * 1e9)
-            self._talking.schedule(Utterance(assistant.first_message), audio_ns)
+            self._talking.schedule(self._greeting(assistant.first_message), audio_ns)
+
+    def _greeting(self, speech: str | Speech) -> Utterance:
+        return Utterance(speech, interruptible=self._assistant.first_message_interruptions)
 
     def close(self) -> None:
         """The call is over."""
         if not self._is_open:
             return
         self._is_open = False
+        self._thinking.drop()
         self.history += self._talking.close()
         self.hearing.stop()
         self._timers.cancel_all()
@@ -101,7 +146,8 @@ class Conversation:
     def tell(self, message: vapi.ServerMessage) -> None:
         """Send the client a message; ``on_message`` gets it even when the socket is closed."""
         self.on_message(message)
-        self._line.tell(message)
+        if message.__struct_config__.tag in self._assistant.client_messages:
+            self._line.tell(message)
 
     # What a client or the control URL asks for; once the call is over, nothing comes of it.
 
@@ -128,6 +174,7 @@ class Conversation:
         if not self._is_open:
             return
         utterance = Utterance(text, interruptions_enabled, end_call_after)
+        self.tell(vapi.VoiceInput(text, turn=self._talking.turn))
         if interrupt_assistant:
             self._talking.replace(utterance)
         else:
@@ -140,7 +187,8 @@ class Conversation:
         now_ns = self._clock.now_ns
         self._remember(Said(role, content, now_ns, now_ns))
         if trigger_response:
-            self._answer(content, ended_ns=now_ns)
+            self._unanswered.append(content)
+            self._think(now_ns)
 
     def control(self, action: str) -> None:
         """Mute or unmute a side, or say the first message.
@@ -154,7 +202,7 @@ class Conversation:
             return
         if action == "say-first-message":
             if self._assistant.first_message is not None:
-                self._talking.queue(Utterance(self._assistant.first_message))
+                self._talking.queue(self._greeting(self._assistant.first_message))
         elif action.endswith("assistant"):
             self._talking.voice.is_muted = action.startswith("mute")
         else:
@@ -177,6 +225,7 @@ class Conversation:
     def _on_voice(self, seconds: float) -> None:
         assistant = self._assistant
         talking = self._talking
+        self._notices.caller_spoke()
         if talking.voice.is_speaking:
             # Voice from before the assistant began to speak does not interrupt it.
             seconds = min(seconds, (self._clock.now_ns - talking.voice.start_ns) / 1e9)
@@ -185,8 +234,14 @@ class Conversation:
         if self._turn:
             # The caller goes on before the answer began: it would answer half a sentence.
             talking.drop_pending()
+            if not talking.voice.is_speaking:
+                self._thinking.drop()
         if assistant.num_words == 0 and talking.can_be_interrupted:
-            talking.interrupt()
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        self._thinking.drop()
+        self._talking.interrupt()
 
     def _on_started(self) -> None:
         self.tell(vapi.SpeechUpdate("started", "user", self._turn))
@@ -196,40 +251,83 @@ class Conversation:
 
     def _on_partial(self, text: str) -> None:
         self.tell(vapi.Transcript("user", "partial", text))
-        words = len(text.split())
-        if 0 < self._assistant.num_words <= words and self._talking.can_be_interrupted:
-            self._talking.interrupt()
+        if (
+            self._assistant.num_words
+            and self._talking.can_be_interrupted
+            and interrupts(self._assistant, text)
+        ):
+            self._interrupt()
+
+    def _on_nothing(self) -> None:
+        if self._unanswered and self._endpoint is None:
+            self._wait_for_end(self.hearing.ended_ns)
 
     def _on_final(self, text: str) -> None:
-        hearing = self.hearing
-        self._remember(Said("user", text, hearing.onset_ns, hearing.ended_ns))
+        assistant = self._assistant
+        ended_ns = self.hearing.ended_ns
+        said = next((entry.text for entry in reversed(self.history) if entry.role != "user"), "")
+        self._remember(Said("user", text, self.hearing.onset_ns, ended_ns))
         self.tell(vapi.Transcript("user", "final", text))
         self._talking.turn = self._turn
         self._turn += 1
-        self._answer(text, ended_ns=hearing.ended_ns)
+        self._notices.expect_answer()
+        if self._greets_later and assistant.first_message is not None:
+            self._greets_later = False
+            after = assistant.first_message_after_final + assistant.started_before_audio
+            audio_ns = self._clock.now_ns + round(after * 1e9)
+            self._talking.schedule(self._greeting(assistant.first_message), audio_ns)
+            return
+        self._unanswered.append(text)
+        self._patience = endpointing_seconds(assistant, " ".join(self._unanswered), said)
+        self._wait_for_end(ended_ns)
 
     # Answering
 
-    def _answer(self, text: str, *, ended_ns: int) -> None:
-        assistant = self._assistant
-        reply = assistant.reply_to(text, self._asked)
-        self._asked += 1
-        if reply is None:
-            return
-        if reply.latency is not None:
-            audio_ns = ended_ns + round(reply.latency * 1e9)
-            self._talking.schedule(Utterance(reply.speech), audio_ns, blocked=False)
-            return
-        ready = max(assistant.llm + assistant.tts, assistant.wait_seconds)
-        delay = ready + assistant.started_before_audio
-        self._talking.schedule(Utterance(reply.speech), self._clock.now_ns + round(delay * 1e9))
+    def _wait_for_end(self, ended_ns: int) -> None:
+        """Ask the model once the caller is taken to be done."""
+        if self._endpoint is not None:
+            self._endpoint.cancel()
+            self._endpoint = None
+        if self._patience:
+            self._endpoint = self._timers.after(self._patience, self._on_endpoint, ended_ns)
+        else:
+            self._think(ended_ns)
+
+    def _on_endpoint(self, ended_ns: int) -> None:
+        self._endpoint = None
+        # Otherwise the caller goes on: what follows, or nothing, comes to an end of its own.
+        if not self.hearing.in_turn:
+            self._think(ended_ns)
+
+    def _think(self, ended_ns: int) -> None:
+        heard = " ".join(self._unanswered)
+        self._unanswered.clear()
+        self._thinking.ask(heard, ended_ns)
+
+    # What was said
+
+    def _is_busy(self) -> bool:
+        return (
+            self._talking.is_busy
+            or self.hearing.in_turn
+            or self._thinking.is_busy
+            or bool(self._unanswered)
+        )
+
+    def _on_announced(self) -> None:
+        self._notices.expect_no_answer()
+
+    def _on_said(self) -> None:
+        self._notices.assistant_spoke()
 
     def _on_last_words(self) -> None:
         self.end("assistant-ended-call-after-message-spoken")
 
     def _remember(self, said: Said) -> None:
         self.history.append(said)
-        known = [{"role": entry.role, "content": entry.text} for entry in self.history]
+        prompt = self._assistant.system_prompt
+        known = [{"role": "system", "content": prompt}] if prompt else []
+        known += [{"role": entry.role, "content": entry.text} for entry in self.history]
         self.tell(vapi.ConversationUpdate(conversation=known))
 
 

@@ -20,6 +20,7 @@ from ..audio import RATE, Repertoire, Samples, Span, Tracker, mulaw
 from ..audio.resample import to_8k
 from ..timeline import Clock, Event, Timeline
 from ..wire.vapi import AudioFormat
+from . import vad
 from .assistant import Assistant
 
 _INTACT = 0.8
@@ -48,6 +49,8 @@ class Ears:
     partial: Callable[[str], object]
     final: Callable[[str], object]
     stopped: Callable[[], object]
+    nothing: Callable[[], object]
+    """The voice is over and there was no word in it."""
 
 
 class Hearing:
@@ -85,6 +88,9 @@ class Hearing:
             bytes([mulaw.SILENCE]) * self._block if self._is_mulaw else bytes(2 * self._block)
         )
         self._loud = assistant.loudness_to_energy(self._block)
+        self._has_voice = vad.webrtc(assistant.vad_mode) if assistant.vad == "webrtc" else None
+        self._hangover_ns = round(assistant.vad_hangover * 1e9)
+        self._loud_ns = -self._hangover_ns  # when there was voice last, without the hangover
         self._odd = b""
         self._rest: Samples = np.zeros(0, dtype=np.int16)
         self._position = 0  # 8 kHz samples received so far
@@ -105,6 +111,11 @@ class Hearing:
         self._own_partials: list[tuple[str, int]] | None = None
         self.is_muted = False
         """What arrives is taken for silence."""
+
+    @property
+    def in_turn(self) -> bool:
+        """True from the onset of voice until it is final, or turned out to be nothing."""
+        return self._in_turn
 
     @property
     def onset_ns(self) -> int:
@@ -164,7 +175,7 @@ class Hearing:
         voiced = False
         if self.is_muted:
             block = None
-        if block is not None:
+        if block is not None and self._has_voice is None:
             exact = block.astype(np.float64)
             voiced = bool(exact.dot(exact) >= self._loud)
         if block is None:
@@ -173,6 +184,12 @@ class Hearing:
             sound = block[:: self._stride]
         else:
             sound = to_8k(block, self._rate)
+        if self._has_voice is not None:
+            voiced = self._has_voice(sound)
+        if self._hangover_ns:
+            if voiced:
+                self._loud_ns = now_ns
+            voiced = voiced or now_ns - self._loud_ns < self._hangover_ns
         expected_ns = 0
         if self._arrivals:
             position, began_ns = self._arrivals[-1]
@@ -299,6 +316,8 @@ class Hearing:
             self._ears.final(text)
             stopped_ns = self.ended_ns + round(self._assistant.stopped_after * 1e9)
             self._at("stopped", stopped_ns)
+        else:
+            self._ears.nothing()
 
     def stop(self) -> None:
         """Hear no more."""

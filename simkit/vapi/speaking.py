@@ -10,6 +10,8 @@ from ..timeline import Clock
 from ..wire.vapi import AudioFormat
 from .assistant import Assistant
 
+_AT_ONCE = float("inf")
+
 
 class Speaking:
     """Sends audio by absolute deadlines: speech when there is some, else silence if asked to.
@@ -42,14 +44,15 @@ class Speaking:
         self._sent = 0
         self.start_ns = 0
         """When the current or last reply began."""
-        self._end_ns = 0
+        self.end_ns = 0
+        """When it would have played in real time, or was stopped."""
         self.is_muted = False
         """Silence goes out in place of speech, which counts as spoken all the same."""
 
     @property
     def is_speaking(self) -> bool:
         """True from the first audio of a reply until it would have played in real time."""
-        return self.start_ns <= self._clock.read_ns() < self._end_ns
+        return self.start_ns <= self._clock.read_ns() < self.end_ns
 
     @property
     def sent_ns(self) -> int:
@@ -70,13 +73,14 @@ class Speaking:
             self._sound += self._silence[: -len(self._sound) % self._frame_bytes]
         self._sent = 0
         self.start_ns = self._clock.read_ns()
-        self._end_ns = self.start_ns + speech.duration_ns
+        slower = max(1.0, 1 / self._assistant.tts_speed)
+        self.end_ns = self.start_ns + round(speech.duration_ns * slower)
         self._cancel()
         self._next_frames()
 
     def stop(self) -> None:
         """Send nothing more of the current reply."""
-        self._end_ns = min(self._end_ns, self._clock.read_ns())
+        self.end_ns = min(self.end_ns, self._clock.read_ns())
         self._sound = self._sound[: self._sent]
         self._cancel()
         self.idle()
@@ -89,24 +93,27 @@ class Speaking:
 
     def close(self) -> None:
         """Send nothing any more."""
-        self._end_ns = min(self._end_ns, self._clock.read_ns())
+        self.end_ns = min(self.end_ns, self._clock.read_ns())
         self._cancel()
 
     def _next_frames(self) -> None:
         """Send the frames that are due, and wait for the next."""
         now_ns = self._clock.read_ns()
         lead_ns = self._assistant.lead * 1e9
+        speed = self._assistant.tts_speed
         while self._sent < len(self._sound):
             after_ns = self._sent // self._frame_bytes * self._frame_ns
             due_ns = self.start_ns + after_ns
             if lead_ns:
                 due_ns -= round(min(lead_ns, after_ns))
+            if speed != _AT_ONCE:
+                due_ns = max(due_ns, self.start_ns + round(after_ns / speed))
             if due_ns > now_ns:
                 self._timer = self._clock.call_at(due_ns, self._next_frames)
                 return
             self._send_one()
         frames = -(-len(self._sound) // self._frame_bytes)
-        after_ns = max(self._end_ns, self.start_ns + frames * self._frame_ns)
+        after_ns = max(self.end_ns, self.start_ns + frames * self._frame_ns)
         if self._assistant.silence_frames:
             self._timer = self._clock.call_at(after_ns, self._next_silence, after_ns)
 

@@ -7,7 +7,9 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+from msgspec import UNSET
 
 from ..audio import Repertoire, Speech, voice
 from ..timeline import Clock, Timeline
@@ -45,6 +47,8 @@ class Utterance:
     interruptible: bool = True
     ends_call: bool = False
     """The call ends once it was said in full."""
+    continues: bool = False
+    """Follows the one before as if it were one."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,20 @@ class _Current:
     speech: Speech
 
 
+@dataclass(frozen=True)
+class Mouth:
+    """Whom talking tells what."""
+
+    announced: Callable[[], object]
+    """An utterance is about to begin."""
+    stopped: Callable[[], object]
+    """No utterance is being said any more."""
+    said: Callable[[Said], object]
+    """What was said, once its transcript is due."""
+    finished: Callable[[], object]
+    """An utterance that ends the call was said."""
+
+
 class Talking:
     """Says utterances in turn: announces each, sends its audio, tells what was said of it.
 
@@ -64,8 +82,7 @@ class Talking:
         session: number of the call in the timeline.
         line: where audio goes.
         tell: takes messages.
-        said: takes what was said, once its transcript is due.
-        finished: called when an utterance that ends the call was said.
+        mouth: whom to tell of what.
         draw: makes the assistant's utterances unlike any other.
     """
 
@@ -75,8 +92,7 @@ class Talking:
         assistant: Assistant,
         line: Line,
         tell: Callable[[vapi.ServerMessage], object],
-        said: Callable[[Said], object],
-        finished: Callable[[], object],
+        mouth: Mouth,
         *,
         clock: Clock,
         timers: Timers,
@@ -88,8 +104,7 @@ class Talking:
         self._assistant = assistant
         self._line = line
         self._tell = tell
-        self._said = said
-        self._finished = finished
+        self._mouth = mouth
         self._clock = clock
         self._timers = timers
         self._timeline = timeline
@@ -104,14 +119,28 @@ class Talking:
         self._replies = 0
         self._untold: list[Said] = []
         self._silent_until_ns = 0
+        self._partial: asyncio.TimerHandle | None = None
+        # What is left of an interruption.
+        self._steps: list[str] = []
+        self._step: asyncio.TimerHandle | None = None
+        self._cut: Said | None = None
+        self.turn_id: str | None = None
+        """The model's name for the turn; goes with ``user-interrupted``."""
         self._is_open = False
 
     @property
     def can_be_interrupted(self) -> bool:
-        """True while it speaks what may be interrupted."""
-        return self.voice.is_speaking and (
-            self._current is None or self._current.utterance.interruptible
+        """True while it speaks what may be interrupted, and was not yet."""
+        return (
+            self.voice.is_speaking
+            and not self._steps
+            and (self._current is None or self._current.utterance.interruptible)
         )
+
+    @property
+    def is_busy(self) -> bool:
+        """True while something is being said or about to be."""
+        return self._current is not None or self._pending is not None
 
     def open(self) -> None:
         """Begin the stream."""
@@ -142,10 +171,12 @@ class Talking:
 
     def queue(self, utterance: Utterance) -> None:
         """Say ``utterance`` once everything before it was said."""
-        if self._current is not None or self._pending is not None:
+        if self.is_busy:
             self._queue.append(utterance)
         else:
-            ready = max(self._assistant.tts, self._assistant.started_before_audio)
+            ready = self._assistant.started_before_audio
+            if not utterance.continues:
+                ready = max(ready, self._assistant.tts)
             self.schedule(utterance, self._clock.now_ns + round(ready * 1e9))
 
     def replace(self, utterance: Utterance) -> None:
@@ -166,9 +197,43 @@ class Talking:
         assistant = self._assistant
         self._silent_until_ns = self._clock.now_ns + round(assistant.backoff_seconds * 1e9)
         self._queue.clear()
-        self._tell(vapi.UserInterrupted())
-        self.voice.finish_frames(assistant.audio_after_interrupt)
-        self._end(interrupted=True)
+        self._steps = assistant.interrupt_order.split(", ")
+        if assistant.interrupt_delay:
+            self._step = self._timers.after(assistant.interrupt_delay, self._next_step)
+        else:
+            self._next_step()
+
+    def _next_step(self) -> None:
+        """Take the next step of an interruption, and the rest when there is no time between."""
+        self._step = None
+        self._take_step()
+        gap = self._assistant.interrupt_gap
+        if self._steps and gap:
+            self._step = self._timers.after(gap, self._next_step)
+        elif self._steps:
+            self._next_step()
+
+    def _take_step(self) -> None:
+        step = self._steps.pop(0)
+        if step == "message":
+            turn_id = UNSET if self.turn_id is None else self.turn_id
+            if self._is_open:
+                self._tell(vapi.UserInterrupted(turn_id=turn_id))
+        elif step == "audio":
+            self.voice.finish_frames(self._assistant.audio_after_interrupt)
+            self._cut = self._stop_audio(interrupted=True)
+        else:
+            self._tell_stopped()
+        if not self._steps:
+            said, self._cut = self._cut, None
+            self._tell_later(said)
+
+    def _finish_interruption(self) -> None:
+        if self._step is not None:
+            self._step.cancel()
+            self._step = None
+        while self._steps:
+            self._take_step()
 
     # What is being said
 
@@ -177,6 +242,7 @@ class Talking:
             self._pending = None
             self._queue.append(utterance)
             return
+        self._mouth.announced()
         self._tell(vapi.SpeechUpdate("started", "assistant", self.turn))
         self._pending = self._timers.at(audio_ns, self._speak, utterance)
 
@@ -184,7 +250,7 @@ class Talking:
         self._pending = None
         self._end(interrupted=True)
         said = utterance.speech
-        speech = voice.speak(said, self._draw) if isinstance(said, str) else said
+        speech = self._voiced(said) if isinstance(said, str) else said
         self._replies += 1
         key = self._repertoire.add(speech)
         self._current = _Current(utterance, self._replies, key, speech)
@@ -199,23 +265,75 @@ class Talking:
         )
         self.voice.speak(speech)
         event.arrived_ns = self._line.arrival_ns
-        over = speech.duration + self._assistant.stopped_after_audio
-        self._timers.after(over, self._finish, self._current)
+        over_ns = self.voice.end_ns + round(self._assistant.stopped_after_audio * 1e9)
+        self._timers.at(over_ns, self._finish, self._current)
+        if self._assistant.assistant_partials:
+            self._partial = self._timers.after(
+                self._assistant.assistant_partial_lag, self._tell_partial, self._current, ""
+            )
+
+    def _voiced(self, text: str) -> Speech:
+        rate = self._assistant.speech_rate
+        if rate == 1:
+            return voice.speak(text, self._draw)
+        usual = voice.speak(text, random.Random(0)).duration
+        shortest = voice.SHORTEST_WORD_S * len(text.split())
+        return voice.speak(text, self._draw, seconds=max(shortest, usual / rate))
+
+    def _tell_partial(self, current: _Current, last: str) -> None:
+        """Tell of the words that have begun, if they are more than last time."""
+        if self._current is not current:
+            return
+        assistant = self._assistant
+        heard_ns = self._clock.now_ns - round(assistant.assistant_partial_lag * 1e9)
+        samples = (heard_ns - self.voice.start_ns) // 125_000
+        words = [word.text for word in current.speech.words if word.start <= samples]
+        text = " ".join(words)
+        if text != last:
+            self._tell(self._transcript("partial", text))
+        self._partial = self._timers.after(
+            assistant.assistant_partial_every, self._tell_partial, current, text
+        )
+
+    def _transcript(self, kind: Literal["partial", "final"], text: str) -> vapi.Transcript:
+        assistant = self._assistant
+        return vapi.Transcript(
+            "assistant",
+            kind,
+            text,
+            assistant_id=assistant.assistant_id or UNSET,
+            assistant_name=assistant.assistant_name or UNSET,
+        )
 
     def _finish(self, current: _Current) -> None:
-        if self._current is not current:
+        if self._current is not current or self._steps:
+            return
+        if self._queue and self._queue[0].continues and self._pending is None:
+            self._tell_later(self._stop_audio(interrupted=False))
+            self._speak(self._queue.popleft())
             return
         self._end(interrupted=False)
         if current.utterance.ends_call:
-            self._timers.after(self._assistant.transcript_after_stopped, self._finished)
+            self._timers.after(self._assistant.transcript_after_stopped, self._mouth.finished)
         elif self._queue and self._pending is None:
             ready_ns = round(self._assistant.started_before_audio * 1e9)
             self.schedule(self._queue.popleft(), self._clock.now_ns + ready_ns)
 
     def _end(self, *, interrupted: bool) -> None:
+        self._finish_interruption()
+        if self._current is not None:
+            said = self._stop_audio(interrupted=interrupted)
+            self._tell_stopped()
+            self._tell_later(said)
+
+    def _stop_audio(self, *, interrupted: bool) -> Said | None:
+        """Stop the audio; returns what was said."""
         if self._current is None:
-            return
+            return None
         current, self._current = self._current, None
+        if self._partial is not None:
+            self._partial.cancel()
+            self._partial = None
         speech = current.speech
         sent_ns = self.voice.sent_ns
         if interrupted:
@@ -229,20 +347,26 @@ class Talking:
             interrupted=interrupted,
             audio_ns=min(sent_ns, speech.spoken * 125_000),
         )
-        if self._is_open:
-            self._tell(vapi.SpeechUpdate("stopped", "assistant", self.turn))
+        self._mouth.stopped()
         # What was sent ahead of time and not yet due does not count as spoken.
         start_ns = self.voice.start_ns
         spoken_ns = min(sent_ns, self._clock.now_ns - start_ns)
         text = words_until(speech, spoken_ns) if interrupted else speech.text
-        if text:
-            end_ns = start_ns + min(spoken_ns, speech.spoken * 125_000)
-            said = Said("assistant", text, start_ns, end_ns)
-            self._untold.append(said)
-            if self._is_open:
-                self._timers.after(self._assistant.transcript_after_stopped, self._tell_said, said)
+        end_ns = start_ns + min(spoken_ns, speech.spoken * 125_000)
+        return Said("assistant", text, start_ns, end_ns) if text else None
+
+    def _tell_stopped(self) -> None:
+        if self._is_open:
+            self._tell(vapi.SpeechUpdate("stopped", "assistant", self.turn))
+
+    def _tell_later(self, said: Said | None) -> None:
+        if said is None:
+            return
+        self._untold.append(said)
+        if self._is_open:
+            self._timers.after(self._assistant.transcript_after_stopped, self._tell_said, said)
 
     def _tell_said(self, said: Said) -> None:
         self._untold.remove(said)
-        self._tell(vapi.Transcript("assistant", "final", said.text))
-        self._said(said)
+        self._tell(self._transcript("final", said.text))
+        self._mouth.said(said)

@@ -57,13 +57,14 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _knob(default: Any, unit: str, allowed: str, accepts: Callable[[Any], bool]) -> Any:
+def knob(default: Any, unit: str, allowed: str, accepts: Callable[[Any], bool]) -> Any:
+    """Declare a setting of a kind of its own; the others here are made of it."""
     return field(default=default, metadata={"knob": Knob(unit, allowed, accepts)})
 
 
 def seconds(default: float | None, low: float, high: float, *, or_none: bool = False) -> Any:
     """Declare a duration in seconds, from ``low`` to ``high``."""
-    return _knob(
+    return knob(
         default,
         "s",
         f"a number from {low:g} to {high:g}" + (", or None" if or_none else ""),
@@ -73,9 +74,19 @@ def seconds(default: float | None, low: float, high: float, *, or_none: bool = F
     )
 
 
+def number(default: float, unit: str, low: float, high: float) -> Any:
+    """Declare a number from ``low`` to ``high``, which may be infinite."""
+    return knob(
+        default,
+        unit,
+        f"a number from {low:g} to {high:g}",
+        lambda value: _is_number(value) and bool(low <= value <= high),
+    )
+
+
 def whole(default: int, low: int, high: int, unit: str) -> Any:
     """Declare a whole number from ``low`` to ``high``."""
-    return _knob(
+    return knob(
         default,
         unit,
         f"a whole number from {low:,} to {high:,}",
@@ -90,7 +101,7 @@ def whole_or_drawn(default: int, low: int, high: int, unit: str) -> Any:
         first, last = value if isinstance(value, tuple) and len(value) == 2 else (value, value)
         return _is_whole(first) and _is_whole(last) and low <= first <= last <= high
 
-    return _knob(
+    return knob(
         default,
         unit,
         f"a whole number from {low:,} to {high:,}, or a pair of them to draw from",
@@ -100,13 +111,13 @@ def whole_or_drawn(default: int, low: int, high: int, unit: str) -> Any:
 
 def switch(default: bool) -> Any:
     """Declare something that is either on or off."""
-    return _knob(default, "", "True or False", lambda value: isinstance(value, bool))
+    return knob(default, "", "True or False", lambda value: isinstance(value, bool))
 
 
 def choice(default: str, *others: str) -> Any:
     """Declare a choice between words; the first is the default."""
     words = (default, *others)
-    return _knob(
+    return knob(
         default,
         "",
         " or ".join(repr(word) for word in words),
@@ -116,7 +127,7 @@ def choice(default: str, *others: str) -> Any:
 
 def text(default: str, longest: int) -> Any:
     """Declare a printable text of 1 to ``longest`` characters."""
-    return _knob(
+    return knob(
         default,
         "",
         f"printable text of 1 to {longest} characters",
@@ -124,10 +135,23 @@ def text(default: str, longest: int) -> Any:
     )
 
 
+def texts(*default: str) -> Any:
+    """Declare any number of texts, each with something in it."""
+    return knob(
+        default,
+        "",
+        "texts in a list or a tuple, none of them blank",
+        lambda value: (
+            isinstance(value, (list, tuple))
+            and all(isinstance(entry, str) and bool(entry.strip()) for entry in value)
+        ),
+    )
+
+
 def close_code(default: int | None) -> Any:
     """Declare a WebSocket close code; None for no code, 1006 for no close frame."""
     sendable = {1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)}
-    return _knob(
+    return knob(
         default,
         "",
         "a close code that may be sent (1000 to 1003, 1007 to 1014, 3000 to 4999), None or 1006",
@@ -137,7 +161,7 @@ def close_code(default: int | None) -> Any:
 
 def share(default: float) -> Any:
     """Declare a share, from 0 to 1."""
-    return _knob(
+    return knob(
         default, "", "a share from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1
     )
 
@@ -150,4 +174,4 @@ def media_types(*default: str) -> Any:
             isinstance(kind, str) and kind == kind.strip().lower() and "/" in kind for kind in value
         )
 
-    return _knob(default, "", "a tuple of media types in lower case", accepts)
+    return knob(default, "", "a tuple of media types in lower case", accepts)
