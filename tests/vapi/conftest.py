@@ -25,6 +25,8 @@ class Client:
         self.sim = sim
         self.told: list[tuple[float, dict[str, Any]]] = []
         self.sound: list[tuple[float, bytes]] = []
+        self.frames: list[bytes | dict[str, Any]] = []
+        """Both, in the order in which they came."""
         self.rate = 16000
 
     async def create(self, **transport: Any) -> httpx.Response:
@@ -49,8 +51,10 @@ class Client:
             at = self.sim.now - self.opened
             if isinstance(message, bytes):
                 self.sound.append((at, message))
+                self.frames.append(message)
             else:
                 self.told.append((at, json.loads(message)))
+                self.frames.append(self.told[-1][1])
 
     async def speak(self, speech: Speech | None, seconds: float = 0.0) -> float:
         """Send speech (or silence) in real time; returns when it began."""
