@@ -48,7 +48,7 @@ class Speech:
         return self.words[-1].end if self.words else len(self.samples)
 
     def at_rate(self, rate: int) -> Samples:
-        """Return the samples at 8 or 16 kHz.
+        """Return the samples at 8, 16 or 24 kHz.
 
         Raises:
             ValueError: another rate.

@@ -14,6 +14,7 @@ from simkit.audio.resample import DELAY_NS, resampler
 
 UP = (8000, 16000)
 DOWN = (16000, 8000)
+THRICE = (8000, 24000)
 DELAY = 12  # samples at 8 kHz, each way
 
 CHUNKS = st.lists(st.one_of(st.integers(0, 3), st.integers(0, 400)), max_size=30)
@@ -53,7 +54,7 @@ def decibels(ratio: float) -> float:
     return 20 * np.log10(max(ratio, 1e-9))
 
 
-@pytest.mark.parametrize("rates", [UP, DOWN])
+@pytest.mark.parametrize("rates", [UP, DOWN, THRICE])
 @given(sizes=CHUNKS, seed=st.integers(0, 3))
 @settings(deadline=None)
 def test_any_chunking_gives_the_same_samples(rates, sizes, seed):
@@ -184,6 +185,7 @@ def test_the_result_is_the_exact_convolution_rounded_to_even(rates):
     ("rates", "sha256"),
     [
         (UP, "8e815da2c8963c29030015013b4c4a2157e748899838c77bece98033643ea898"),
+        (THRICE, "8d887eb0692d153ea4b3d34b1cd943bcf90c3e19cb76da0aa138a1e8dc86c30d"),
         (DOWN, "cafe3d74885a190aaecb6dc000ae078d07d5e68dbeb3db7494238f63ce0f44e7"),
     ],
 )
@@ -204,6 +206,22 @@ def test_there_is_no_click_where_frames_meet(rates):
     assert np.abs(np.diff(out, 2)).max() < bend * 1.05 + 3
 
 
+def test_tripling_delays_by_twelve_samples_and_keeps_the_input_itself():
+    samples = noise(500, 3)
+    out = convert(samples, THRICE)
+    assert len(out) == 1500
+    assert out[3 * DELAY :: 3].tolist() == samples[:-DELAY].tolist()
+
+
+@pytest.mark.parametrize("hertz", [300, 1000, 2000, 3400])
+def test_speech_is_tripled_flat_and_its_mirror_images_are_sixty_decibels_down(hertz):
+    out = convert(sine(hertz, 8000), THRICE)[:11000]
+    passed = amplitude_of(out, hertz, 24000)
+    assert abs(decibels(passed / 20000)) < 0.02
+    for image in (8000 - hertz, 8000 + hertz):
+        assert decibels(amplitude_of(out, image, 24000) / 20000) < -60
+
+
 def test_float_input_that_holds_integers_gives_the_same_samples():
     samples = noise(300)
     for rates in (UP, DOWN):
@@ -219,7 +237,7 @@ def test_the_same_rate_changes_nothing(rate):
     assert resampler(rate, rate).process(samples.astype(np.float64)).dtype == np.int16
 
 
-@pytest.mark.parametrize("rates", [(8000, 24000), (44100, 16000), (16000, 0), (8000, 16001)])
+@pytest.mark.parametrize("rates", [(24000, 8000), (44100, 16000), (16000, 0), (8000, 16001)])
 def test_another_pair_of_rates_is_refused_by_name(rates):
     with pytest.raises(ValueError, match=rf"{rates[0]} Hz to {rates[1]} Hz"):
         resampler(*rates)
