@@ -60,6 +60,7 @@ class Hearing:
         session: number of the call in the timeline.
         audio: format of the frames that :meth:`feed` gets.
         ears: whom to tell.
+        lane: who listens, in the timeline.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Hearing:
         clock: Clock,
         timeline: Timeline,
         repertoire: Repertoire,
+        lane: str = "vapi",
     ) -> None:
         self._session = session
+        self._lane = lane
         self._is_mulaw = audio.format == "mulaw"
         self._rate = audio.sample_rate
         self._assistant = assistant
@@ -121,6 +124,11 @@ class Hearing:
     def onset_ns(self) -> int:
         """When the voice of this turn, or of the last one, began to arrive."""
         return self._onset_ns
+
+    @property
+    def received_ns(self) -> int:
+        """How much audio has arrived, in whole blocks of 20 ms."""
+        return self._position * 125_000
 
     @property
     def ended_ns(self) -> int:
@@ -319,6 +327,14 @@ class Hearing:
         else:
             self._ears.nothing()
 
+    def end_turn(self) -> str:
+        """End the turn now, without telling anyone; returns its words."""
+        text = self._words() if self._in_turn else ""
+        self._in_turn = False
+        self._heard_until = self._position
+        self.stop()
+        return text
+
     def stop(self) -> None:
         """Hear no more."""
         for timer in self._timers.values():
@@ -373,7 +389,7 @@ class Hearing:
             self._events.append(
                 self._timeline.record(
                     "receives",
-                    "vapi",
+                    self._lane,
                     t_ns=began_ns + (span.start - position) * 125_000,
                     session=self._session,
                     **fields,
