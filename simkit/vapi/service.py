@@ -70,6 +70,7 @@ class Vapi:
         self._random_for = random_for
         self._ids = random_for("vapi ids")
         self._assistant = Assistant()
+        self._sessions = 0
         self._swap = 0.0
         self._duplicate = 0.0
         self.create_delay = 0.0
@@ -111,6 +112,11 @@ class Vapi:
     def connection(self) -> asyncio.Protocol:
         """Make the protocol of one incoming connection."""
         return HttpServer(self._handle, self._upgrade)
+
+    def next_session(self) -> int:
+        """Return the number of the next session in the timeline, of Vapi's or another service's."""
+        self._sessions += 1
+        return self._sessions
 
     def settle(self) -> None:
         """Bring the timeline up to date with what every assistant received."""
@@ -176,7 +182,7 @@ class Vapi:
         identity = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
         now = datetime.datetime.fromtimestamp(time.time(), datetime.UTC)
         created = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        call = VapiCall(identity, len(self.calls) + 1, audio, created)
+        call = VapiCall(identity, self.next_session(), audio, created)
         self.calls.append(call)
         return call
 
