@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..timeline import Event, Timeline, sessions_of
+from ..timeline import Event, Timeline, sessions_of, upstreams_of
 from .check import Check, Violation, milliseconds, seconds
 
 _TEARDOWN_NS = 1_000_000_000
@@ -25,7 +25,8 @@ def _twiml_in_time(timeline: Timeline) -> list[Violation]:
 def _clean_teardown(timeline: Timeline) -> list[Violation]:
     found = []
     closed = {event.session: event.t_ns for event in timeline.of("close")}
-    opened = {event.session for event in timeline.of("open")}
+    services = upstreams_of(timeline)
+    opened = set(services)
     for ended in timeline.of("ended"):
         for session in sorted(sessions_of(timeline, ended.call or 0) & opened):
             limit_ns = ended.t_ns + _TEARDOWN_NS
@@ -35,11 +36,11 @@ def _clean_teardown(timeline: Timeline) -> list[Violation]:
                 found.append(
                     Violation(
                         ended.t_ns,
-                        f"call {ended.call} ended at {seconds(ended.t_ns)} and its socket to Vapi "
-                        "was still open a second later",
+                        f"call {ended.call} ended at {seconds(ended.t_ns)} and its socket to "
+                        f"{services[session].capitalize()} was still open a second later",
                     )
                 )
-    found += _left_open(timeline, opened, closed)
+    found += _left_open(timeline, services, closed)
     found += [
         Violation(
             event.t_ns, f"{len(event.fields[what])} {what} outlived {whose}: {', '.join(names)}"
@@ -52,12 +53,12 @@ def _clean_teardown(timeline: Timeline) -> list[Violation]:
 
 
 def _left_open(
-    timeline: Timeline, opened: set[int | None], closed: dict[int | None, int]
+    timeline: Timeline, services: dict[int | None, str], closed: dict[int | None, int]
 ) -> list[Violation]:
     """Find sockets that no sound ties to a call, open after every call they may belong to."""
     calls = {event.call for event in timeline if event.call is not None}
     sessions = {call: sessions_of(timeline, call) for call in calls}
-    untied = opened - set().union(*sessions.values()) - {None}
+    untied = set(services) - set().union(*sessions.values()) - {None}
     candidates = {call for call in calls if not sessions[call]} or calls
     ended = [event.t_ns for event in timeline.of("ended") if event.call in candidates]
     if not untied or len(ended) < len(candidates):
@@ -66,8 +67,9 @@ def _left_open(
     return [
         Violation(
             max(ended, default=0),
-            f"a socket to Vapi, session {session}, was still open a second after the last call it "
-            f"may belong to ended at {seconds(max(ended, default=0))}",
+            f"a socket to {services[session].capitalize()}, session {session}, was still open a "
+            f"second after the last call it may belong to ended at "
+            f"{seconds(max(ended, default=0))}",
         )
         for session in sorted(session for session in untied if session is not None)
         if closed.get(session, timeline.duration_ns) > limit_ns

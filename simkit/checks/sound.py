@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from ..timeline import Event, Timeline, barge_ins, carrier_delay_ns, carrier_lost_ns
+from ..timeline import (
+    Event,
+    Timeline,
+    barge_ins,
+    carrier_delay_ns,
+    carrier_lost_ns,
+    upstreams_of,
+)
 from ..timeline.text import quoted
 from .check import Check, Violation, milliseconds, seconds
 
@@ -20,6 +27,8 @@ _TRANSIT_NS = 500_000_000
 
 def _caller_audio_complete(timeline: Timeline) -> list[Violation]:
     ends = {event.call: event.t_ns for event in timeline.of("ended", "hangs-up")}
+    services = " or ".join(sorted(set(upstreams_of(timeline).values()))) or "vapi"
+    service = services.capitalize()
     found = []
     for spoken in timeline.of("speaks"):
         key = spoken.fields["utterance"]
@@ -42,7 +51,8 @@ def _caller_audio_complete(timeline: Timeline) -> list[Violation]:
                 Violation(
                     spoken.t_ns,
                     f"{milliseconds(due_ns - reached)} of what the caller said at "
-                    f"{seconds(spoken.t_ns)} ({quoted(spoken.fields['text'])}) never reached Vapi",
+                    f"{seconds(spoken.t_ns)} ({quoted(spoken.fields['text'])}) never reached "
+                    f"{service}",
                 )
             )
         elif _goes_back(pieces):
@@ -50,8 +60,8 @@ def _caller_audio_complete(timeline: Timeline) -> list[Violation]:
                 Violation(
                     spoken.t_ns,
                     f"what the caller said at {seconds(spoken.t_ns)} "
-                    f"({quoted(spoken.fields['text'])}) reached Vapi twice in places, or out of "
-                    "order",
+                    f"({quoted(spoken.fields['text'])}) reached {service} twice in places, or out "
+                    "of order",
                 )
             )
     return found
@@ -180,8 +190,9 @@ def _no_cross_talk(timeline: Timeline) -> list[Violation]:
                 found.append(
                     Violation(
                         event.t_ns,
-                        f"Vapi's call {event.session} received at {seconds(event.t_ns)} what "
-                        f"caller {caller} said, besides caller {session_caller[event.session]}",
+                        f"{event.source.capitalize()}'s call {event.session} received at "
+                        f"{seconds(event.t_ns)} what caller {caller} said, besides caller "
+                        f"{session_caller[event.session]}",
                     )
                 )
     return found

@@ -8,7 +8,7 @@ from .barge_ins import BargeIn, barge_ins
 from .carrier import carrier_delay_ns, carrier_lost_ns
 from .clock import Clock
 from .events import Event, Timeline
-from .intervals import sessions_of
+from .intervals import sessions_of, upstreams_of
 from .measures import CallMeasures, measures
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "carrier_lost_ns",
     "measures",
     "sessions_of",
+    "upstreams_of",
 ]

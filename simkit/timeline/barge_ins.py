@@ -134,7 +134,7 @@ def _first(
 
 def _tells(event: Event, sessions: set[int], timeline: Timeline, spoken: Event) -> bool:
     """Tell whether a message from Vapi tells of what is being spoken."""
-    if event.kind not in _TELLING or event.session not in sessions:
+    if event.kind not in _TELLING or event.session not in sessions or event.target is None:
         return False
     if event.kind == "speech-update":
         return (event.fields["role"], event.fields["status"]) == ("user", "started")

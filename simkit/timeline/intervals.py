@@ -99,3 +99,8 @@ def calls_of(timeline: Timeline) -> list[int]:
 def is_directed(spoken: Event) -> bool:
     """Tell whether the caller means the agent; noise and backchannel do not."""
     return spoken.kind == "speaks" and bool(spoken.fields.get("directed", True))
+
+
+def upstreams_of(timeline: Timeline) -> dict[int | None, str]:
+    """Return which service each session was at: ``vapi``, or the lane of another."""
+    return {event.session: event.source for event in timeline.of("open")}

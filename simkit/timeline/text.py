@@ -11,13 +11,18 @@ from typing import Any
 
 from .barge_ins import BargeIn, barge_ins
 from .events import Event, Timeline
+from .intervals import upstreams_of
 
 
 def render(timeline: Timeline) -> str:
     """Return the whole timeline as text, a newline at its end."""
     shown = [event for event in timeline.events if event.kind not in _SILENT]
     several = len({event.call for event in shown} - {None}) > 1
-    lines = [(event.t_ns, (_belongs(event) if several else "") + line(event)) for event in shown]
+    services = upstreams_of(timeline)
+    lines = [
+        (event.t_ns, (_belongs(event, services) if several else "") + line(event))
+        for event in shown
+    ]
     silences: dict[tuple[int, int], str] = {}
     for barge_in in barge_ins(timeline):
         for when_ns, text in _silence(barge_in):
@@ -40,10 +45,12 @@ def line(event: Event) -> str:
     return f"{event.t_ns / 1e9:9.3f}{more} {event.source:<8} > {event.target:<8} {what}"
 
 
-def _belongs(event: Event) -> str:
+def _belongs(event: Event, services: dict[int | None, str]) -> str:
     if event.call is not None:
         return f"call {event.call}  "
-    return f"vapi {event.session}  " if event.session is not None else " " * 8
+    if event.session is None:
+        return " " * 8
+    return f"{services.get(event.session, 'vapi')} {event.session}  "
 
 
 def _silence(barge_in: BargeIn) -> list[tuple[int, str]]:
@@ -154,6 +161,10 @@ def _speech_update(event: Event) -> str:
     return f"speech-update {event.fields['role']} {event.fields['status']}"
 
 
+def _truncate(event: Event) -> str:
+    return f"truncate   reply {event.fields['reply']} after {_seconds(event.fields['audio_ns'])}"
+
+
 def _mark(event: Event) -> str:
     return f"mark {quoted(event.fields['name'])}"
 
@@ -195,5 +206,6 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "transcript": _transcript,
     "speech-update": _speech_update,
     "mark": _mark,
+    "truncate": _truncate,
     "close": _close,
 }
