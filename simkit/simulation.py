@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     import respx
     import simpy
 
+    from .upstreams import Dialect, Upstream
+    from .wire.http import HttpRequest, HttpResponse
+
 T = TypeVar("T")
 Scenario = Callable[["Simulation"], Coroutine[Any, Any, T]]
 
@@ -124,6 +127,7 @@ class Simulation:
         """The fake Vapi: set the assistant, turn knobs."""
         self._network.listen(self.twilio_host, 443, self.twilio.connection)
         self._network.listen(self.vapi_host, 443, self.vapi.connection)
+        self._upstreams: dict[str, Upstream] = {}
         self._processors = Processors(self._network)
         self._stubs: Any = None
         self._servers_started = 0
@@ -148,9 +152,54 @@ class Simulation:
             ValueError: one is no address, or another machine's.
         """
         host = self._network.host(name, *aliases, addresses=addresses)
-        if self.twilio.default_voice_url is None and host.name not in (TWILIO_HOST, VAPI_HOST):
+        fakes = (TWILIO_HOST, VAPI_HOST, *self._upstreams)
+        if self.twilio.default_voice_url is None and host.name not in fakes:
             self.twilio.default_voice_url = f"https://{host.name}{VOICE_PATH}"
         return host
+
+    def upstream(
+        self,
+        name: str,
+        dialect: Callable[[], Dialect],
+        *,
+        http: Callable[[HttpRequest], Awaitable[HttpResponse]] | None = None,
+        port: int = 443,
+    ) -> Upstream:
+        """Simulate another service that a bridge may use in place of Vapi, and return it.
+
+        Args:
+            name: of its host.
+            dialect: makes what is spoken on one socket: a class that derives from
+                :class:`simkit.upstreams.Dialect`, or a function without arguments.
+            http: answers requests that are no WebSocket upgrades; None: with 404.
+            port: where it listens, as if behind TLS.
+
+        Raises:
+            ValueError: there is one, or another fake, of this name.
+
+        >>> from simkit.upstreams import OpenAIRealtime
+        >>> with Simulation() as sim:
+        ...     openai = sim.upstream("api.openai.com", OpenAIRealtime)
+        ...     agent = openai.agent(first_message="Hello.", replies=["It is noon."])
+        """
+        from .upstreams import Upstream
+
+        if name.lower() in (TWILIO_HOST, VAPI_HOST, *self._upstreams):
+            raise ValueError(f"upstream {name!r}: this host is simulated already")
+        host = self._network.host(name)
+        host.access_latency = VAPI_LATENCY
+        upstream = Upstream(
+            dialect,
+            http=http,
+            next_number=self.vapi.next_session,
+            clock=self._clock,
+            timeline=self._timeline,
+            repertoire=self._repertoire,
+            random_for=self.loop.entropy.stream,
+        )
+        self._network.listen(host, port, upstream.connection)
+        self._upstreams[host.name] = upstream
+        return upstream
 
     def link(self, a: str | Host, b: str | Host) -> Link:
         """Return the link between two hosts, to turn its knobs.
@@ -369,6 +418,8 @@ class Simulation:
         if not self._is_closed:
             self.twilio.settle()
             self.vapi.settle()
+            for upstream in self._upstreams.values():
+                upstream.settle()
 
     @property
     def measures(self) -> CallMeasures:

@@ -1,0 +1,88 @@
+"""The agent: what it says, and when it listens, answers and gives way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+
+from ..audio import Speech
+from ..vapi.assistant import Reply
+
+Answer = str | Speech | Reply | None
+Script = Sequence[str | Speech | Reply] | Callable[[str], Answer]
+
+
+@dataclass
+class Agent:
+    """A scripted agent; durations in seconds.
+
+    A client may change some of this for its own session, where the service lets it.
+
+    Raises:
+        AttributeError: on assignment, no such setting.
+        ValueError: on assignment, a value outside its range.
+    """
+
+    first_message: str | Speech | None = None
+    """Said first, unless the caller was heard before; None: what is asked for takes a reply."""
+    replies: Script = field(default_factory=list)
+    """Said in turn; or a function of what was heard."""
+
+    latency: float = 0.5
+    """From the end of the caller's turn, or from being asked, to the first audio of the reply."""
+    speed: float = 4.0
+    """Seconds of speech sent in a second; 1 is real time, ``inf`` sends a reply at once."""
+    chunk: float = 0.2
+    """Speech in one message."""
+
+    listens_for_turns: bool = True
+    """Tell turns by the caller's voice; False leaves that to the client."""
+    answers: bool = True
+    """Answer each turn without being asked to."""
+    gives_way: bool = True
+    """Stop when the caller begins to speak."""
+    vad_threshold: float = 0.5
+    """Loudness that counts as voice, 0 (-60 dBFS) to 1 (-10 dBFS)."""
+    voice_seconds: float = 0.1
+    """Continuous voice that begins a turn."""
+    silence_seconds: float = 0.5
+    """Silence that ends a turn."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _NAMES:
+            raise AttributeError(f"no agent setting {name!r}; there are: {', '.join(_NAMES)}")
+        if name in _SWITCHES:
+            good, allowed = isinstance(value, bool), "True or False"
+        elif name == "first_message":
+            good, allowed = isinstance(value, str | Speech | None), "a text, speech or None"
+        elif name == "replies":
+            good = not isinstance(value, str) and (isinstance(value, Sequence) or callable(value))
+            allowed = "a list or a function"
+        else:
+            low, high = _RANGES[name]
+            good = isinstance(value, (int, float)) and not isinstance(value, bool)
+            good = good and low <= value <= high  # type: ignore[operator]
+            allowed = f"a number from {low:g} to {high:g}"
+        if not good:
+            raise ValueError(f"agent {name}: {allowed}; found {value!r}")
+        super().__setattr__(name, value)
+
+    def reply_to(self, heard: str, number: int) -> Reply | None:
+        """Return what to say after ``heard``, the ``number``-th time (from 0), if anything."""
+        if callable(self.replies):
+            said: Answer = self.replies(heard)
+        else:
+            said = self.replies[number] if number < len(self.replies) else None
+        return said if said is None or isinstance(said, Reply) else Reply(said)
+
+
+_SWITCHES = ("listens_for_turns", "answers", "gives_way")
+_RANGES = {
+    "latency": (0.0, 3600.0),
+    "speed": (0.1, float("inf")),
+    "chunk": (0.01, 10.0),
+    "vad_threshold": (0.0, 1.0),
+    "voice_seconds": (0.02, 10.0),
+    "silence_seconds": (0.02, 3600.0),
+}
+_NAMES = tuple(entry.name for entry in fields(Agent))
