@@ -48,6 +48,11 @@ CLIENT_MESSAGES = (
 )  # fmt: skip
 """Vapi's default without ``model-output`` and ``voice-input``."""
 
+SPEAKS_FIRST = "assistant-speaks-first"
+SPEAKS_WITH_MODEL = "assistant-speaks-first-with-model-generated-message"
+WAITS_FOR_USER = "assistant-waits-for-user"
+FIRST_MESSAGE_MODES = (SPEAKS_FIRST, SPEAKS_WITH_MODEL, WAITS_FOR_USER)
+
 INTERRUPT_ORDERS = (
     "message, audio, stopped", "message, stopped, audio", "audio, message, stopped",
     "audio, stopped, message", "stopped, message, audio", "stopped, audio, message",
@@ -130,11 +135,7 @@ class Assistant(Knobs):
     assistant_name: str = _label()
     """Goes with the assistant's transcripts, unless empty."""
 
-    first_message_mode: str = choice(
-        "assistant-speaks-first",
-        "assistant-speaks-first-with-model-generated-message",
-        "assistant-waits-for-user",
-    )
+    first_message_mode: str = choice(*FIRST_MESSAGE_MODES)
     """``firstMessageMode``: who begins. The second asks for a reply to nothing; the third says the
     first message after the caller's first words, without asking the model."""
     first_message_interruptions: bool = switch(True)

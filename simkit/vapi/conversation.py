@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 from ..audio import Repertoire, Speech
 from ..timeline import Clock, Timeline
 from ..wire import vapi
-from .assistant import Assistant
+from .assistant import SPEAKS_WITH_MODEL, WAITS_FOR_USER, Assistant
 from .hearing import Ears, Hearing
 from .history import Said
 from .notices import Notices
@@ -21,9 +21,6 @@ from .timers import Timers
 
 CONTROLS: tuple[str, ...] = get_args(get_type_hints(vapi.Control)["control"])
 """What :meth:`Conversation.control` can be asked."""
-
-WITH_MODEL = "assistant-speaks-first-with-model-generated-message"
-WAITS = "assistant-waits-for-user"
 
 
 class Conversation:
@@ -120,11 +117,11 @@ class Conversation:
         self._timers.after(assistant.in_progress_delay, self.tell, vapi.StatusUpdate("in-progress"))
         self._talking.open()
         self._notices.open()
-        if assistant.first_message_mode == WITH_MODEL:
+        if assistant.first_message_mode == SPEAKS_WITH_MODEL:
             self._timers.after(assistant.in_progress_delay, self._think, self._clock.now_ns)
         elif assistant.first_message is None:
             pass
-        elif assistant.first_message_mode == WAITS:
+        elif assistant.first_message_mode == WAITS_FOR_USER:
             self._greets_later = True
         else:
             audio_ns = self._clock.now_ns + round(assistant.first_message_delay * 1e9)
