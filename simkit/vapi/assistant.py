@@ -78,7 +78,12 @@ def _script() -> Any:
         "",
         "a list of texts, speeches and replies, or a function of what was heard",
         lambda value: (
-            callable(value) or (isinstance(value, Sequence) and not isinstance(value, str | bytes))
+            callable(value)
+            or (
+                isinstance(value, Sequence)
+                and not isinstance(value, str)
+                and all(isinstance(entry, str | Speech | Reply) for entry in value)
+            )
         ),
     )
 

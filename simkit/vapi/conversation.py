@@ -173,6 +173,7 @@ class Conversation:
         utterance = Utterance(text, interruptions_enabled, end_call_after)
         self.tell(vapi.VoiceInput(text, turn=self._talking.turn))
         if interrupt_assistant:
+            self._thinking.drop()
             self._talking.replace(utterance)
         else:
             self._talking.queue(utterance)
@@ -230,7 +231,7 @@ class Conversation:
             return
         if self._turn:
             # The caller goes on before the answer began: it would answer half a sentence.
-            talking.drop_pending()
+            talking.drop_answer()
             if not talking.voice.is_speaking:
                 self._thinking.drop()
         if assistant.num_words == 0 and talking.can_be_interrupted:
@@ -267,6 +268,8 @@ class Conversation:
         self.tell(vapi.Transcript("user", "final", text))
         self._talking.turn = self._turn
         self._turn += 1
+        if self._is_absorbed(text):
+            return
         self._notices.expect_answer()
         if self._greets_later and assistant.first_message is not None:
             self._greets_later = False
@@ -277,6 +280,15 @@ class Conversation:
         self._unanswered.append(text)
         self._patience = endpointing_seconds(assistant, " ".join(self._unanswered), said)
         self._wait_for_end(ended_ns)
+
+    def _is_absorbed(self, text: str) -> bool:
+        """Whether what the caller said into the assistant's speech gets no answer: it may not
+        interrupt, and an answer would."""
+        if not self._talking.voice.is_speaking:
+            return False
+        if not self._talking.can_be_interrupted:
+            return True
+        return bool(self._assistant.num_words) and not interrupts(self._assistant, text)
 
     # Answering
 

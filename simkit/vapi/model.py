@@ -7,6 +7,7 @@ import inspect
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
 from typing import Any
 
+from ..audio import Speech
 from .assistant import Answer, Assistant, Reply
 
 _FLUSH = "<flush />"
@@ -55,10 +56,28 @@ class Model:
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self._task = asyncio.get_running_loop().create_task(work)
+        self._task.add_done_callback(_raise)
+
+
+def _raise(task: asyncio.Task[None]) -> None:
+    """Let the loop know at once of a function that failed."""
+    if not task.cancelled():
+        task.result()
 
 
 def _reply(answer: Any) -> Reply | None:
-    return answer if answer is None or isinstance(answer, Reply) else Reply(answer)
+    """Return what was answered as a reply; None if there is nothing to say.
+
+    Raises:
+        TypeError: the answer is nothing that can be said.
+    """
+    if answer is None or (isinstance(answer, str) and not answer.split()):
+        return None
+    if isinstance(answer, Reply):
+        return answer
+    if isinstance(answer, str | Speech):
+        return Reply(answer)
+    raise TypeError(f"vapi.assistant.replies: a text, speech, a reply or None; found {answer!r}")
 
 
 async def _one(answer: Awaitable[Answer], take: Take) -> None:
@@ -69,8 +88,8 @@ async def _each(pieces: AsyncIterable[str | Reply], take: Take) -> None:
     """Pass on what is yielded, a sentence at a time."""
     text = ""
     async for piece in pieces:
-        if isinstance(piece, Reply):
-            take(piece, True)
+        if not isinstance(piece, str):
+            take(_reply(piece), True)
             continue
         text += piece
         if text.rstrip().endswith(_ENDS):

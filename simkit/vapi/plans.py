@@ -75,7 +75,10 @@ def endpointing_seconds(assistant: Assistant, heard: str, said: str) -> float:
             return rule.seconds
     plan = assistant.endpointing
     if callable(plan):
-        return min(15.0, max(0.0, plan(heard)))
+        wanted = plan(heard)
+        if isinstance(wanted, bool) or not isinstance(wanted, (int, float)) or wanted != wanted:
+            raise TypeError(f"vapi.assistant.endpointing: a number of seconds; found {wanted!r}")
+        return min(15.0, max(0.0, wanted))
     if plan == "final":
         return 0.0
     last = heard.split()[-1] if heard.split() else ""

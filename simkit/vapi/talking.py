@@ -47,6 +47,8 @@ class Utterance:
     interruptible: bool = True
     ends_call: bool = False
     """The call ends once it was said in full."""
+    answers: bool = False
+    """The model's: dropped if the caller goes on before it begins."""
     continues: bool = False
     """Follows the one before as if it were one."""
 
@@ -114,6 +116,7 @@ class Talking:
         self.turn = 0
         """Number of the turn that is being answered."""
         self._pending: asyncio.TimerHandle | None = None
+        self._pending_answers = False
         self._queue: deque[Utterance] = deque()
         self._current: _Current | None = None
         self._replies = 0
@@ -168,6 +171,7 @@ class Talking:
         audio_ns = max(audio_ns, self._clock.now_ns)
         started_ns = audio_ns - round(self._assistant.started_before_audio * 1e9)
         self._pending = self._timers.at(started_ns, self._announce, utterance, audio_ns)
+        self._pending_answers = utterance.answers
 
     def queue(self, utterance: Utterance) -> None:
         """Say ``utterance`` once everything before it was said."""
@@ -181,16 +185,28 @@ class Talking:
 
     def replace(self, utterance: Utterance) -> None:
         """Say ``utterance`` instead of whatever is being said or waits."""
-        self.drop_pending()
+        self._drop_pending()
         self._queue.clear()
         self._end(interrupted=True)
         self.queue(utterance)
 
-    def drop_pending(self) -> None:
-        """Do not say what has not begun."""
+    def drop_answer(self) -> None:
+        """Do not give an answer that has not begun; what was to be said besides is said."""
+        if self._pending is not None and self._pending_answers:
+            self._drop_pending()
+        if self._current is None:
+            self._queue = deque(waits for waits in self._queue if not waits.answers)
+            self._say_next()
+
+    def _drop_pending(self) -> None:
         if self._pending is not None:
             self._pending.cancel()
             self._pending = None
+
+    def _say_next(self) -> None:
+        if self._queue and not self.is_busy:
+            ready_ns = round(self._assistant.started_before_audio * 1e9)
+            self.schedule(self._queue.popleft(), self._clock.now_ns + ready_ns)
 
     def interrupt(self) -> None:
         """Stop because the caller speaks."""
@@ -315,9 +331,8 @@ class Talking:
         self._end(interrupted=False)
         if current.utterance.ends_call:
             self._timers.after(self._assistant.transcript_after_stopped, self._mouth.finished)
-        elif self._queue and self._pending is None:
-            ready_ns = round(self._assistant.started_before_audio * 1e9)
-            self.schedule(self._queue.popleft(), self._clock.now_ns + ready_ns)
+        else:
+            self._say_next()
 
     def _end(self, *, interrupted: bool) -> None:
         self._finish_interruption()

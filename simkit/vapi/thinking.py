@@ -87,7 +87,7 @@ class Thinking:
         sentence_ns = self._put_out(reply.text, first_ns)
         if not reply.spoken:
             return
-        utterance = Utterance(reply.speech, continues=self._pieces > 1)
+        utterance = Utterance(reply.speech, answers=True, continues=self._pieces > 1)
         voice_ns = sentence_ns + round(assistant.tts * 1e9)
         if self._pieces > 1:
             self._coming.append(self._timers.at(voice_ns, self._talking.queue, utterance))

@@ -29,7 +29,7 @@ COUNT = ([0, 1_000_000], [-1, 1_000_001, 1.0, True, None, "1"])
 
 EDGES = {
     "first_message": (["hello", None, say("hello")], ["", "  ", 1, b"hello"]),
-    "replies": ([[], (), ["a"], str.upper], ["a", b"a", None, 1, {"a"}]),
+    "replies": ([[], (), ["a"], str.upper], ["a", b"a", None, 1, {"a"}, [1], ["a", None]]),
     "system_prompt": LABEL,
     "assistant_id": LABEL,
     "assistant_name": LABEL,

@@ -60,18 +60,45 @@ async def test_say_can_replace_what_is_being_said_and_what_waits(sim, client):
     assert client.of("user-interrupted") == []
 
 
+async def caller_says(sim, client, text, seed=1):
+    speech = voice.speak(text, random.Random(seed))
+    sim._repertoire.add(speech)
+    await client.speak(speech)
+
+
 async def test_what_may_not_be_interrupted_is_said_to_its_end(sim, client):
     sim.vapi.assistant(replies=["Yes."])
     await client.open()
     await client.speak(None, 0.5)
     conversation(sim).say(LONG, interruptions_enabled=False)
     await client.speak(None, 1.0)
-    speech = voice.speak("wait", random.Random(1))
-    sim._repertoire.add(speech)
-    await client.speak(speech)
+    await caller_says(sim, client, "wait")
     await client.speak(None, 6.0)
     assert client.of("user-interrupted") == []
-    assert said(client) == [LONG, "Yes."]
+    assert said(client) == [LONG]
+
+
+async def test_what_is_said_instead_of_everything_drops_the_answer_too(sim, client):
+    sim.vapi.assistant(replies=["Yes."], tts=2.0)
+    await client.open()
+    await client.speak(None, 0.5)
+    await caller_says(sim, client, "hello")
+    await client.speak(None, 0.7)  # its final transcript is there, its answer is not
+    conversation(sim).say("Wait for it.", interrupt_assistant=True)
+    await client.speak(None, 6.0)
+    assert said(client) == ["Wait for it."]
+
+
+async def test_a_caller_who_goes_on_loses_the_answer_and_not_what_was_to_be_said(sim, client):
+    sim.vapi.assistant(replies=["Never.", "Yes."], tts=1.0)
+    await client.open()
+    await client.speak(None, 0.5)
+    await caller_says(sim, client, "one thing")
+    await client.speak(None, 1.0)
+    conversation(sim).say("By the way.", interruptions_enabled=False)
+    await caller_says(sim, client, "and another", 2)
+    await client.speak(None, 6.0)
+    assert said(client) == ["By the way.", "Yes."]
 
 
 async def test_a_call_can_end_with_what_is_said(sim, client):

@@ -84,6 +84,15 @@ async def test_phrases_decide_where_words_interrupt(sim, client, text, count):
     assert len(await interrupted(sim, client, text, num_words=2)) == count
 
 
+@pytest.mark.parametrize("text", ["okay", "maybe"])
+async def test_what_does_not_interrupt_gets_no_answer_that_would(sim, client, text):
+    await interrupted(sim, client, text, num_words=2, pause=6.0)
+    assert len(finals(client)) == 1
+    assert said(client) == [LONG]
+    await caller_says(sim, client, "okay", 2)
+    assert said(client) == [LONG, "Yes."]
+
+
 async def test_words_interrupt_with_the_partial_that_has_enough_of_them(sim, client):
     text = "could you perhaps tell me something else"
     [told] = await interrupted(sim, client, text, num_words=3)

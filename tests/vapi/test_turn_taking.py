@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 
+import httpx
 import numpy as np
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
+import simkit
 from simkit.audio import voice
-from simkit.vapi import EndpointingRule, Reply
+from simkit.vapi import Assistant, EndpointingRule, Reply
 from simkit.vapi.assistant import CLIENT_MESSAGES
+from simkit.vapi.model import Model
 from tests.vapi.test_conversation import say
 
 ALL = [*CLIENT_MESSAGES, "model-output", "voice-input"]
@@ -76,13 +82,16 @@ async def test_the_model_can_make_the_first_message(sim, client):
     assert said(client) == ["Number 1.", "Number 2."]
 
 
-async def test_the_caller_cannot_interrupt_a_first_message_that_says_so(sim, client):
+async def test_what_is_said_into_a_first_message_that_goes_on_is_absorbed(sim, client):
     text = "This is going to be a rather long speech."
     sim.vapi.assistant(first_message=text, first_message_interruptions=False, replies=["Yes."])
     await client.open()
     await client.speak(None, 1.0)
-    await caller_says(sim, client, "could you wait please", pause=5.0)
+    await caller_says(sim, client, "could you wait please")
     assert client.of("user-interrupted") == []
+    assert len(finals(client)) == 1
+    assert said(client) == [text]
+    await caller_says(sim, client, "hello", 2)
     assert said(client) == [text, "Yes."]
 
 
@@ -251,6 +260,91 @@ async def test_a_reply_can_be_accepted_and_never_spoken(sim, client):
     assert client.voiced == []
     await caller_says(sim, client, "hello again", 2)
     assert said(client) == ["No."]
+
+
+async def test_pieces_that_wait_are_dropped_with_the_answer_they_belong_to(sim, client):
+    async def think(heard):
+        yield f"You said {heard}. "
+        yield "And so on."
+
+    sim.vapi.assistant(replies=think, llm=0.0, tts=1.0)
+    await client.open()
+    await caller_says(sim, client, "one", pause=1.2)
+    await caller_says(sim, client, "two", 2, pause=6.0)
+    assert said(client) == ["You said two.", "And so on."]
+
+
+@pytest.mark.parametrize("nothing", [None, "", " \n"])
+async def test_an_empty_answer_is_no_answer(sim, client, nothing):
+    async def think(heard):
+        return nothing
+
+    for replies in (lambda heard: nothing, think):
+        sim.vapi.assistant(replies=replies)
+        await client.open()
+        await caller_says(sim, client, "hello", pause=7.0)
+        assert finals(client)
+        assert client.voiced == []
+        assert client.of("hang") == []
+        await client.socket.close()
+
+
+async def test_a_model_that_answers_over_the_network_takes_as_long_as_that_does(sim, client):
+    async def complete(request):
+        await asyncio.sleep(1.5)
+        return PlainTextResponse("Until five.")
+
+    async def think(heard):
+        async with httpx.AsyncClient(timeout=None) as http:
+            return (await http.get("http://model.example.com/")).text
+
+    sim.host("model.example.com").serve(Starlette(routes=[Route("/", complete)]), port=80)
+    sim.vapi.assistant(replies=think)
+    await client.open()
+    await caller_says(sim, client, "hello", pause=6.0)
+    assert said(client) == ["Until five."]
+    later = began(client)[0] - finals(client)[0]
+    assert 1.5 + 0.32 < later < 1.5 + 0.32 + 0.2
+
+
+# What fails
+
+
+async def _fails(heard):
+    raise LookupError(f"no answer to {heard}")
+
+
+async def _yields_a_number(heard):
+    yield 5
+
+
+@pytest.mark.parametrize(
+    ("replies", "error", "expected"),
+    [
+        (_fails, LookupError, "no answer to hello"),
+        (_yields_a_number, TypeError, "replies: a text, speech, a reply or None; found 5"),
+        (lambda heard: 5, TypeError, "replies: a text, speech, a reply or None; found 5"),
+        (lambda heard: 1 / 0, ZeroDivisionError, "division"),
+    ],
+)
+def test_a_function_that_fails_is_told_to_the_loop(replies, error, expected):
+    told = []
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(
+            lambda loop, context: told.append(context["exception"])
+        )
+        taken = []
+        model = Model(Assistant(replies=replies))
+        asyncio.get_running_loop().call_soon(model.ask, "hello", lambda *args: taken.append(args))
+        await asyncio.sleep(0.01)
+        assert taken == []
+
+    with asyncio.Runner(loop_factory=simkit.new_event_loop) as runner:
+        runner.run(main())
+    [found] = told
+    assert isinstance(found, error)
+    assert expected in str(found)
 
 
 # The voice
