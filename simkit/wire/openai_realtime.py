@@ -217,7 +217,7 @@ ClientEvent = (
 )
 
 _client = msgspec.json.Decoder(ClientEvent)
-_TYPES = [
+TYPES = [
     str(event.__struct_config__.tag)
     for event in (
         SessionUpdate,
@@ -230,6 +230,7 @@ _TYPES = [
         ResponseCancel,
     )
 ]
+"""Every type of client event that is understood."""
 
 
 def decode_client_event(data: bytes | str) -> ClientEvent:
@@ -250,8 +251,8 @@ def decode_client_event(data: bytes | str) -> ClientEvent:
         event_id = given if isinstance(given, str) and len(given) <= _EVENT_ID else None
         if isinstance(found, dict) and isinstance(found.get("type"), str):
             kind = found["type"]
-            if kind not in _TYPES:
-                types = ", ".join(f"'{one}'" for one in _TYPES)
+            if kind not in TYPES:
+                types = ", ".join(f"'{one}'" for one in TYPES)
                 raise RealtimeError(
                     f"Invalid value: {shorten(kind)}. Supported values are: {types}.",
                     "invalid_value",
