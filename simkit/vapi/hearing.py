@@ -327,14 +327,6 @@ class Hearing:
         else:
             self._ears.nothing()
 
-    def end_turn(self) -> str:
-        """End the turn now, without telling anyone; returns its words."""
-        text = self._words() if self._in_turn else ""
-        self._in_turn = False
-        self._heard_until = self._position
-        self.stop()
-        return text
-
     def stop(self) -> None:
         """Hear no more."""
         for timer in self._timers.values():
@@ -395,3 +387,11 @@ class Hearing:
                     **fields,
                 )
             )
+
+    def end_turn(self) -> str:
+        """End the turn now, without telling anyone; returns its words."""
+        text = self._words() if self._in_turn else ""
+        self._in_turn = False
+        self._heard_until = self._position
+        self.stop()
+        return text

@@ -70,7 +70,6 @@ class Vapi:
         self._random_for = random_for
         self._ids = random_for("vapi ids")
         self._assistant = Assistant()
-        self._sessions = 0
         self._swap = 0.0
         self._duplicate = 0.0
         self.create_delay = 0.0
@@ -78,6 +77,7 @@ class Vapi:
         self.api_key: str | None = None
         self.calls: list[VapiCall] = []
         """Every call that was created, in order."""
+        self._sessions = 0
 
     def assistant(
         self,
