@@ -140,7 +140,7 @@ class Session:
         elif self._has_heard and self.agent.listens_for_turns:
             # A click, too short for a turn: what it may have said is forgotten.
             self._has_heard = False
-            self._hearing.end_turn()
+            self._hearing.take_words()
 
     def end_turn(self, *, answer: bool | None = None) -> str:
         """End the caller's turn here and now; returns its words.
@@ -150,7 +150,7 @@ class Session:
         """
         ended_ns = self._hearing.ended_ns if self._has_heard else self._clock.now_ns
         self._in_speech = self._has_heard = False
-        text = self._hearing.end_turn()
+        text = self._hearing.take_words()
         if text:
             self._log.append(("user", text))
             # Without a word for it on the wire, the timeline still knows what was understood.
@@ -167,7 +167,7 @@ class Session:
     def forget(self) -> None:
         """Forget what was heard in this turn; it did not happen."""
         self._in_speech = self._has_heard = False
-        self._hearing.end_turn()
+        self._hearing.take_words()
 
     def reply(self) -> Said | None:
         """Say what comes next in the script; returns it, None when there is nothing to say."""

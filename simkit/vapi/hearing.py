@@ -388,7 +388,7 @@ class Hearing:
                 )
             )
 
-    def end_turn(self) -> str:
+    def take_words(self) -> str:
         """End the turn now, without telling anyone; returns its words."""
         text = self._words() if self._in_turn else ""
         self._in_turn = False
