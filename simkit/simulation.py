@@ -30,8 +30,8 @@ from .network.openings import LeftOpenWarning, Opening, describe_left_open
 from .timeline import CallMeasures, Clock, Timeline, measures
 from .timeline.text import line
 from .twilio import Twilio
+from .vapi import CONTROL_HOST, STORAGE_HOST, Vapi
 from .vapi import HOST as VAPI_HOST
-from .vapi import Vapi
 
 if TYPE_CHECKING:
     import respx
@@ -107,7 +107,7 @@ class Simulation:
         self.twilio_host = self._network.host(TWILIO_HOST, "api.twilio.com")
         self.twilio_host.access_latency = TWILIO_LATENCY
         self.twilio_host.is_fake = True
-        self.vapi_host = self._network.host(VAPI_HOST)
+        self.vapi_host = self._network.host(VAPI_HOST, STORAGE_HOST, CONTROL_HOST)
         self.vapi_host.access_latency = VAPI_LATENCY
         self.twilio = Twilio(
             clock=clock,
@@ -123,6 +123,7 @@ class Simulation:
             timeline=self._timeline,
             repertoire=self._repertoire,
             random_for=random_for,
+            spawn=lambda coro, name: self.vapi_host.spawn(coro, name=name),
         )
         """The fake Vapi: set the assistant, turn knobs."""
         self._network.listen(self.twilio_host, 443, self.twilio.connection)

@@ -1,23 +1,34 @@
 """The fake Vapi: calls, transport socket and the assistant as a pipeline with time in it.
 
-The assistant hears only what arrives, takes as long as a real one, and can be interrupted. It
-speaks plain asyncio, like the fake Twilio. The seed dialect lives in a file of its own.
+The assistant hears only what arrives, takes as long as a real one, and can be interrupted. REST,
+webhooks, control URL and the storage of recordings are Vapi's other sides. It speaks plain asyncio,
+like the fake Twilio. The seed dialect lives in a file of its own.
 """
 
+from .account import AccountSettings
+from .asking import AssistantAnswer, ToolResult
 from .assistant import Assistant, Reply
+from .calls import VapiCall
 from .history import Said
 from .plans import ACKNOWLEDGEMENTS, INTERRUPTIONS, EndpointingRule
-from .service import API_KEY, HOST, Vapi, VapiCall
+from .resources import CONTROL_HOST, HOST, STORAGE_HOST
+from .rest import API_KEY
+from .service import Vapi
 
 __all__ = [
     "ACKNOWLEDGEMENTS",
     "API_KEY",
+    "CONTROL_HOST",
     "HOST",
     "INTERRUPTIONS",
+    "STORAGE_HOST",
+    "AccountSettings",
     "Assistant",
+    "AssistantAnswer",
     "EndpointingRule",
     "Reply",
     "Said",
+    "ToolResult",
     "Vapi",
     "VapiCall",
 ]

@@ -22,6 +22,7 @@ from ..timeline import Clock, Event, Timeline
 from ..wire.vapi import AudioFormat
 from . import vad
 from .assistant import Assistant
+from .tapes import Tape
 
 _INTACT = 0.8
 """Share of a word's samples that must arrive for it to be understood."""
@@ -85,6 +86,8 @@ class Hearing:
         self._timeline = timeline
         self._repertoire = repertoire
         self._tracker = Tracker(repertoire)
+        self.tape: Tape | None = None
+        """Keeps what is fed, for a recording."""
         self._block = self._rate // 50
         self._stride = 0 if self._rate % RATE else self._rate // RATE
         self._silent_block = (
@@ -156,6 +159,8 @@ class Hearing:
 
     def feed(self, data: bytes) -> None:
         """Take a frame of any size."""
+        if self.tape is not None:
+            self.tape.add(self._clock.read_ns(), data)
         if data == self._silent_block and not len(self._rest) and not self._odd:
             self._judge(None)
             return

@@ -1,59 +1,63 @@
-"""The fake Vapi: ``api.vapi.ai``, REST and sockets on one port."""
+"""The fake Vapi: ``api.vapi.ai`` and its other hosts, REST and sockets on one port."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime
 import random
-import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import msgspec
 from websockets.http11 import Request
 
 from ..audio import Repertoire
 from ..timeline import Clock, Timeline
-from ..wire import WireError, vapi
+from ..wire import vapi
 from ..wire.disorder import Disorder
 from ..wire.http import HttpRequest, HttpResponse, HttpServer
+from .account import AccountSettings
+from .asking import Asking, AssistantAnswer, ToolResult
 from .assistant import Assistant, Script
+from .call_log import call_log
+from .calls import LIMIT_REACHED, Logged, VapiCall
+from .control import ControlUrl
 from .conversation import Conversation
+from .create import Order, RefusedError, config_problems
+from .resources import CONTROL_HOST, KINDS, STORAGE_HOST, Dates
+from .rest import RestApi
 from .seed_dialect import SeedSocket
+from .storage import File, Storage, path_of
+from .talking import Line
+from .tapes import TapedLine, Tapes
+from .telling import Telling
 from .transport import TransportSocket
+from .webhooks import Spawn, Webhooks
 
-HOST = "api.vapi.ai"
-API_KEY = "simkit-vapi-api-key"
-"""A private key that the fake accepts; any other Bearer token does as well, unless told."""
-
-
-@dataclass
-class VapiCall:
-    """A call that was created."""
-
-    id: str
-    session: int
-    audio: vapi.AudioFormat
-    created_at: str
-    socket: TransportSocket | None = None
-
-    @property
-    def status(self) -> str:
-        """``queued`` until its socket opens, then ``in-progress``, then ``ended``."""
-        if self.socket is None:
-            return "queued"
-        return "ended" if self.socket.ended_reason else "in-progress"
+DEFAULT_LIMIT = 10
+"""Calls that an account may hold at once, unless it pays for more."""
 
 
 class Vapi:
     """A simulated Vapi account.
 
+    Args:
+        clock: time.
+        timeline: where everything is recorded.
+        repertoire: everything anyone says.
+        random_for: a seeded generator for each named purpose.
+        spawn: runs a coroutine on Vapi's machine.
+        ssl: passed to connections over TLS; True for the loop's default.
+
     Attributes:
-        create_delay: seconds that ``POST /call`` takes.
         open_delay: seconds that a socket's upgrade waits for its answer.
-        api_key: the only key accepted; None accepts any.
+        api_key: the only private key accepted; None accepts any.
+        public_key: the only public key accepted by control URLs that need one; None accepts any.
+        rest: the REST API, to let it fail or take its time.
+        webhooks: the requests made to servers, and the credentials of the account.
+        account: knobs of REST, webhooks, control URL and artifact.
+        assistants: configurations of saved assistants, by id: what ``POST /call`` means by
+            ``assistantId``; an id that is not there is an assistant without configuration.
     """
 
     def __init__(
@@ -63,6 +67,8 @@ class Vapi:
         timeline: Timeline,
         repertoire: Repertoire,
         random_for: Callable[[str], random.Random],
+        spawn: Spawn,
+        ssl: Any = True,
     ) -> None:
         self._clock = clock
         self._timeline = timeline
@@ -72,12 +78,62 @@ class Vapi:
         self._assistant = Assistant()
         self._swap = 0.0
         self._duplicate = 0.0
-        self.create_delay = 0.0
+        self._limit: int | None = None
         self.open_delay = 0.0
         self.api_key: str | None = None
+        self.public_key: str | None = None
+        self.assistants: dict[str, dict[str, Any]] = {}
         self.calls: list[VapiCall] = []
         """Every call that was created, in order."""
         self._sessions = 0
+        self.account = AccountSettings()
+        self._dates = dates = Dates(clock)
+        self._storage = Storage(dates, random_for("vapi storage").randbytes(32))
+        self.rest = RestApi(
+            self._create,
+            self.calls,
+            lambda: self.api_key,
+            self.account,
+            clock=clock,
+            timeline=timeline,
+            dates=dates,
+            storage=self._storage,
+        )
+        self.webhooks = Webhooks(
+            self.account,
+            clock=clock,
+            timeline=timeline,
+            draw=random_for("vapi webhooks"),
+            spawn=spawn,
+            ssl=ssl,
+        )
+        self._telling = Telling(
+            self.webhooks,
+            self.account,
+            clock=clock,
+            dates=dates,
+            spawn=spawn,
+            storage=self._storage,
+        )
+        self._asking = Asking(
+            self.webhooks,
+            self._telling,
+            self.account,
+            clock=clock,
+            timeline=timeline,
+            dates=dates,
+            draw=random_for("vapi tools"),
+        )
+        self._control = ControlUrl(
+            self._find,
+            lambda: self.public_key,
+            self.account,
+            clock=clock,
+            timeline=timeline,
+            draw=random_for("vapi control"),
+        )
+
+    # Knobs
 
     def assistant(
         self,
@@ -109,6 +165,71 @@ class Vapi:
         Disorder[bytes](self._random_for("check"), swap=swap, duplicate=duplicate)
         self._swap, self._duplicate = swap, duplicate
 
+    @property
+    def create_delay(self) -> float:
+        """Seconds that ``POST /call`` takes."""
+        return self.rest.create_delay
+
+    @create_delay.setter
+    def create_delay(self, seconds: float) -> None:
+        self.rest.create_delay = seconds
+
+    @property
+    def concurrency_limit(self) -> int | None:
+        """How many calls may be under way; None: 10 are shown as the limit, and not enforced.
+
+        Raises:
+            ValueError: on assignment, a number below 0.
+        """
+        return self._limit
+
+    @concurrency_limit.setter
+    def concurrency_limit(self, limit: int | None) -> None:
+        if limit is not None and (isinstance(limit, bool) or limit < 0):
+            raise ValueError(f"concurrency_limit: 0 or more, or None; found {limit!r}")
+        self._limit = limit
+
+    @property
+    def server(self) -> dict[str, Any] | None:
+        """The account's server object, as the API has it; an assistant's own takes its place.
+
+        Raises:
+            ValueError: on assignment, what the API would refuse.
+        """
+        return self._telling.account_server
+
+    @server.setter
+    def server(self, found: dict[str, Any] | None) -> None:
+        self._telling.account_server = found
+
+    # Asking servers
+
+    async def ask_tool(
+        self,
+        call: VapiCall,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        *,
+        tool: dict[str, Any] | None = None,
+    ) -> ToolResult:
+        """Call a tool as the model does, and return what the model gets.
+
+        Args:
+            call: in which.
+            name: of the function.
+            arguments: for it.
+            tool: its configuration, with a ``server`` of its own perhaps, or ``async``.
+        """
+        return await self._asking.tool(call, name, arguments or {}, tool or {})
+
+    async def ask_assistant(
+        self, *, customer: str = "+15550199", number: str = "+15550100"
+    ) -> AssistantAnswer:
+        """Ask the account's server which assistant takes a call from ``customer`` to ``number``."""
+        return await self._asking.assistant({"number": customer}, {"number": number})
+
+    # The hosts
+
     def connection(self) -> asyncio.Protocol:
         """Make the protocol of one incoming connection."""
         return HttpServer(self._handle, self._upgrade)
@@ -124,97 +245,60 @@ class Vapi:
             if call.socket is not None and call.socket.conversation is not None:
                 call.socket.conversation.hearing.settle()
 
-    # REST
-
     async def _handle(self, request: HttpRequest) -> HttpResponse:
-        refusal = self._refuse(request)
-        if refusal is not None:
-            return refusal
-        if request.method == "POST" and request.path == "/call":
-            return await self._create(request)
-        if request.method == "GET" and request.path.startswith("/call/"):
-            for call in self.calls:
-                if call.id == request.path.removeprefix("/call/"):
-                    return _json(200, self._describe(call, monitor=True))
-        return _problem(404, f"Cannot {request.method} {request.path}")
+        host = request.headers.get("host", "").partition(":")[0].lower()
+        if host == STORAGE_HOST:
+            return self._storage.handle(request, self._clock.now_ns)
+        if host == CONTROL_HOST:
+            return await self._control.handle(request)
+        return await self.rest.handle(request)
 
-    def _refuse(self, request: HttpRequest) -> HttpResponse | None:
-        if "user-agent" not in request.headers:
-            return HttpResponse(403, [("Content-Type", "text/plain")], b"error code: 1010")
-        kind, _, key = request.headers.get("authorization", "").partition(" ")
-        if kind != "Bearer" or not key or self.api_key not in (None, key):
-            return _problem(
-                401,
-                "Invalid Key. Hot tip, you may be using the private key instead of the public "
-                "key, or vice versa.",
-            )
-        return None
+    # Calls
 
-    async def _create(self, request: HttpRequest) -> HttpResponse:
-        sent_ns = self._clock.now_ns if request.sent_ns is None else request.sent_ns
-        try:
-            wanted = vapi.decode_create_call(request.body)
-        except WireError as error:
-            self._note_create(sent_ns, 0, str(error), 400)
-            return _problem(400, [str(error)])
-        call = self._new_call(wanted.transport.audio_format)
-        audio = call.audio
-        self._note_create(sent_ns, call.session, f"{audio.format}/{audio.sample_rate}", 201)
-        if self.create_delay:
-            await asyncio.sleep(self.create_delay)
-        return _json(201, self._describe(call, monitor=False, assistant_id=wanted.assistant_id))
+    def _create(self, order: Order) -> tuple[VapiCall, dict[str, Any]]:
+        """Make a call as ordered, if the account may hold another.
 
-    def _note_create(self, sent_ns: int, session: int, shown: str, status: int) -> None:
-        self._timeline.record(
-            "request",
-            "bridge",
-            "vapi",
-            t_ns=sent_ns,
-            session=session or None,
-            sent_ns=sent_ns,
-            arrived_ns=self._clock.now_ns,
-            method="POST",
-            path="/call",
-            shown={"format": shown} if status == 201 else {"status": status, "error": shown},
+        Raises:
+            RefusedError: it may not, and that is what Vapi answers.
+        """
+        saved = self.assistants.get(order.assistant_id or "", {})
+        wrong = config_problems(saved)
+        if wrong:
+            raise RefusedError(wrong)
+        limit = DEFAULT_LIMIT if self._limit is None else self._limit
+        blocked = self._limit is not None and self._running() >= self._limit
+        if blocked and self.account.concurrency_answer == "400":
+            raise RefusedError("Over Concurrency Limit")
+        call = self._new_call(order.audio)
+        call.assistant_id, call.name, call.metadata = (
+            order.assistant_id,
+            order.name,
+            order.metadata,
         )
+        # What overrides mention replaces a part whole.
+        call.config = saved | order.assistant | order.overrides
+        if blocked:
+            call.ended_reason, call.ended_ns = LIMIT_REACHED, self._clock.now_ns
+        limits = {
+            "concurrencyBlocked": blocked,
+            "concurrencyLimit": limit,
+            "remainingConcurrentCalls": max(0, limit - self._running()),
+        }
+        return call, limits
 
     def _new_call(self, audio: vapi.AudioFormat) -> VapiCall:
         identity = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
-        now = datetime.datetime.fromtimestamp(time.time(), datetime.UTC)
-        created = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        call = VapiCall(identity, self.next_session(), audio, created)
+        now_ns = self._clock.now_ns
+        call = VapiCall(identity, self.next_session(), audio, self._dates.iso(now_ns))
+        call.created_ns = now_ns
         self.calls.append(call)
         return call
 
-    def _describe(
-        self, call: VapiCall, *, monitor: bool, assistant_id: Any = msgspec.UNSET
-    ) -> vapi.Call:
-        return vapi.Call(
-            id=call.id,
-            assistant_id=assistant_id,
-            created_at=call.created_at,
-            updated_at=call.created_at,
-            org_id="00000000-0000-4000-8000-000000000000",
-            cost=0,
-            status=call.status,
-            transport=vapi.CallTransport(f"wss://{HOST}/{call.id}/transport"),
-            monitor=(
-                {
-                    "listenUrl": f"wss://{HOST}/{call.id}/listen",
-                    "controlUrl": f"https://{HOST}/{call.id}/control",
-                }
-                if monitor
-                else msgspec.UNSET
-            ),
-            subscription_limits=vapi.SubscriptionLimits(
-                concurrency_blocked=False,
-                concurrency_limit=10,
-                remaining_concurrent_calls=max(0, 10 - self._running()),
-            ),
-        )
-
     def _running(self) -> int:
         return sum(call.status != "ended" for call in self.calls)
+
+    def _find(self, identity: str) -> VapiCall | None:
+        return next((call for call in self.calls if call.id == identity), None)
 
     # Sockets
 
@@ -231,7 +315,7 @@ class Vapi:
     def _join(self, socket: TransportSocket, request: Request) -> Conversation | None:
         """Return the conversation that a socket's path names; None refuses the socket."""
         for call in self.calls:
-            if request.path == f"/{call.id}/transport" and call.socket is None:
+            if request.path == f"/{call.id}/transport" and call.status == "queued":
                 return self._begin(call, socket, self._assistant)
         return None
 
@@ -248,26 +332,63 @@ class Vapi:
 
     def _begin(self, call: VapiCall, socket: TransportSocket, assistant: Assistant) -> Conversation:
         call.socket = socket
+        call.assistant = assistant
+        call.started_ns = self._clock.now_ns
         socket.opens(call.session, call.audio)
-        return Conversation(
+        line: Line = socket
+        if self._is_recorded(call):
+            call.tapes = Tapes(call.audio, call.started_ns)
+            line = TapedLine(socket, call.tapes.assistant, self._clock)
+        conversation = Conversation(
             call.session,
             assistant,
-            socket,
+            line,
             clock=self._clock,
             timeline=self._timeline,
             repertoire=self._repertoire,
             draw=self._random_for(f"vapi call {call.session} voice"),
         )
+        if call.tapes is not None:
+            conversation.hearing.tape = call.tapes.customer
+        conversation.on_message = lambda message: self._hear(call, conversation, message)
+        return conversation
 
+    def _is_recorded(self, call: VapiCall) -> bool:
+        asked = call.setting("artifactPlan", "recordingEnabled")
+        return asked is not False and (
+            self.account.recording == "always"
+            or (self.account.recording == "when asked" and asked is True)
+        )
 
-def _json(status: int, body: object) -> HttpResponse:
-    headers = [("Content-Type", "application/json; charset=utf-8")]
-    return HttpResponse(status, headers, msgspec.json.encode(body))
+    def _hear(
+        self, call: VapiCall, conversation: Conversation, message: vapi.ServerMessage
+    ) -> None:
+        """Keep a server message, and tell the call's server of it."""
+        end_ns = conversation.hearing.ended_ns if isinstance(message, vapi.Transcript) else 0
+        call.log.append(Logged(self._clock.now_ns, message, end_ns))
+        if isinstance(message, vapi.StatusUpdate) and message.status == "ended":
+            call.ended_ns = self._clock.now_ns
+            call.ended_reason = message.ended_reason or "customer-ended-call"
+            self._store(call)
+            self._telling.end(call)
+        else:
+            self._telling.hear(call, message)
 
-
-_ERRORS = {400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
-
-
-def _problem(status: int, message: str | list[str]) -> HttpResponse:
-    """Answer as NestJS does."""
-    return _json(status, {"message": message, "error": _ERRORS[status], "statusCode": status})
+    def _store(self, call: VapiCall) -> None:
+        """Put what remains of a call where clients get it."""
+        files, account = self._storage.files, self.account
+        files[path_of(call, "log")] = File(
+            "application/gzip",
+            lambda: call_log(call, self._dates, payloads=account.log_payloads),
+        )
+        tapes = call.tapes
+        if tapes is None:
+            return
+        for kind in KINDS:
+            files[path_of(call, kind)] = File(
+                "audio/wav",
+                lambda kind=kind: tapes.recording(  # type: ignore[misc]
+                    kind, customer_first=account.stereo_order == "customer left"
+                ),
+                is_public=True,
+            )

@@ -28,12 +28,14 @@ class Client:
         self.frames: list[bytes | dict[str, Any]] = []
         """Both, in the order in which they came."""
         self.rate = 16000
+        self.body: dict[str, Any] = {}
+        """What ``POST /call`` gets besides the usual."""
 
     async def create(self, **transport: Any) -> httpx.Response:
         body = {
             "assistantId": "a",
             "transport": {"provider": "vapi.websocket", "conversationType": "voice"} | transport,
-        }
+        } | self.body
         async with httpx.AsyncClient(verify=False, timeout=None) as http:
             return await http.post(f"{URL}/call", json=body, headers=HEADERS)
 

@@ -24,6 +24,7 @@ async def test_a_call_is_created_with_201_and_without_monitor(sim, client):
     assert call["assistantId"] == "a"
     assert "monitor" not in call
     assert call["createdAt"] == "2029-01-01T00:00:00.030Z"
+    assert call["updatedAt"] == call["createdAt"]
     expected = f"wss://api.vapi.ai/{call['id']}/transport"
     assert call["transport"] == {"websocketCallUrl": expected, "provider": "vapi.websocket"}
     assert call["subscriptionLimits"]["concurrencyLimit"] == 10
@@ -41,7 +42,66 @@ async def test_an_invalid_body_is_answered_as_nestjs_does(sim):
     assert response.status_code == 400
     problem = response.json()
     assert (problem["statusCode"], problem["error"]) == (400, "Bad Request")
-    assert "daily" in problem["message"][0]
+    assert problem["message"].startswith("Couldn't Get Phone Number.")
+
+
+async def test_properties_that_do_not_exist_are_listed(sim):
+    response = await post({"assistant": {"assistantId": "a", "name": 1}, "colour": "red"})
+    assert response.json() == {
+        "message": [
+            "property colour should not exist",
+            "assistant.property assistantId should not exist",
+            "assistant.name must be a string",
+        ],
+        "error": "Bad Request",
+        "statusCode": 400,
+    }
+
+
+WEBSOCKET = {"provider": "vapi.websocket"}
+SERVER = {"url": "https://hook.example.com"}
+
+
+def with_audio(**audio):
+    return {"transport": WEBSOCKET | {"audioFormat": audio}}
+
+
+def with_server(**server):
+    return {"transport": WEBSOCKET, "assistant": {"server": SERVER | server}}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"name": "x" * 41, "transport": WEBSOCKET}, "shorter than or equal to 40"),
+        ({"transport": WEBSOCKET, "phoneNumberId": "p"}, "phoneNumberId is not permitted"),
+        (with_audio(format="opus", sampleRate=8000), "format must be one of"),
+        (with_audio(format="mulaw"), "sampleRate must be a number"),
+        (with_audio(format="mulaw", sampleRate=200_000), "must not be greater than 192000"),
+        (with_audio(format="mulaw", sampleRate=0), "must not be less than 3000"),
+        (with_audio(format="mulaw", sampleRate=8000, container="wav"), "container must be"),
+        (with_server(url="ftp://x"), "assistant.server.url must be a valid URL"),
+        (with_server(timeoutSeconds=301), "timeoutSeconds must not be greater than 300"),
+        (with_server(headers={"a b": "c"}), "headers must be an object"),
+        (with_server(backoffPlan={"maxRetries": 11}), "maxRetries must not be greater than 10"),
+        (with_server(backoffPlan={"type": "later"}), "type must be one of"),
+        ({"transport": WEBSOCKET, "assistantOverrides": []}, "assistantOverrides must be"),
+    ],
+)
+async def test_what_is_out_of_range_is_named(sim, body, words):
+    response = await post(body)
+    assert response.status_code == 400
+    [message] = response.json()["message"]
+    assert words in message
+
+
+async def test_all_that_an_assistant_may_say_about_its_server_is_taken(sim):
+    plan = {"type": "exponential", "maxRetries": 10, "baseDelaySeconds": 0.5}
+    plan["excludedStatusCodes"] = [400, 404]
+    body = with_server(
+        timeoutSeconds=1, secret="s", credentialId="c", headers={"X-A": "b"}, backoffPlan=plan
+    )
+    assert (await post(body)).status_code == 201
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 10000])

@@ -1,0 +1,106 @@
+"""The storage host: files behind signed URLs, on ``storage.vapi.ai``.
+
+It speaks as S3 does: whoever sends ``Authorization`` along with a signed URL gets a 400, which is
+what clients meet that keep the header when they follow a redirect.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from ..wire.http import HttpRequest, HttpResponse
+from .calls import VapiCall
+from .resources import KINDS, ORG_ID, STORAGE_HOST, Dates
+
+_ALGORITHM = "AWS4-HMAC-SHA256"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that is there once somebody asks for it."""
+
+    media_type: str
+    content: Callable[[], bytes]
+    is_public: bool = False
+    """It can be had without a signature, too: recordings can, logs no longer."""
+
+
+def path_of(call: VapiCall, kind: str) -> str:
+    """Return where a call's recording of some kind, or its ``log``, is stored."""
+    name = f"{call.id}-log.jsonl.gz" if kind == "log" else f"{call.id}-{kind}.wav"
+    return f"/{ORG_ID}/{name}"
+
+
+class Storage:
+    """Keeps files by path, and hands them to who has a signed URL.
+
+    Args:
+        dates: writes instants.
+        secret: what URLs are signed with.
+    """
+
+    def __init__(self, dates: Dates, secret: bytes) -> None:
+        self._dates = dates
+        self._secret = secret
+        self.files: dict[str, File] = {}
+        """What there is, by path."""
+
+    def urls_of(self, call: VapiCall) -> dict[str, str]:
+        """Return where a call's files are, by kind, without signatures; the log is one of them."""
+        kinds = ("log",) if call.tapes is None else (*KINDS, "log")
+        return {kind: f"https://{STORAGE_HOST}{path_of(call, kind)}" for kind in kinds}
+
+    def signed(self, path: str, now_ns: int, lifetime: float) -> str:
+        """Return a URL for a path that is good for ``lifetime`` seconds."""
+        date = self._dates.iso(now_ns)[:19].replace("-", "").replace(":", "") + "Z"
+        query = {
+            "X-Amz-Algorithm": _ALGORITHM,
+            "X-Amz-Credential": f"simkit/{date[:8]}/auto/s3/aws4_request",
+            "X-Amz-Date": date,
+            "X-Amz-Expires": str(int(lifetime)),
+            "X-Amz-SignedHeaders": "host",
+        }
+        query["X-Amz-Signature"] = self._sign(path, query)
+        return f"https://{STORAGE_HOST}{path}?{urlencode(query)}"
+
+    def handle(self, request: HttpRequest, now_ns: int) -> HttpResponse:
+        """Answer a request."""
+        if "authorization" in request.headers:
+            return _refusal(
+                400,
+                "InvalidArgument",
+                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, "
+                "Signature query string parameter or the Authorization header should be specified",
+            )
+        if request.method not in ("GET", "HEAD"):
+            return _refusal(405, "MethodNotAllowed", "The method is not allowed on this resource.")
+        found = self.files.get(request.path)
+        query = dict(parse_qsl(urlsplit(request.target).query))
+        if found is not None and found.is_public and not query:
+            return HttpResponse(200, [("Content-Type", found.media_type)], found.content())
+        given = query.pop("X-Amz-Signature", "")
+        right = self._sign(request.path, query)
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), right.encode()):
+            return _refusal(403, "SignatureDoesNotMatch", "The signature does not match.")
+        date = self._dates.iso(now_ns - int(query["X-Amz-Expires"]) * 1_000_000_000)
+        if query["X-Amz-Date"] < date[:19].replace("-", "").replace(":", "") + "Z":
+            return _refusal(403, "AccessDenied", "Request has expired")
+        if found is None:
+            return _refusal(404, "NoSuchKey", "The specified key does not exist.")
+        return HttpResponse(200, [("Content-Type", found.media_type)], found.content())
+
+    def _sign(self, path: str, query: dict[str, str]) -> str:
+        text = path + "?" + urlencode(sorted(query.items()))
+        return hmac.new(self._secret, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
+def _refusal(status: int, code: str, message: str) -> HttpResponse:
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    )
+    return HttpResponse(status, [("Content-Type", "application/xml")], body.encode())
