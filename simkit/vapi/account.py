@@ -76,8 +76,3 @@ class AccountSettings(Knobs):
 
     control_delay: float = seconds(0.190, 0, 60)
     """Until a command is answered: 0.23 s were measured with the way there and back."""
-    say_dropped: float = share(0.0)
-    """How many ``say`` commands are accepted and never spoken; it happens."""
-    say_stall: float = seconds(0.0, 0, 60)
-    """A ``say`` command waits up to so much, drawn anew, before it is spoken; 0.5 to 9.6 s
-    happen on a bad call."""

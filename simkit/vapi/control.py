@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
 from typing import Any
 
@@ -44,14 +43,12 @@ class ControlUrl:
         *,
         clock: Clock,
         timeline: Timeline,
-        draw: random.Random,
     ) -> None:
         self._find = find
         self._public_key = public_key
         self._settings = settings
         self._clock = clock
         self._timeline = timeline
-        self._draw = draw
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer a request."""
@@ -115,7 +112,15 @@ class ControlUrl:
             CommandError: nobody could.
         """
         if isinstance(message, vapi.Say):
-            self._say(call, conversation, message)
+            text = message.content or message.message
+            if not isinstance(text, str) or not text.split():
+                raise CommandError("content must be a text with words in it")
+            conversation.say(
+                text,
+                end_call_after=message.end_call_after_spoken,
+                interruptions_enabled=message.interruptions_enabled,
+                interrupt_assistant=message.interrupt_assistant_enabled,
+            )
         elif isinstance(message, vapi.AddMessage):
             role, content = message.message.get("role"), message.message.get("content")
             if not isinstance(role, str) or not isinstance(content, str):
@@ -136,30 +141,5 @@ class ControlUrl:
             call.destination = destination
             conversation.transfer(destination)
         else:
-            self._note(call, "handoff was accepted, and nothing comes of it: there are no squads")
-
-    def _say(self, call: VapiCall, conversation: Conversation, message: vapi.Say) -> None:
-        text = message.content or message.message
-        if not isinstance(text, str) or not text.split():
-            raise CommandError("content must be a text with words in it")
-        settings = self._settings
-        if settings.say_dropped and self._draw.random() < settings.say_dropped:
-            self._note(call, "say was accepted and is dropped")
-            return
-
-        def speak() -> None:
-            conversation.say(
-                text,
-                end_call_after=message.end_call_after_spoken,
-                interruptions_enabled=message.interruptions_enabled,
-                interrupt_assistant=message.interrupt_assistant_enabled,
-            )
-
-        if not settings.say_stall:
-            speak()
-            return
-        stall_ns = round(self._draw.uniform(0.0, settings.say_stall) * 1e9)
-        self._clock.call_at(self._clock.now_ns + stall_ns, speak)
-
-    def _note(self, call: VapiCall, reason: str) -> None:
-        self._timeline.record("warning", "vapi", session=call.session, reason=reason)
+            reason = "handoff was accepted, and nothing comes of it: there are no squads"
+            self._timeline.record("warning", "vapi", session=call.session, reason=reason)

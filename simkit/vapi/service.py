@@ -130,7 +130,6 @@ class Vapi:
             self.account,
             clock=clock,
             timeline=timeline,
-            draw=random_for("vapi control"),
         )
 
     # Knobs

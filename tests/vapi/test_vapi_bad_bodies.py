@@ -52,7 +52,7 @@ COMMANDS: list[dict[str, Any]] = [
 ]
 WRONG = st.sampled_from(
     [None, True, 0, -1, 0.5, 10**30, "", "x", "\ud800", "\u0000", "a" * 50, [], {}, [None], {"": 1}]
-)
+).map(copy.deepcopy)
 
 
 @st.composite

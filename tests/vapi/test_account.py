@@ -1,0 +1,78 @@
+"""Every knob of the account says its unit and its range, and is documented."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from simkit.vapi import AccountSettings
+from simkit.wire.knobs import knobs_of
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = ROOT / "docs" / "vapi.md"
+DECLARED = ROOT / "simkit" / "vapi" / "account.py"
+KNOBS = knobs_of(AccountSettings)
+SECONDS = [-0.001, True, "1", None, float("inf"), float("nan")]
+SHARES = [-0.1, 1.1, True, "1", None, float("nan")]
+
+EDGES = {
+    "concurrency_answer": (["blocked", "400"], [400, "", None]),
+    "artifact_delay": ([0, 3600], [*SECONDS, 3601]),
+    "log_delay": ([0, 86_400], [*SECONDS, 86_401]),
+    "log_payloads": ([True, False], [1, None]),
+    "recording": (["when asked", "always", "never"], [True, ""]),
+    "stereo_order": (["customer left", "assistant left"], ["left", None]),
+    "url_lifetime": ([1, 604_800], [*SECONDS, 0.9, 604_801]),
+    "webhook_delay": ([0, 60], [*SECONDS, 61]),
+    "webhook_jitter": ([0, 60], [*SECONDS, 61]),
+    "ended_delay": ([0, 600], [*SECONDS, 601]),
+    "report_delay": ([0, 600], [*SECONDS, 601]),
+    "webhook_late": ([0, 3600], [*SECONDS, 3601]),
+    "webhook_duplicate": ([0, 1, 0.5], SHARES),
+    "drop_after": ([1, 1000], [0, 1001, 1.0, True]),
+    "tool_error_bodies": (["ignored", "parsed"], ["", None]),
+    "control_delay": ([0, 60], [*SECONDS, 61]),
+}
+
+
+@pytest.mark.parametrize("name", KNOBS)
+def test_the_edges_of_a_range_are_taken_and_what_is_beyond_is_refused(name):
+    account = AccountSettings()
+    inside, outside = EDGES[name]
+    for value in inside:
+        setattr(account, name, value)
+        assert getattr(account, name) == value
+    before = getattr(account, name)
+    for value in outside:
+        with pytest.raises(ValueError, match=rf"vapi\.account\.{name}: .*; found "):
+            setattr(account, name, value)
+        assert getattr(account, name) == before
+
+
+def test_worlds_do_not_share_their_account(sim):
+    sim.vapi.account.control_delay = 1.0
+    assert AccountSettings().control_delay == 0.19
+
+
+def expected_table() -> str:
+    """The document's table, from what is declared."""
+    source = DECLARED.read_text()
+    rows = ["| knob | unit | default | range | what it is |", "| --- | --- | --- | --- | --- |"]
+    for field in fields(AccountSettings):
+        knob = KNOBS[field.name]
+        declared = re.search(rf'^    {field.name}: [^\n]*\n    """(.*?)"""', source, re.M | re.S)
+        assert declared, f"{field.name} is not described where it is declared"
+        about = " ".join(declared[1].split()).replace("``", "`")
+        rows.append(
+            f"| `{field.name}` | {knob.unit} | `{field.default!r}` | {knob.allowed} | {about} |"
+        )
+    return "\n".join(rows)
+
+
+def test_the_document_has_the_table_of_the_knobs_that_there_are():
+    text = DOCUMENT.read_text().partition("\n## Knobs of the account\n")[2].partition("\n## ")[0]
+    table = "\n".join(line for line in text.splitlines() if line.startswith("|"))
+    assert table == expected_table(), f"the table has to be:\n{expected_table()}"
