@@ -161,7 +161,7 @@ class Assistant(Knobs):
     tts: float = seconds(0.320, 0, LONG)
     """From text to the voice's first audio."""
     tts_speed: float = number(INF, "", 0.1, INF)
-    """Seconds of audio that the voice makes in a second; below 1 it comes with gaps."""
+    """Seconds of audio that the voice makes in a second; below 1 there are gaps."""
     speech_rate: float = number(1.0, "", 0.25, 4.0)
     """How fast the voice speaks; 2 is twice as fast. For texts, not for speech with samples."""
     wait_seconds: float = seconds(0.4, 0, LONG)

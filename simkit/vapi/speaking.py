@@ -42,6 +42,7 @@ class Speaking:
         self._timer: asyncio.TimerHandle | None = None
         self._sound = b""
         self._sent = 0
+        self._late = 0  # frames of silence sent because the voice was behind
         self.start_ns = 0
         """When the current or last reply began."""
         self.end_ns = 0
@@ -71,7 +72,7 @@ class Speaking:
         if self._assistant.silence_frames:
             # A continuous stream has frames of one size.
             self._sound += self._silence[: -len(self._sound) % self._frame_bytes]
-        self._sent = 0
+        self._sent = self._late = 0
         self.start_ns = self._clock.read_ns()
         slower = max(1.0, 1 / self._assistant.tts_speed)
         self.end_ns = self.start_ns + round(speech.duration_ns * slower)
@@ -103,16 +104,25 @@ class Speaking:
         speed = self._assistant.tts_speed
         while self._sent < len(self._sound):
             after_ns = self._sent // self._frame_bytes * self._frame_ns
-            due_ns = self.start_ns + after_ns
+            play_ns = self.start_ns + after_ns + self._late * self._frame_ns
+            due_ns = play_ns
             if lead_ns:
                 due_ns -= round(min(lead_ns, after_ns))
             if speed != _AT_ONCE:
-                due_ns = max(due_ns, self.start_ns + round(after_ns / speed))
+                made_ns = self.start_ns + round(after_ns / speed)
+                due_ns = max(due_ns, made_ns)
+                if made_ns > play_ns and self._assistant.silence_frames:
+                    # A continuous stream goes on while the voice is behind.
+                    if play_ns <= now_ns:
+                        self._send(self._silence)
+                        self._late += 1
+                        continue
+                    due_ns = play_ns
             if due_ns > now_ns:
                 self._timer = self._clock.call_at(due_ns, self._next_frames)
                 return
             self._send_one()
-        frames = -(-len(self._sound) // self._frame_bytes)
+        frames = -(-len(self._sound) // self._frame_bytes) + self._late
         after_ns = max(self.end_ns, self.start_ns + frames * self._frame_ns)
         if self._assistant.silence_frames:
             self._timer = self._clock.call_at(after_ns, self._next_silence, after_ns)

@@ -361,6 +361,17 @@ async def test_a_slow_voice_leaves_gaps_and_a_fast_one_runs_ahead(sim, client):
     assert stopped - client.voiced[-1] == pytest.approx(0.067, abs=0.06)
 
 
+async def test_a_continuous_stream_goes_on_while_the_voice_is_behind(sim, client):
+    sim.vapi.assistant(first_message="This takes a few seconds to say.", tts_speed=0.8)
+    await client.open()
+    await client.speak(None, 5.0)
+    at = [when for when, _ in client.sound]
+    assert {round(later - now, 9) for now, later in itertools.pairwise(at)} == {0.02}
+    [event] = sim.timeline.of("replies")
+    took = client.voiced[-1] + 0.02 - client.voiced[0]
+    assert took == pytest.approx(event.fields["duration_ns"] / 1e9 / 0.8, abs=0.05)
+
+
 async def test_a_voice_that_makes_audio_at_twice_real_time_sends_it_so_when_it_may(sim, client):
     sim.vapi.assistant(
         first_message="This takes a few seconds to say.",
