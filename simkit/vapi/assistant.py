@@ -26,6 +26,8 @@ class Reply:
     the assistant's latencies add up to."""
     spoken: bool = True
     """False: accepted by the voice and never spoken, as Vapi has been seen to do."""
+    output: str | None = None
+    """What the model puts out for it; None: its words."""
 
     @property
     def text(self) -> str:

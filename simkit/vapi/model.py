@@ -101,4 +101,4 @@ async def _each(pieces: AsyncIterable[str | Reply], take: Take) -> None:
 def _pass_on(text: str, take: Take) -> None:
     spoken = text.replace(_FLUSH, " ").strip()
     if spoken:
-        take(Reply(spoken), True)
+        take(Reply(spoken, output=text), True)

@@ -84,7 +84,7 @@ class Thinking:
         first_ns = self._clock.now_ns
         if not took_time:
             first_ns += round(assistant.llm * 1e9)
-        sentence_ns = self._put_out(reply.text, first_ns)
+        sentence_ns = self._put_out(reply, first_ns)
         if not reply.spoken:
             return
         utterance = Utterance(reply.speech, answers=True, continues=self._pieces > 1)
@@ -104,10 +104,11 @@ class Thinking:
         audio_ns += round(assistant.started_before_audio * 1e9)
         self._talking.schedule(utterance, audio_ns)
 
-    def _put_out(self, text: str, first_ns: int) -> int:
+    def _put_out(self, reply: Reply, first_ns: int) -> int:
         """Tell what the model says; returns when its first sentence is complete."""
         every_ns = round(self._assistant.token_every * 1e9)
         turn_id = self._talking.turn_id or UNSET
+        text = reply.text if reply.output is None else reply.output
         tokens = [word + " " for word in text.split()] if every_ns else [text]
         ends = [number for number, token in enumerate(tokens) if token[-2:-1] in _SENTENCE_ENDS]
         sentence_ns = first_ns + (ends[0] if ends else len(tokens) - 1) * every_ns
@@ -115,7 +116,7 @@ class Thinking:
             (first_ns + number * every_ns, vapi.ModelOutput(token, turn_id=turn_id))
             for number, token in enumerate(tokens)
         ]
-        told.append((sentence_ns + _MS, vapi.VoiceInput(text, turn=self._talking.turn)))
+        told.append((sentence_ns + _MS, vapi.VoiceInput(reply.text, turn=self._talking.turn)))
         for when_ns, message in told:
             self._coming.append(self._timers.at(when_ns, self._tell, message))
         return sentence_ns

@@ -126,6 +126,22 @@ async def test_the_history_keeps_what_was_spoken_and_nothing_else(sim, client):
     assert [entry["content"] for entry in update["conversation"]] == [cut.text, "wait", "Yes."]
 
 
+@pytest.mark.parametrize("pause_ms", range(480, 1800, 130))
+async def test_exactly_the_words_whose_audio_left_are_in_the_history(sim, client, pause_ms):
+    sim.vapi.assistant(first_message=LONG)
+    await client.open()
+    await client.speak(None, pause_ms / 1000)
+    await caller_says(sim, client, "wait")
+    [(told, _)] = client.of("user-interrupted")
+    # From the announced beginning of the audio, as far as the client can tell.
+    [(started, _), *_] = client.of("speech-update", role="assistant", status="started")
+    frames = sum(started + 0.149 < at <= told for at, _ in client.sound)
+    speech = sim._repertoire[0]
+    assert speech.text == LONG
+    expected = [word.text for word in speech.words if word.end <= frames * 160]
+    assert " ".join(said(client)) == " ".join(expected)
+
+
 async def test_the_turn_id_goes_with_the_interruption_when_the_model_is_shown(sim, client):
     sim.vapi.assistant(replies=[LONG, "Yes."], client_messages=ALL)
     await client.open()

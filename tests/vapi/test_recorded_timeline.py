@@ -52,7 +52,7 @@ ASSISTANT_PARTIALS = (17, 2.109, 10.526)
 async def ack(heard):
     """What the model of the recorded call did: two outputs, neither of them ever spoken."""
     await asyncio.sleep(1.305)
-    yield Reply("One moment.", spoken=False)
+    yield Reply("One moment.", spoken=False, output="One moment. <flush /> ")
     await asyncio.sleep(29.699 - 17.554)
     yield Reply("We are open until five.", spoken=False)
 

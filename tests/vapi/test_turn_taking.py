@@ -204,7 +204,12 @@ async def test_what_a_generator_yields_is_spoken_by_the_sentence_as_one_reply(si
     assert began(client) == [pytest.approx(finals(client)[0] + 0.5 + 0.32, abs=0.002)]
     assert len(client.of("speech-update", role="assistant", status="stopped")) == 1
     outputs = [message for _, message in client.of("model-output")]
-    assert [message["output"] for message in outputs] == said(client)
+    assert [message["output"] for message in outputs] == [
+        "Let me see. ",
+        "It is open <flush />",
+        "until five",
+    ]
+    assert [message["input"] for _, message in client.of("voice-input")] == said(client)
     assert len({message["turnId"] for message in outputs}) == 1
 
 
