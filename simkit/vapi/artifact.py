@@ -6,10 +6,12 @@ and ``duration`` is milliseconds although the description says seconds.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any
 
 from ..wire import vapi
-from .calls import Logged, VapiCall
+from .assistant import Assistant
+from .calls import Logged, VapiCall, is_user_final
 from .history import Said
 from .resources import Dates
 
@@ -125,41 +127,34 @@ class Artifact:
         """Return ``performanceMetrics``, in milliseconds.
 
         A turn's latency is measured: from the end of the user's last word, as it arrived, to the
-        assistant's audio. Model and voice are what the assistant's settings say; what is left
-        before the final transcript is the transcriber's, and after it endpointing.
+        assistant's audio. Model and voice are what the assistant's settings say; what passes until
+        the final transcript is the transcriber's, and what is left is endpointing.
         """
-        latencies = [turn for entry in self._call.log if (turn := self._turn(entry))]
+        finals = [entry for entry in self._call.log if is_user_final(entry.message)]
+        answers = [said.start_ns for said in self._history if said.role == "assistant"]
+        latencies = []
+        for number, final in enumerate(finals):
+            # An answer to this one begins before the user is done with the next.
+            first = bisect_left(answers, final.t_ns)
+            until_ns = finals[number + 1].t_ns if number + 1 < len(finals) else None
+            if first < len(answers) and (until_ns is None or answers[first] < until_ns):
+                latencies.append(self._latencies(final, answers[first]))
         found: dict[str, Any] = {"turnLatencies": latencies}
         for name in ("model", "voice", "transcriber", "endpointing", "turn"):
             values = [latency[f"{name}Latency"] for latency in latencies]
             if values:
                 found[f"{name}LatencyAverage"] = round(sum(values) / len(values), 2)
-        messages = [entry.message for entry in self._call.log]
         found["numUserInterrupted"] = self._users_interrupted()
         # The assistant is who gets interrupted; the other number counts users whom it interrupts.
         found["numAssistantInterrupted"] = sum(
-            isinstance(message, vapi.UserInterrupted) for message in messages
+            isinstance(entry.message, vapi.UserInterrupted) for entry in self._call.log
         )
         return found
 
-    def _turn(self, entry: Logged) -> dict[str, int] | None:
-        """Return the latencies of a turn that ends with a final transcript and was answered."""
-        if not _is_user_final(entry.message):
-            return None
-        finals = [e.t_ns for e in self._call.log if _is_user_final(e.message)]
-        later = [t_ns for t_ns in finals if t_ns > entry.t_ns]
-        answers = [
-            said.start_ns
-            for said in self._history
-            if said.role == "assistant"
-            and said.start_ns >= entry.t_ns
-            and (not later or said.start_ns < later[0])
-        ]
-        assistant = self._call.assistant
-        if not answers or assistant is None:
-            return None
-        total = round((answers[0] - entry.speech_end_ns) / 1e6)
-        transcriber = min(total, round((entry.t_ns - entry.speech_end_ns) / 1e6))
+    def _latencies(self, final: Logged, answer_ns: int) -> dict[str, int]:
+        assistant = self._call.assistant or Assistant()
+        total = round((answer_ns - final.speech_end_ns) / 1e6)
+        transcriber = min(total, round((final.t_ns - final.speech_end_ns) / 1e6))
         rest = total - transcriber
         model = min(rest, round(assistant.llm * 1000))
         voice = min(rest - model, round(assistant.tts * 1000))
@@ -301,12 +296,4 @@ def _is_start(message: vapi.ServerMessage, role: str) -> bool:
         isinstance(message, vapi.SpeechUpdate)
         and message.role == role
         and message.status == "started"
-    )
-
-
-def _is_user_final(message: vapi.ServerMessage) -> bool:
-    return (
-        isinstance(message, vapi.Transcript)
-        and message.role == "user"
-        and message.transcript_type == "final"
     )

@@ -10,6 +10,9 @@ from .assistant import Assistant
 from .tapes import Tapes
 from .transport import TransportSocket
 
+LOGGED = (vapi.StatusUpdate, vapi.SpeechUpdate, vapi.Transcript, vapi.UserInterrupted)
+"""Messages that an artifact is made of. A history told anew after each turn is not kept."""
+
 LIMIT_REACHED = "call.start.error-subscription-concurrency-limit-reached"
 
 
@@ -45,7 +48,7 @@ class VapiCall:
     assistant: Assistant | None = None
     """The assistant that answers, once it does."""
     log: list[Logged] = field(default_factory=list)
-    """Every server message, in order."""
+    """Server messages of the kinds in ``LOGGED``, in order."""
     commands: list[tuple[int, str]] = field(default_factory=list)
     """What was asked of its control URL, and when."""
     tools: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
@@ -66,3 +69,12 @@ class VapiCall:
         for name in path:
             found = found.get(name) if isinstance(found, dict) else None
         return default if found is None else found
+
+
+def is_user_final(message: vapi.ServerMessage) -> bool:
+    """Tell whether a message is a final transcript of the user's words."""
+    return (
+        isinstance(message, vapi.Transcript)
+        and message.role == "user"
+        and message.transcript_type == "final"
+    )

@@ -20,7 +20,7 @@ from .account import AccountSettings
 from .asking import Asking, AssistantAnswer, ToolResult
 from .assistant import Assistant, Script
 from .call_log import call_log
-from .calls import LIMIT_REACHED, Logged, VapiCall
+from .calls import LIMIT_REACHED, LOGGED, Logged, VapiCall, is_user_final
 from .control import ControlUrl
 from .conversation import Conversation
 from .create import Order, RefusedError, config_problems
@@ -275,7 +275,8 @@ class Vapi:
             order.metadata,
         )
         # What overrides mention replaces a part whole.
-        call.config = saved | order.assistant | order.overrides
+        overrides = {name: value for name, value in order.overrides.items() if value is not None}
+        call.config = saved | order.assistant | overrides
         if blocked:
             call.ended_reason, call.ended_ns = LIMIT_REACHED, self._clock.now_ns
         limits = {
@@ -363,8 +364,10 @@ class Vapi:
         self, call: VapiCall, conversation: Conversation, message: vapi.ServerMessage
     ) -> None:
         """Keep a server message, and tell the call's server of it."""
-        end_ns = conversation.hearing.ended_ns if isinstance(message, vapi.Transcript) else 0
-        call.log.append(Logged(self._clock.now_ns, message, end_ns))
+        if isinstance(message, LOGGED):
+            is_final = is_user_final(message)
+            end_ns = conversation.hearing.ended_ns if is_final else 0
+            call.log.append(Logged(self._clock.now_ns, message, end_ns))
         if isinstance(message, vapi.StatusUpdate) and message.status == "ended":
             call.ended_ns = self._clock.now_ns
             call.ended_reason = message.ended_reason or "customer-ended-call"

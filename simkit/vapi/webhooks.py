@@ -124,6 +124,10 @@ class Webhooks:
         """
         body = msgspec.json.encode({"message": message})
         kind = message["type"]
+        if server.url.startswith("wss:"):
+            reason = f"webhook {kind}: servers over wss are not simulated, found {server.url}"
+            self._timeline.record("warning", "vapi", session=session, reason=reason)
+            return None
         key = str(uuid.UUID(int=self._draw.getrandbits(128), version=4))
         tries = 1 if seconds is not None else server.backoff.retries + 1
         response: HttpResponse | None = None

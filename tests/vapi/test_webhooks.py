@@ -9,10 +9,14 @@ import itertools
 import random
 import time
 
+import httpx
 import pytest
 
+from simkit import Simulation
 from simkit.audio import voice
 from simkit.wire.vapi_signatures import SEED_DIALECT, Bearer, Hmac
+from tests.vapi.conftest import HEADERS, Client
+from tests.vapi.conftest import URL as API
 from tests.vapi.hooks import URL, Hook
 
 SERVER = {"url": URL}
@@ -226,6 +230,12 @@ async def test_a_server_that_is_not_there_is_named(sim, client):
     assert len(warnings(sim)) == 3
 
 
+async def test_a_server_over_wss_is_named(sim, client):
+    await brief_call(client, server={"url": "wss://hook.example.com/vapi"})
+    assert len(warnings(sim)) == 3
+    assert "wss are not simulated, found wss://hook.example.com/vapi" in warnings(sim)[0]
+
+
 async def test_frequent_events_are_dropped_while_a_server_fails(sim, client, hook):
     sim.vapi.assistant(first_message="Good morning.", replies=["Yes.", "No."])
     sim.vapi.account.drop_after = 2
@@ -270,3 +280,40 @@ async def test_events_can_be_late_and_overtake_one_another(sim, client, hook):
     assert stamps != sorted(stamps)
     await client.socket.close()
     await asyncio.sleep(10)
+
+
+# Determinism
+
+
+async def everything(sim):
+    """Hold a call with a recording, webhooks in disorder, a tool and a log; return the bytes."""
+    hook = Hook(sim)
+    sim.vapi.account.recording = "always"
+    sim.vapi.account.webhook_late = 1.0
+    sim.vapi.account.webhook_duplicate = 0.3
+    sim.vapi.webhooks.credentials["c"] = Hmac("key", message_id_header="x-id")
+    sim.vapi.assistant(first_message="Good morning.", replies=["Yes."])
+    client = Client(sim)
+    client.body = {"assistantOverrides": {"server": SERVER | {"credentialId": "c"}}}
+    await client.open()
+    await client.speak(None, 1.0)
+    await client.speak(spoken(sim, "is it noon"))
+    await sim.vapi.ask_tool(sim.vapi.calls[0], "weather", {"city": "Rome"})
+    await client.speak(None, 2.0)
+    await client.socket.close()
+    await asyncio.sleep(62)
+    async with httpx.AsyncClient(verify=False, follow_redirects=True) as http:
+        files = [
+            (await http.get(f"{API}/call/{client.call['id']}/{name}", headers=HEADERS)).content
+            for name in ("call-logs", "stereo-recording")
+        ]
+    return hook.bodies, [headers.get("x-signature") for headers in hook.headers], files
+
+
+def test_the_same_seed_gives_the_same_bytes():
+    with Simulation(seed=7, verify=True) as sim:
+        first = sim.run(everything)
+    with Simulation(seed=7) as again:
+        assert again.run(everything) == first
+    with Simulation(seed=8) as other:
+        assert other.run(everything)[0] != first[0]
