@@ -19,15 +19,14 @@ from ..wire.http import HttpRequest, HttpResponse, HttpServer
 from .account import AccountSettings
 from .asking import Asking, AssistantAnswer, ToolResult
 from .assistant import Assistant, Script
-from .call_log import call_log
 from .calls import LIMIT_REACHED, LOGGED, Logged, VapiCall, is_user_final
 from .control import ControlUrl
 from .conversation import Conversation
 from .create import Order, RefusedError, config_problems
-from .resources import CONTROL_HOST, KINDS, STORAGE_HOST, Dates
+from .resources import CONTROL_HOST, STORAGE_HOST, Dates
 from .rest import RestApi
 from .seed_dialect import SeedSocket
-from .storage import File, Storage, path_of
+from .storage import Storage, is_recorded
 from .talking import Line
 from .tapes import TapedLine, Tapes
 from .telling import Telling
@@ -336,7 +335,7 @@ class Vapi:
         call.started_ns = self._clock.now_ns
         socket.opens(call.session, call.audio)
         line: Line = socket
-        if self._is_recorded(call):
+        if is_recorded(call, self.account):
             call.tapes = Tapes(call.audio, call.started_ns)
             line = TapedLine(socket, call.tapes.assistant, self._clock)
         conversation = Conversation(
@@ -353,13 +352,6 @@ class Vapi:
         conversation.on_message = lambda message: self._hear(call, conversation, message)
         return conversation
 
-    def _is_recorded(self, call: VapiCall) -> bool:
-        asked = call.setting("artifactPlan", "recordingEnabled")
-        return asked is not False and (
-            self.account.recording == "always"
-            or (self.account.recording == "when asked" and asked is True)
-        )
-
     def _hear(
         self, call: VapiCall, conversation: Conversation, message: vapi.ServerMessage
     ) -> None:
@@ -371,26 +363,7 @@ class Vapi:
         if isinstance(message, vapi.StatusUpdate) and message.status == "ended":
             call.ended_ns = self._clock.now_ns
             call.ended_reason = message.ended_reason or "customer-ended-call"
-            self._store(call)
+            self._storage.keep(call, self.account)
             self._telling.end(call)
         else:
             self._telling.hear(call, message)
-
-    def _store(self, call: VapiCall) -> None:
-        """Put what remains of a call where clients get it."""
-        files, account = self._storage.files, self.account
-        files[path_of(call, "log")] = File(
-            "application/gzip",
-            lambda: call_log(call, self._dates, payloads=account.log_payloads),
-        )
-        tapes = call.tapes
-        if tapes is None:
-            return
-        for kind in KINDS:
-            files[path_of(call, kind)] = File(
-                "audio/wav",
-                lambda kind=kind: tapes.recording(  # type: ignore[misc]
-                    kind, customer_first=account.stereo_order == "customer left"
-                ),
-                is_public=True,
-            )

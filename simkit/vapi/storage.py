@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ..wire.http import HttpRequest, HttpResponse
+from .account import AccountSettings
+from .call_log import call_log
 from .calls import VapiCall
 from .resources import KINDS, ORG_ID, STORAGE_HOST, Dates
 
@@ -35,6 +37,14 @@ def path_of(call: VapiCall, kind: str) -> str:
     return f"/{ORG_ID}/{name}"
 
 
+def is_recorded(call: VapiCall, account: AccountSettings) -> bool:
+    """Tell whether a call is to be recorded."""
+    asked = call.setting("artifactPlan", "recordingEnabled")
+    return asked is not False and (
+        account.recording == "always" or (account.recording == "when asked" and asked is True)
+    )
+
+
 class Storage:
     """Keeps files by path, and hands them to who has a signed URL.
 
@@ -53,6 +63,24 @@ class Storage:
         """Return where a call's files are, by kind, without signatures; the log is one of them."""
         kinds = ("log",) if call.tapes is None else (*KINDS, "log")
         return {kind: f"https://{STORAGE_HOST}{path_of(call, kind)}" for kind in kinds}
+
+    def keep(self, call: VapiCall, account: AccountSettings) -> None:
+        """Put what remains of a call where clients get it."""
+        self.files[path_of(call, "log")] = File(
+            "application/gzip",
+            lambda: call_log(call, self._dates, payloads=account.log_payloads),
+        )
+        tapes = call.tapes
+        if tapes is None:
+            return
+        for kind in KINDS:
+            self.files[path_of(call, kind)] = File(
+                "audio/wav",
+                lambda kind=kind: tapes.recording(  # type: ignore[misc]
+                    kind, customer_first=account.stereo_order == "customer left"
+                ),
+                is_public=True,
+            )
 
     def signed(self, path: str, now_ns: int, lifetime: float) -> str:
         """Return a URL for a path that is good for ``lifetime`` seconds."""
