@@ -104,6 +104,46 @@ class Unchanged:
         return samples.astype(np.int16, copy=False)
 
 
+class Linear:
+    """Any rate to any other, on a straight line between neighbours; exact integers.
+
+    Good enough to recognise speech by. What lies between the last two samples waits for the next
+    call, and above half the lower rate nothing is filtered out.
+
+    >>> Linear(8000, 24000).process(np.array([0, 300, 0], dtype=np.int16)).tolist()
+    [0, 100, 200, 300, 200, 100]
+    """
+
+    def __init__(self, from_rate: int, to_rate: int) -> None:
+        self._from = from_rate
+        self._to = to_rate
+        self._x = np.zeros(0, dtype=np.int64)
+        self._first = 0  # position of _x[0] in the input
+        self._made = 0  # samples returned so far
+
+    def process(self, samples: npt.NDArray[Any]) -> Samples:
+        """Return what lies before the last of the samples so far."""
+        x = np.concatenate((self._x, samples.astype(np.int64)))
+        last = self._first + len(x) - 1
+        stop = max(self._made, -(-last * self._to // self._from))
+        position = np.arange(self._made, stop, dtype=np.int64) * self._from
+        index = position // self._to - self._first
+        rest = position % self._to
+        out = (x[index] * (self._to - rest) + x[index + 1] * rest) // self._to
+        self._made = stop
+        keep = min(len(x), stop * self._from // self._to - self._first)
+        self._x, self._first = x[keep:], self._first + keep
+        return out.astype(np.int16)
+
+
+def at_rate(samples: Samples, rate: int) -> Samples:
+    """Return 8 kHz samples as a whole at another rate."""
+    if rate in (RATE, 2 * RATE):
+        return resampler(RATE, rate).process(samples)
+    fine = Upsampler().process(samples)
+    return Linear(2 * RATE, rate).process(np.append(fine, fine[-1:]))
+
+
 Resampler = Upsampler | Tripler | Downsampler | Unchanged
 
 
@@ -125,15 +165,6 @@ def resampler(from_rate: int, to_rate: int) -> Resampler:
         f"cannot convert {from_rate} Hz to {to_rate} Hz: 8000 and 16000 are supported, "
         "in either direction, and 8000 to 24000"
     )
-
-
-def to_8k(samples: Samples, rate: int) -> Samples:
-    """Return every sample nearest to the 8 kHz grid; good enough to recognise speech by."""
-    if rate == RATE:
-        return samples
-    if rate % RATE == 0:
-        return samples[:: rate // RATE]
-    return samples[(np.arange(len(samples) * RATE // rate) * rate) // RATE]
 
 
 def _shifted(x: _Floats, samples: npt.NDArray[Any], keep: int) -> _Floats:

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from . import resample
 from .mulaw import RATE, Samples
-from .resample import resampler
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,10 @@ class Speech:
         return self.words[-1].end if self.words else len(self.samples)
 
     def at_rate(self, rate: int) -> Samples:
-        """Return the samples at 8, 16 or 24 kHz.
-
-        Raises:
-            ValueError: another rate.
-        """
+        """Return the samples at another rate."""
         found = self._at_rate.get(rate)
         if found is None:
-            found = self._at_rate[rate] = resampler(RATE, rate).process(self.samples)
+            found = self._at_rate[rate] = resample.at_rate(self.samples, rate)
         return found
 
     @cached_property

@@ -9,11 +9,13 @@ from .account import AccountSettings
 from .asking import AssistantAnswer, ToolResult
 from .assistant import Assistant, Reply
 from .calls import VapiCall
+from .faults import Close, Fault, Faults, Only
 from .history import Said
 from .plans import ACKNOWLEDGEMENTS, INTERRUPTIONS, EndpointingRule
 from .resources import CONTROL_HOST, HOST, STORAGE_HOST
 from .rest import API_KEY
 from .service import Vapi
+from .settings import VapiSettings
 
 __all__ = [
     "ACKNOWLEDGEMENTS",
@@ -25,10 +27,15 @@ __all__ = [
     "AccountSettings",
     "Assistant",
     "AssistantAnswer",
+    "Close",
     "EndpointingRule",
+    "Fault",
+    "Faults",
+    "Only",
     "Reply",
     "Said",
     "ToolResult",
     "Vapi",
     "VapiCall",
+    "VapiSettings",
 ]

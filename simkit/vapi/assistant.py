@@ -257,6 +257,11 @@ class Assistant(Knobs):
     """Audio in a frame."""
     silence_frames: bool = switch(True)
     """Send silence while not speaking, as a continuous stream."""
+    tts_chunk: float = seconds(0.0, 0, 60)
+    """Audio that comes at once, whenever the first of it is due, as some voices are made; 0: each
+    frame by itself."""
+    background_sound: str = choice("off", "office")
+    """``backgroundSound``: what is heard under and between replies."""
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)

@@ -122,11 +122,8 @@ class ControlUrl:
                 interrupt_assistant=message.interrupt_assistant_enabled,
             )
         elif isinstance(message, vapi.AddMessage):
-            role, content = message.message.get("role"), message.message.get("content")
-            if not isinstance(role, str) or not isinstance(content, str):
-                raise CommandError("message must have a role and a content, both texts")
-            trigger = message.trigger_response_enabled
-            conversation.add_message(role, content, trigger_response=trigger)
+            put, trigger = message.message, message.trigger_response_enabled
+            conversation.add_message(put.role, put.content, trigger_response=trigger)
         elif isinstance(message, vapi.Control):
             conversation.control(message.control)
         elif isinstance(message, vapi.EndCall):

@@ -11,6 +11,7 @@ from ..audio import Repertoire, Speech
 from ..timeline import Clock, Timeline
 from ..wire import vapi
 from .assistant import SPEAKS_WITH_MODEL, WAITS_FOR_USER, Assistant
+from .faults import CallFaults, Faults
 from .hearing import Ears, Hearing
 from .history import Said
 from .notices import Notices
@@ -18,6 +19,7 @@ from .plans import endpointing_seconds, interrupts
 from .talking import Line, Mouth, Talking, Utterance
 from .thinking import Thinking
 from .timers import Timers
+from .trouble import DullEars, Tongue
 
 CONTROLS: tuple[str, ...] = get_args(get_type_hints(vapi.Control)["control"])
 """What :meth:`Conversation.control` can be asked."""
@@ -30,6 +32,7 @@ class Conversation:
         session: number of the call in the timeline.
         line: where audio and messages go.
         draw: makes the assistant's utterances unlike any other.
+        faults: what goes wrong; None for nothing.
     """
 
     def __init__(
@@ -42,27 +45,33 @@ class Conversation:
         timeline: Timeline,
         repertoire: Repertoire,
         draw: random.Random,
+        faults: CallFaults | None = None,
     ) -> None:
+        if faults is None:
+            faults = CallFaults(Faults(), session, timeline=timeline, draw=random.Random(session))
         self._assistant = assistant
         self._line = line
         self._clock = clock
         self._timers = Timers(clock)
-        self.hearing = Hearing(
+        ears = Ears(
+            voice=self._on_voice,
+            started=self._on_started,
+            partial=self._on_partial,
+            final=self._on_final,
+            stopped=self._on_stopped,
+            nothing=self._on_nothing,
+        )
+        dull = DullEars(ears, faults, self._is_greeting, timers=self._timers)
+        self.hearing = dull.hearing = Hearing(
             session,
             line.audio,
             assistant,
-            Ears(
-                voice=self._on_voice,
-                started=self._on_started,
-                partial=self._on_partial,
-                final=self._on_final,
-                stopped=self._on_stopped,
-                nothing=self._on_nothing,
-            ),
+            dull.ears(),
             clock=clock,
             timeline=timeline,
             repertoire=repertoire,
         )
+        self._tongue = Tongue(faults, self.tell, clock=clock, timers=self._timers, draw=faults.draw)
         self._talking = Talking(
             session,
             assistant,
@@ -80,6 +89,7 @@ class Conversation:
             repertoire=repertoire,
             draw=draw,
         )
+        self._talking.on_its_way = self._tongue.clipped
         self._notices = Notices(
             assistant,
             self._is_busy,
@@ -93,6 +103,7 @@ class Conversation:
             session,
             assistant,
             self._talking,
+            self._tongue,
             self.tell,
             self._notices.expect_no_answer,
             clock=clock,
@@ -123,7 +134,7 @@ class Conversation:
             pass
         elif assistant.first_message_mode == WAITS_FOR_USER:
             self._greets_later = True
-        else:
+        elif not self._tongue.drops():
             audio_ns = self._clock.now_ns + round(assistant.first_message_delay * 1e9)
             self._talking.schedule(self._greeting(assistant.first_message), audio_ns)
 
@@ -139,6 +150,11 @@ class Conversation:
         self.history += self._talking.close()
         self.hearing.stop()
         self._timers.cancel_all()
+
+    @property
+    def unsent(self) -> bytes:
+        """What is left of the current reply, as it would be sent."""
+        return self._talking.voice.unsent
 
     def tell(self, message: vapi.ServerMessage) -> None:
         """Send the client a message; ``on_message`` gets it even when the socket is closed."""
@@ -172,11 +188,22 @@ class Conversation:
             return
         utterance = Utterance(text, interruptions_enabled, end_call_after)
         self.tell(vapi.VoiceInput(text, turn=self._talking.turn))
-        if interrupt_assistant:
+        if self._tongue.drops():
+            return
+        self._tongue.says(lambda: self._put(utterance, interrupts=interrupt_assistant))
+
+    def _put(self, utterance: Utterance, *, interrupts: bool) -> None:
+        if interrupts:
             self._thinking.drop()
             self._talking.replace(utterance)
         else:
             self._talking.queue(utterance)
+
+    def cancel_response(self) -> None:
+        """Stop what is being said, and drop what was to be said."""
+        if self._is_open:
+            self._thinking.drop()
+            self._talking.cancel()
 
     def add_message(self, role: str, content: str, *, trigger_response: bool = True) -> None:
         """Put a message into the history, and answer it unless told not to."""
@@ -219,6 +246,9 @@ class Conversation:
             self._line.end(reason)
 
     # Hearing
+
+    def _is_greeting(self) -> bool:
+        return self._turn == 0 and self._talking.voice.is_speaking
 
     def _on_voice(self, seconds: float) -> None:
         assistant = self._assistant

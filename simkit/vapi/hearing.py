@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..audio import RATE, Repertoire, Samples, Span, Tracker, mulaw
-from ..audio.resample import to_8k
+from ..audio.resample import Linear
 from ..timeline import Clock, Event, Timeline
 from ..wire.vapi import AudioFormat
 from . import vad
@@ -80,6 +80,10 @@ class Hearing:
         self._lane = lane
         self._is_mulaw = audio.format == "mulaw"
         self._rate = audio.sample_rate
+        self._to_8k: Linear | None = None
+        if not self._rate or self._rate % RATE:
+            self._to_8k = Linear(max(1, self._rate), RATE)
+            self._rate = RATE
         self._assistant = assistant
         self._ears = ears
         self._clock = clock
@@ -89,7 +93,7 @@ class Hearing:
         self.tape: Tape | None = None
         """Keeps what is fed, for a recording."""
         self._block = self._rate // 50
-        self._stride = 0 if self._rate % RATE else self._rate // RATE
+        self._stride = self._rate // RATE
         self._silent_block = (
             bytes([mulaw.SILENCE]) * self._block if self._is_mulaw else bytes(2 * self._block)
         )
@@ -117,6 +121,11 @@ class Hearing:
         self._own_partials: list[tuple[str, int]] | None = None
         self.is_muted = False
         """What arrives is taken for silence."""
+
+    @property
+    def now_ns(self) -> int:
+        """The time."""
+        return self._clock.read_ns()
 
     @property
     def in_turn(self) -> bool:
@@ -161,7 +170,12 @@ class Hearing:
         """Take a frame of any size."""
         if self.tape is not None:
             self.tape.add(self._clock.read_ns(), data)
-        if data == self._silent_block and not len(self._rest) and not self._odd:
+        if (
+            data == self._silent_block
+            and not len(self._rest)
+            and not self._odd
+            and self._to_8k is None
+        ):
             self._judge(None)
             return
         if self._is_mulaw:
@@ -172,6 +186,8 @@ class Hearing:
             whole = len(data) & ~1
             self._odd = data[whole:]
             samples = np.frombuffer(data, _PCM, whole // 2)
+        if self._to_8k is not None:
+            samples = self._to_8k.process(samples)
         if not len(self._rest) and len(samples) == self._block:
             self._judge(samples)
             return
@@ -191,12 +207,7 @@ class Hearing:
         if block is not None and self._has_voice is None:
             exact = block.astype(np.float64)
             voiced = bool(exact.dot(exact) >= self._loud)
-        if block is None:
-            sound = _SILENCE
-        elif self._stride:
-            sound = block[:: self._stride]
-        else:
-            sound = to_8k(block, self._rate)
+        sound = _SILENCE if block is None else block[:: self._stride]
         if self._has_voice is not None:
             voiced = self._has_voice(sound)
         if self._hangover_ns:
@@ -318,8 +329,12 @@ class Hearing:
             look_ns = now_ns + (after_ns if goes_on else _BLOCK_NS)
             self._at("final", due_ns if complete else min(due_ns, look_ns))
             return
+        self.end_turn()
+
+    def end_turn(self) -> None:
+        """End the turn now: what came of it is its final transcript."""
         self._in_turn = False
-        for name in ("partial", "own-partial"):
+        for name in ("partial", "own-partial", "final"):
             timer = self._timers.pop(name, None)
             if timer is not None:
                 timer.cancel()
@@ -331,6 +346,12 @@ class Hearing:
             self._at("stopped", stopped_ns)
         else:
             self._ears.nothing()
+
+    def forget(self) -> None:
+        """Forget what was not transcribed yet."""
+        self.stop()
+        self._in_turn = False
+        self._heard_until = self._position
 
     def stop(self) -> None:
         """Hear no more."""

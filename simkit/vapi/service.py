@@ -23,14 +23,16 @@ from .calls import LIMIT_REACHED, LOGGED, Logged, VapiCall, is_user_final
 from .control import ControlUrl
 from .conversation import Conversation
 from .create import Order, RefusedError, config_problems
+from .faults import CallFaults, Faults
 from .resources import CONTROL_HOST, STORAGE_HOST, Dates
 from .rest import RestApi
 from .seed_dialect import SeedSocket
+from .settings import VapiSettings
 from .storage import Storage, is_recorded
 from .talking import Line
 from .tapes import TapedLine, Tapes
 from .telling import Telling
-from .transport import TransportSocket
+from .transport import NO_CALL, Refusal, TransportSocket
 from .webhooks import Spawn, Webhooks
 
 DEFAULT_LIMIT = 10
@@ -75,6 +77,11 @@ class Vapi:
         self._random_for = random_for
         self._ids = random_for("vapi ids")
         self._assistant = Assistant()
+        self.settings = VapiSettings()
+        """Knobs of the sockets."""
+        self.faults = Faults()
+        """What goes wrong; nothing, until it is asked to."""
+        self._faults = CallFaults(self.faults, 0, timeline=timeline, draw=random_for("vapi faults"))
         self._swap = 0.0
         self._duplicate = 0.0
         self._limit: int | None = None
@@ -249,6 +256,13 @@ class Vapi:
             return self._storage.handle(request, self._clock.now_ns)
         if host == CONTROL_HOST:
             return await self._control.handle(request)
+        if request.method == "POST" and request.path == "/call":
+            late = self._faults.take("slow_create")
+            if late is not None:
+                await asyncio.sleep(late)
+            status = self._faults.take("failed_create")
+            if status is not None:
+                self.rest.fails(int(status), message="fault", path="/call")
         return await self.rest.handle(request)
 
     # Calls
@@ -302,27 +316,45 @@ class Vapi:
     # Sockets
 
     def _upgrade(self, path: str) -> TransportSocket:
-        delay_ns = round(self.open_delay * 1e9)
-        if path == "/ws":
-            return SeedSocket(
-                self._join_seed, clock=self._clock, timeline=self._timeline, open_delay_ns=delay_ns
-            )
-        return TransportSocket(
-            self._join, clock=self._clock, timeline=self._timeline, open_delay_ns=delay_ns
+        delay_ns = round((self.open_delay + (self._faults.take("slow_open") or 0)) * 1e9)
+        kind, find = (
+            (SeedSocket, self._join_seed) if path == "/ws" else (TransportSocket, self._join)
+        )
+        return kind(
+            find,
+            settings=self.settings,
+            clock=self._clock,
+            timeline=self._timeline,
+            open_delay_ns=delay_ns,
         )
 
-    def _join(self, socket: TransportSocket, request: Request) -> Conversation | None:
-        """Return the conversation that a socket's path names; None refuses the socket."""
+    def _refusal(self, request: Request, *, needs_key: bool) -> Refusal | None:
+        status = self._faults.take("failed_open")
+        if status is not None:
+            return Refusal(status, "fault")
+        if needs_key and not request.headers.get("Authorization", "").startswith("Bearer "):
+            return Refusal(401, "no key")
+        return None
+
+    def _join(self, socket: TransportSocket, request: Request) -> Conversation | Refusal:
+        """Return the conversation that a socket's path names, or why there is none."""
+        refusal = self._refusal(request, needs_key=self.settings.upgrade_key == "required")
+        if refusal is not None:
+            return refusal
         for call in self.calls:
             if request.path == f"/{call.id}/transport" and call.status == "queued":
                 return self._begin(call, socket, self._assistant)
-        return None
+        return Refusal(500, NO_CALL, opens_first=self.settings.no_call == "1008")
 
-    def _join_seed(self, socket: TransportSocket, request: Request) -> Conversation | None:
+    def _join_seed(self, socket: TransportSocket, request: Request) -> Conversation | Refusal:
         """Return a new conversation for a client of the seed dialect."""
-        if not request.headers.get("Authorization", "").startswith("Bearer "):
-            return None
+        refusal = self._refusal(request, needs_key=True)
+        if refusal is not None:
+            return refusal
+        last = next((call.socket for call in reversed(self.calls)), None)
         call = self._new_call(vapi.AudioFormat("mulaw", "raw", 8000))
+        if isinstance(socket, SeedSocket) and isinstance(last, SeedSocket):
+            socket.inherited = last.left
         if isinstance(socket, SeedSocket) and (self._swap or self._duplicate):
             draw = self._random_for(f"vapi call {call.session} disorder")
             socket.disorder = Disorder(draw, swap=self._swap, duplicate=self._duplicate)
@@ -333,7 +365,9 @@ class Vapi:
         call.socket = socket
         call.assistant = assistant
         call.started_ns = self._clock.now_ns
-        socket.opens(call.session, call.audio)
+        draw = self._random_for(f"vapi call {call.session} faults")
+        faults = CallFaults(self.faults, call.session, timeline=self._timeline, draw=draw)
+        socket.opens(call.session, call.audio, faults)
         line: Line = socket
         if is_recorded(call, self.account):
             call.tapes = Tapes(call.audio, call.started_ns)
@@ -346,6 +380,7 @@ class Vapi:
             timeline=self._timeline,
             repertoire=self._repertoire,
             draw=self._random_for(f"vapi call {call.session} voice"),
+            faults=faults,
         )
         if call.tapes is not None:
             conversation.hearing.tape = call.tapes.customer

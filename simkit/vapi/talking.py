@@ -113,6 +113,8 @@ class Talking:
         self._repertoire = repertoire
         self._draw = draw
         self.voice = Speaking(line.audio, assistant, line.send_audio, clock=clock)
+        self.on_its_way: Callable[[Speech], Speech] = lambda speech: speech
+        """What goes out for something said."""
         self.turn = 0
         """Number of the turn that is being answered."""
         self._pending: asyncio.TimerHandle | None = None
@@ -185,10 +187,14 @@ class Talking:
 
     def replace(self, utterance: Utterance) -> None:
         """Say ``utterance`` instead of whatever is being said or waits."""
+        self.cancel()
+        self.queue(utterance)
+
+    def cancel(self) -> None:
+        """Stop what is being said, and say nothing of what waits."""
         self._drop_pending()
         self._queue.clear()
         self._end(interrupted=True)
-        self.queue(utterance)
 
     def drop_answer(self) -> None:
         """Do not give an answer that has not begun; what was to be said besides is said."""
@@ -279,7 +285,7 @@ class Talking:
             text=speech.text,
             duration_ns=speech.duration_ns,
         )
-        self.voice.speak(speech)
+        self.voice.speak(self.on_its_way(speech))
         event.arrived_ns = self._line.arrival_ns
         over_ns = self.voice.end_ns + round(self._assistant.stopped_after_audio * 1e9)
         self._timers.at(over_ns, self._finish, self._current)

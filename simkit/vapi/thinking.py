@@ -15,6 +15,7 @@ from .assistant import Assistant, Reply
 from .model import Model
 from .talking import Talking, Utterance
 from .timers import Timers
+from .trouble import Tongue
 
 _TURNS = uuid.UUID("5f4d7f0e-2f0c-4c55-9a53-0d3a4b1c7e11")
 _SENTENCE_ENDS = (".", "?", "!")
@@ -26,6 +27,7 @@ class Thinking:
 
     Args:
         session: number of the call in the timeline.
+        tongue: what becomes of an answer.
         tell: takes messages.
         silent: called when there is no answer.
     """
@@ -35,6 +37,7 @@ class Thinking:
         session: int,
         assistant: Assistant,
         talking: Talking,
+        tongue: Tongue,
         tell: Callable[[vapi.ServerMessage], object],
         silent: Callable[[], object],
         *,
@@ -44,6 +47,7 @@ class Thinking:
         self._session = session
         self._assistant = assistant
         self._talking = talking
+        self._tongue = tongue
         self._tell = tell
         self._silent = silent
         self._clock = clock
@@ -84,16 +88,21 @@ class Thinking:
         first_ns = self._clock.now_ns
         if not took_time:
             first_ns += round(assistant.llm * 1e9)
+        storm_ns = self._tongue.storms(reply.text) if self._pieces == 1 else 0
+        first_ns += storm_ns
         sentence_ns = self._put_out(reply, first_ns)
-        if not reply.spoken:
+        if not reply.spoken or self._tongue.drops():
             return
-        utterance = Utterance(reply.speech, answers=True, continues=self._pieces > 1)
+        speech, held_ns = (
+            self._tongue.holds(reply.speech) if self._pieces == 1 else (reply.speech, 0)
+        )
+        utterance = Utterance(speech, answers=True, continues=self._pieces > 1)
         voice_ns = sentence_ns + round(assistant.tts * 1e9)
         if self._pieces > 1:
             self._coming.append(self._timers.at(voice_ns, self._talking.queue, utterance))
             return
         if reply.latency is not None:
-            audio_ns = ended_ns + round(reply.latency * 1e9)
+            audio_ns = ended_ns + storm_ns + held_ns + round(reply.latency * 1e9)
             self._talking.schedule(utterance, audio_ns, blocked=False)
             return
         wait_ns = round(assistant.wait_seconds * 1e9)
@@ -101,7 +110,7 @@ class Thinking:
             audio_ns = voice_ns + wait_ns
         else:
             audio_ns = max(voice_ns, asked_ns + wait_ns)
-        audio_ns += round(assistant.started_before_audio * 1e9)
+        audio_ns += held_ns + round(assistant.started_before_audio * 1e9)
         self._talking.schedule(utterance, audio_ns)
 
     def _put_out(self, reply: Reply, first_ns: int) -> int:

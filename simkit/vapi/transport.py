@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from websockets.http11 import Request, Response
 
 from ..timeline import Clock, Timeline
 from ..wire import WireError, vapi
+from ..wire.errors import shorten
 from ..wire.websocket import WebSocketPeer, server_core
+from .commands import asked, obey
 from .conversation import Conversation
+from .faults import CallFaults
+from .settings import VapiSettings
+from .socket_faults import SocketFaults
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a socket may not open."""
+
+    status: int
+    reason: str
+    opens_first: bool = False
+    """The upgrade is accepted, and the socket closed with 1008."""
+
+
+NO_CALL = "call not found or already ended"
 
 
 class TransportSocket(WebSocketPeer):
     """Vapi's end of a call's socket.
 
     Args:
-        find: returns the conversation for a request path once the socket may open, or None to
-            refuse it with HTTP 500, as Vapi does for a call that is over.
+        find: returns the conversation for a request path once the socket may open, or why not.
         open_delay_ns: how long the upgrade request waits for its answer.
     """
 
@@ -27,20 +45,24 @@ class TransportSocket(WebSocketPeer):
 
     def __init__(
         self,
-        find: Callable[[TransportSocket, Request], Conversation | None],
+        find: Callable[[TransportSocket, Request], Conversation | Refusal],
         *,
+        settings: VapiSettings,
         clock: Clock,
         timeline: Timeline,
         open_delay_ns: int = 0,
     ) -> None:
         super().__init__(server_core())
         self._find = find
+        self._settings = settings
         self._clock = clock
         self._timeline = timeline
         self._open_delay_ns = open_delay_ns
         self._held: bytes | None = b"" if open_delay_ns else None
         self._timer: asyncio.TimerHandle | None = None
         self._frame_ns_per_byte = 0.0
+        self._faults: SocketFaults | None = None
+        self._begin_after = 0.0
         self.audio = vapi.AudioFormat()
         self.conversation: Conversation | None = None
         self.ended_reason = ""
@@ -54,8 +76,9 @@ class TransportSocket(WebSocketPeer):
             return
         self._held += data
         if self._timer is None:
-            due_ns = self._clock.read_ns() + self._open_delay_ns
-            self._timer = self._clock.call_at(due_ns, self._release)
+            self._timer = self._clock.call_at(
+                self._clock.read_ns() + self._open_delay_ns, self._release
+            )
 
     def _release(self) -> None:
         held, self._held = self._held or b"", None
@@ -64,23 +87,39 @@ class TransportSocket(WebSocketPeer):
 
     def on_request(self, request: Request) -> Response | None:
         """Find the call that the path names."""
-        self.conversation = self._find(self, request)
-        if self.conversation is None:
-            response: Response = self.core.reject(500, "call not found or already ended\n")
+        found = self._find(self, request)
+        if isinstance(found, Conversation):
+            self.conversation = found
+        elif not found.opens_first:
+            response: Response = self.core.reject(found.status, f"{found.reason}\n")
             return response
         return None
 
-    def opens(self, session: int, audio: vapi.AudioFormat) -> None:
-        """Take the call's number and audio format, before the socket opens."""
+    def opens(self, session: int, audio: vapi.AudioFormat, faults: CallFaults) -> None:
+        """Take the call's number, audio format and faults, before the socket opens."""
         self.session = session
         self.audio = audio
         width = 1 if audio.format == "mulaw" else 2
         self._frame_ns_per_byte = 1e9 / (audio.sample_rate * width)
+        self._faults = SocketFaults(faults, self, clock=self._clock)
+        self._begin_after = faults.take("slow_begin") or 0.0
 
     def on_open(self) -> None:
         """The socket is open: the assistant begins."""
+        if self.conversation is None or self._faults is None:
+            self._close_with(1008, NO_CALL)
+            return
         self._record("open", {}, from_client=False)
-        if self.conversation is not None:
+        self._faults.opens()
+        if self._begin_after:
+            due_ns = self._clock.read_ns() + round(self._begin_after * 1e9)
+            self._timer = self._clock.call_at(due_ns, self._begin)
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._begin_after = 0.0
+        if self.conversation is not None and self.is_open:
             self.conversation.open()
 
     # Out
@@ -92,24 +131,60 @@ class TransportSocket(WebSocketPeer):
         return self._clock.read_ns() if found is None else found
 
     def send_audio(self, sound: bytes) -> None:
+        """Send audio of the assistant."""
+        faults = self._faults
+        if faults is not None and faults.touches_audio:
+            faults.send(sound)
+        else:
+            self.send_frame(sound)
+
+    def tell(self, message: vapi.ServerMessage) -> None:
+        """Send a message of the conversation."""
+        if self._faults is not None:
+            self._faults.tell(message)
+
+    def send_frame(self, sound: bytes) -> None:
         """Send a binary frame."""
         if self.is_open:
             self.send_binary(sound)
             self._count("vapi", "bridge", self.arrival_ns, len(sound))
 
-    def tell(self, message: vapi.ServerMessage) -> None:
+    def send_message(self, message: vapi.ServerMessage) -> None:
         """Send a text frame."""
         if self.is_open:
-            self.send_text(vapi.encode(message))
+            data = vapi.encode(message)
+            self.send_text(b'{"message":%b}' % data if self._settings.envelope else data)
             kind = str(message.__struct_config__.tag)
             self._record(kind, describe(message), from_client=False)
 
     def end(self, reason: str) -> None:
         """End the call from Vapi's side."""
         self._note_end(reason)
+        self._stop()
+        self._close_with(self._settings.close_code)
+
+    def fail(self, code: int, reason: str = "worker-shutdown") -> None:
+        """Close the socket without a word of it, or lose it (1006); the call ends for a reason."""
+        if code == 1006:
+            self.drop()
+        else:
+            self._close_with(None if code == 1005 else code)
+        self.is_open = False
+        self._note_end(reason)
+        self._stop()
+
+    def _close_with(self, code: int | None, reason: str = "") -> None:
+        """Close with a code; None for a close frame without one, 1006 for no close frame."""
+        if code == 1006:
+            self.transport.close()
+        else:
+            self.close(code, reason)
+
+    def _stop(self) -> None:
         if self.conversation is not None:
             self.conversation.close()
-        self.close(1000)
+        if self._faults is not None:
+            self._faults.stop()
 
     def _note_end(self, reason: str) -> None:
         """Say why the call ended, once; who follows the messages learns it after a close too."""
@@ -123,19 +198,35 @@ class TransportSocket(WebSocketPeer):
     def on_binary(self, data: bytes) -> None:
         """Audio from the caller."""
         self._count("bridge", "vapi", self._sent_ns, len(data))
-        if self.conversation is not None:
+        self._hear(data)
+
+    def _hear(self, data: bytes) -> None:
+        faults = self._faults
+        if faults is not None and faults.touches_audio:
+            data = faults.hear(data)
+        if self.conversation is not None and not self._begin_after:
             self.conversation.hearing.feed(data)
 
     def on_text(self, data: bytes) -> None:
         """A message from the client."""
         try:
             message = vapi.decode_for_vapi(data)
+            if isinstance(message, vapi.Say) and not message.text.split():
+                raise WireError(f"message to Vapi: a say without a word; found {shorten(data)}")
         except WireError as error:
-            self._timeline.record("warning", "vapi", session=self.session, reason=str(error))
+            self._refuse_text(str(error))
             return
-        self._record(str(message.__struct_config__.tag), {}, from_client=True)
-        if isinstance(message, (vapi.EndCall, vapi.Hangup)):
-            self.end("assistant-ended-call")
+        kind = str(message.__struct_config__.tag)
+        self._record(kind, asked(message), from_client=True)
+        if self._faults is not None:
+            self._faults.see(kind)
+        if self.conversation is not None:
+            obey(self.conversation, message)
+
+    def _refuse_text(self, reason: str) -> None:
+        self._timeline.record("warning", "vapi", session=self.session, reason=reason)
+        if self._settings.bad_text != "noted":
+            self.fail(int(self._settings.bad_text), "customer-ended-call")
 
     def on_close(self, code: int, reason: str) -> None:
         """The socket is closed."""
@@ -150,8 +241,7 @@ class TransportSocket(WebSocketPeer):
             arrived_ns=self._clock.read_ns(),
         )
         self._note_end("customer-ended-call")
-        if self.conversation is not None:
-            self.conversation.close()
+        self._stop()
 
     @property
     def _sent_ns(self) -> int:

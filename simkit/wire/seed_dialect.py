@@ -7,8 +7,10 @@ frames cannot be: out-of-order delivery can be told, and mended, only in this di
 
 from __future__ import annotations
 
+import re
+
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from .errors import WireError, explain, shorten
 
@@ -18,15 +20,21 @@ class _Message(Struct, frozen=True, tag_field="type", omit_defaults=True):
 
 
 class Audio(_Message, frozen=True, tag="audio"):
-    """mu-law at 8 kHz, base64, in ``data``; one of the articles calls it ``media``."""
+    """mu-law at 8 kHz, base64, in ``data`` or ``media``; or PCM16, in ``audio``.
+
+    The articles contradict each other: one example has ``data``, another ``media``, a third sends
+    ``audio`` with its ``sampleRate``, perhaps with the header of a WAV file.
+    """
 
     data: str | UnsetType = UNSET
     media: str | UnsetType = UNSET
+    audio: str | UnsetType = UNSET
+    sample_rate: int = field(default=16000, name="sampleRate")
     sequence: int | UnsetType = UNSET
 
     @property
     def payload(self) -> str:
-        """The base64 audio, whatever the field was called."""
+        """The mu-law audio, in base64, whatever the field was called."""
         return self.data or self.media or ""
 
 
@@ -42,7 +50,7 @@ class Interrupt(_Message, frozen=True, tag="interrupt"):
 
 
 class Flush(_Message, frozen=True, tag="flush"):
-    """Client to Vapi: drop audio that waits to be sent."""
+    """Client to Vapi: forget the caller's audio that is not transcribed yet."""
 
 
 class CancelResponse(_Message, frozen=True, tag="cancel-response"):
@@ -54,6 +62,8 @@ ToVapi = Audio | Flush | CancelResponse
 
 _from_vapi: msgspec.json.Decoder[FromVapi] = msgspec.json.Decoder(FromVapi)
 _to_vapi: msgspec.json.Decoder[ToVapi] = msgspec.json.Decoder(ToVapi)
+
+_BARE = re.compile(r'"?(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"?')
 
 encode = msgspec.json.Encoder().encode
 """Encode a message of either direction as JSON bytes."""
@@ -80,6 +90,12 @@ def decode_for_vapi(data: bytes | str) -> ToVapi:
         WireError: not JSON, an unknown type or a wrong field.
     """
     try:
-        return _to_vapi.decode(data)
+        # What is skipped would not be looked at, and may be no UTF-8.
+        return _to_vapi.decode(data if isinstance(data, str) else data.decode())
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        text = data.decode("latin-1") if isinstance(data, bytes) else data
+        if _BARE.fullmatch(text):
+            raise WireError(
+                f"seed dialect, to Vapi: audio without JSON around it; found {shorten(data)}"
+            ) from None
         raise WireError(f"seed dialect, to Vapi: {explain(error)}; found {shorten(data)}") from None

@@ -259,11 +259,25 @@ class Say(_Message, frozen=True, tag="say"):
     interrupt_assistant_enabled: bool = False
     interruptions_enabled: bool = True
 
+    @property
+    def text(self) -> str:
+        """What to speak, whatever the field was called."""
+        return self.content or self.message or ""
+
+
+class ChatMessage(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One message of the history, as it is put into it."""
+
+    role: Literal["system", "user", "assistant", "tool", "developer"]
+    content: str
+    name: str | UnsetType = UNSET
+    tool_call_id: str | UnsetType = field(default=UNSET, name="tool_call_id")
+
 
 class AddMessage(_Message, frozen=True, tag="add-message"):
     """Put a message into the history."""
 
-    message: dict[str, Any]
+    message: ChatMessage
     trigger_response_enabled: bool = True
 
 
@@ -367,7 +381,11 @@ def decode_for_vapi(data: bytes | str) -> ClientMessage:
         WireError: not JSON, an unknown type, a missing field or one of another type.
     """
     try:
-        return _client.decode(data)
+        # What is skipped would not be looked at, and may be no UTF-8.
+        message = _client.decode(data if isinstance(data, str) else data.decode())
+        if isinstance(message, Say) and message.content is message.message is UNSET:
+            raise msgspec.ValidationError("Object missing required field `content` (or `message`)")
+        return message
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise WireError(f"message to Vapi: {explain(error)}; found {shorten(data)}") from None
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simkit.audio.resample import DELAY_NS, resampler
+from simkit.audio.resample import DELAY_NS, Linear, at_rate, resampler
 
 UP = (8000, 16000)
 DOWN = (16000, 8000)
@@ -249,3 +249,30 @@ def test_output_is_not_overwritten_by_the_next_frame():
     kept = first.copy()
     converter.process(noise(160, 1))
     assert first.tolist() == kept.tolist()
+
+
+@given(
+    st.sampled_from([(16000, 44100), (44100, 8000), (8000, 1), (192000, 8000), (3000, 8000)]),
+    CHUNKS,
+)
+@settings(max_examples=40)
+def test_a_straight_line_does_not_depend_on_chunks_and_keeps_time(rates, sizes):
+    samples = noise(2000)
+    whole = Linear(*rates).process(samples)
+    converter, at, out = Linear(*rates), 0, []
+    for size in [*sizes, len(samples)]:
+        out.append(converter.process(samples[at : at + size]))
+        at += size
+    assert np.array_equal(np.concatenate(out), whole)
+    assert len(whole) == -(-(len(samples) - 1) * rates[1] // rates[0])
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 24000, 44100, 48000, 192000])
+def test_speech_at_any_rate_is_as_long_and_comes_back(rate):
+    samples = sine(700, 8000)
+    there = at_rate(samples, rate)
+    assert len(there) == -(-len(samples) * rate // 8000)
+    back = Linear(rate, 8000).process(there).astype(int)
+    delay = DELAY if rate != 8000 else 0
+    error = back[200:] - samples[200 - delay : len(back) - delay]
+    assert np.sqrt(np.mean(error**2)) < 0.05 * np.sqrt(np.mean(samples.astype(float) ** 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+from functools import cache
 from typing import Any
 
 import httpx
@@ -13,9 +14,18 @@ import pytest
 from websockets.asyncio.client import connect
 
 from simkit.audio import Speech, resample
+from tests.races.conftest import serve
+
+__all__ = ["serve"]
 
 URL = "https://api.vapi.ai"
 HEADERS = {"Authorization": "Bearer key", "User-Agent": "test"}
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """What trusts whom a machine trusts; it takes long to make."""
+    return ssl.create_default_context()
 
 
 class Client:
@@ -25,6 +35,7 @@ class Client:
         self.sim = sim
         self.told: list[tuple[float, dict[str, Any]]] = []
         self.sound: list[tuple[float, bytes]] = []
+        self.wrapped: list[dict[str, Any]] = []
         self.frames: list[bytes | dict[str, Any]] = []
         """Both, in the order in which they came."""
         self.rate = 16000
@@ -44,7 +55,7 @@ class Client:
         self.rate = transport.get("audioFormat", {}).get("sampleRate", 16000)
         self.call = response.json()
         url = self.call["transport"]["websocketCallUrl"]
-        self.socket = await connect(url, ssl=ssl.create_default_context())
+        self.socket = await connect(url, ssl=tls())
         self.opened = self.sim.now
         self.reader = asyncio.create_task(self.read())
 
@@ -54,9 +65,13 @@ class Client:
             if isinstance(message, bytes):
                 self.sound.append((at, message))
                 self.frames.append(message)
+                continue
+            told = json.loads(message)
+            self.frames.append(told)
+            if "message" in told:
+                self.wrapped.append(told["message"])
             else:
-                self.told.append((at, json.loads(message)))
-                self.frames.append(self.told[-1][1])
+                self.told.append((at, told))
 
     async def speak(self, speech: Speech | None, seconds: float = 0.0) -> float:
         """Send speech (or silence) in real time; returns when it began."""

@@ -90,6 +90,8 @@ EDGES = {
     "client_messages": TEXTS,
     "lead": ([0, 60, INF], [-1, True, None, "1", NAN]),
     "frame": ([0.001, 10], [*NO_SECONDS, 0, 0.0009, 10.1, None]),
+    "tts_chunk": ([0, 60, 0.5], [-0.1, 61, True, "1", None]),
+    "background_sound": (["off", "office"], ["street", None, True]),
     "silence_frames": SWITCH,
 }
 

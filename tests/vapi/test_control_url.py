@@ -127,12 +127,12 @@ async def test_what_was_accepted_may_never_be_spoken(sim, client):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({"type": "say"}, "content must be a text"),
+        ({"type": "say"}, "missing required field `content`"),
         ({"type": "say", "content": "  "}, "content must be a text"),
         ({"type": "dance"}, "dance"),
         ({"type": "hangup"}, "not a command of a control URL"),
         ({"type": "control", "control": "louder"}, "louder"),
-        ({"type": "add-message", "message": {"role": "user"}}, "role and a content"),
+        ({"type": "add-message", "message": {"role": "user"}}, "missing required field `content`"),
         ({"type": "transfer", "destination": {"type": "assistant"}}, "destination must have"),
         ({"type": "transfer", "destination": {"type": "number"}}, "destination must have"),
     ],

@@ -188,7 +188,7 @@ async def test_a_malformed_message_is_noted_and_the_call_goes_on(sim, client):
     for text in ("{", '{"type":"dance"}', '{"type":"say"}', '{"type":"control","control":"x"}'):
         await client.socket.send(text)
     await client.speak(None, 0.5)
-    assert len(sim.timeline.of("warning")) == 3
+    assert len(sim.timeline.of("warning")) == 4
     assert len(client.sound) > 20
 
 

@@ -141,7 +141,7 @@ TO_VAPI = [
     ),
     (vapi.Say(message="web"), {"type": "say", "message": "web"}),
     (
-        vapi.AddMessage({"role": "system", "content": "be brief"}, trigger_response_enabled=False),
+        vapi.AddMessage(vapi.ChatMessage("system", "be brief"), trigger_response_enabled=False),
         {
             "type": "add-message",
             "message": {"role": "system", "content": "be brief"},
@@ -275,6 +275,9 @@ def test_a_flat_frame_with_a_field_called_message_is_not_an_envelope():
         {"type": "add-message"},
         {"type": "transfer"},
         {"type": "say", "content": 1},
+        {"type": "say"},
+        {"type": "add-message", "message": {}},
+        {"type": "add-message", "message": {"role": "boss", "content": "x"}},
         {"message": {"type": "end-call"}},
     ],
 )
@@ -288,6 +291,6 @@ def test_the_defaults_of_the_sheet_hold_for_absent_fields():
     assert isinstance(say, vapi.Say)
     spoken = (say.end_call_after_spoken, say.interrupt_assistant_enabled, say.interruptions_enabled)
     assert spoken == (False, False, True)
-    added = vapi.decode_for_vapi(b'{"type":"add-message","message":{}}')
+    added = vapi.decode_for_vapi(b'{"type":"add-message","message":{"role":"user","content":"x"}}')
     assert isinstance(added, vapi.AddMessage)
     assert added.trigger_response_enabled is True
