@@ -135,7 +135,6 @@ class ControlUrl:
                 raise CommandError(
                     "destination must have the type number with a number, or sip with a sipUri"
                 )
-            call.destination = destination
             conversation.transfer(destination)
         else:
             reason = "handoff was accepted, and nothing comes of it: there are no squads"

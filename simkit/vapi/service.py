@@ -395,6 +395,8 @@ class Vapi:
             is_final = is_user_final(message)
             end_ns = conversation.hearing.ended_ns if is_final else 0
             call.log.append(Logged(self._clock.now_ns, message, end_ns))
+        if isinstance(message, vapi.TransferUpdate) and isinstance(message.destination, dict):
+            call.destination = message.destination
         if isinstance(message, vapi.StatusUpdate) and message.status == "ended":
             call.ended_ns = self._clock.now_ns
             call.ended_reason = message.ended_reason or "customer-ended-call"
