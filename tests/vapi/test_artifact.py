@@ -65,6 +65,22 @@ async def test_messages_have_vapis_units(sim, client):
     assert call["messages"] == messages
 
 
+async def test_what_a_bot_says_in_a_row_is_one_message(sim, client):
+    sim.vapi.assistant(first_message=FIRST)
+    await client.open()
+    await client.speak(None, 2.0)
+    sim.vapi.calls[0].socket.conversation.say("Are you there?")
+    await client.speak(None, 3.0)
+    await client.socket.close()
+    await asyncio.sleep(4)
+    artifact = (await get(f"/call/{client.call['id']}")).json()["artifact"]
+    [bot] = artifact["messages"]
+    assert bot["message"] == f"{FIRST} Are you there?"
+    # The duration counts audio, not the pause between.
+    assert bot["duration"] < bot["endTime"] - bot["time"]
+    assert len(artifact["messagesOpenAIFormatted"]) == 2
+
+
 async def test_a_user_begins_when_the_transcriber_noticed(sim, client):
     call = await hold_a_call(sim, client)
     [(started, _)] = client.of("speech-update", role="user", status="started")

@@ -38,6 +38,11 @@ async def test_requests_works_in_a_thread(sim):
     assert (await asyncio.to_thread(work)).status_code == 201
 
 
+async def test_a_list_has_the_newest_call_first(sim, client):
+    made = [(await client.create()).json()["id"] for _ in range(3)]
+    assert [call["id"] for call in (await get("/call", limit=2)).json()] == made[:0:-1]
+
+
 # Faults
 
 

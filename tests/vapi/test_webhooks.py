@@ -253,6 +253,22 @@ async def test_frequent_events_are_dropped_while_a_server_fails(sim, client, hoo
     assert hook.kinds[2:] == ["status-update", "end-of-call-report"]
 
 
+async def test_a_success_ends_the_dropping(sim, client, hook):
+    sim.vapi.account.drop_after = 1
+    wanted = ["status-update", "speech-update", "user-interrupted"]
+    sim.vapi.assistant(first_message="This is going to be a rather long speech.")
+    hook.answers = [500]
+    client.body = {"assistantOverrides": {"server": SERVER, "serverMessages": wanted}}
+    await client.open()
+    await client.speak(None, 1.0)
+    await client.speak(spoken(sim, "wait"))
+    await client.speak(None, 2.0)
+    # The failure, what matters, and then frequent events again.
+    assert hook.kinds[:3] == ["status-update", "user-interrupted", "speech-update"]
+    await client.socket.close()
+    await asyncio.sleep(4)
+
+
 # Disorder
 
 
