@@ -312,8 +312,7 @@ class Conversation:
         self._wait_for_end(ended_ns)
 
     def _is_absorbed(self, text: str) -> bool:
-        """Whether what the caller said into the assistant's speech gets no answer: it may not
-        interrupt, and an answer would."""
+        """Return whether the caller spoke into what goes on: an answer would cut it off."""
         if not self._talking.voice.is_speaking:
             return False
         if not self._talking.can_be_interrupted:

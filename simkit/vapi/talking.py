@@ -200,7 +200,7 @@ class Talking:
         """Do not give an answer that has not begun; what was to be said besides is said."""
         if self._pending is not None and self._pending_answers:
             self._drop_pending()
-        if self._current is None:
+        if self._queue and self._current is None:
             self._queue = deque(waits for waits in self._queue if not waits.answers)
             self._say_next()
 
