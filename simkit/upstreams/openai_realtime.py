@@ -8,7 +8,6 @@ shape before general availability.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,11 +18,9 @@ from ..wire import openai_realtime as wire
 from ..wire.errors import shorten
 from . import openai_settings
 from .dialect import Dialect, Messages, Said
+from .openai_events import Events, Object
 
 _LEAST_COMMIT_MS = 100
-_STATUS = {"completed": ("completed", None), "interrupted": ("cancelled", "turn_detected")}
-
-_Event = dict[str, Any]
 
 
 class OpenAIRealtime(Dialect):
@@ -40,8 +37,7 @@ class OpenAIRealtime(Dialect):
         self._key = key
         self._beta = False
         self._settings: dict[str, Any] = {}
-        self._items: dict[str, Said | None] = {}
-        self._last_item: str | None = None
+        self._said: dict[str, Said] = {}
         self._user_item = ""
         self._committed_ns = 0
         self._padding_ms = 300
@@ -67,12 +63,12 @@ class OpenAIRealtime(Dialect):
     def opened(self) -> None:
         """Tell of the session; it is the client who asks for the first response."""
         new_id, agent = self.session.new_id, self.session.agent
-        self._conversation = new_id("conv_")
+        self._events = Events(new_id, beta=self._beta)
         self._settings = openai_settings.created(
             new_id("sess_"), self._model, agent, self._padding_ms, beta=self._beta
         )
         self.session.send(
-            self._event("session.created", session=self._settings), show="session.created"
+            self._events.make("session.created", session=self._settings), show="session.created"
         )
 
     # From the client
@@ -103,11 +99,14 @@ class OpenAIRealtime(Dialect):
         elif isinstance(event, wire.BufferClear):
             session.forget()
             self._committed_ns = session.heard_ns
-            session.send(self._event("input_audio_buffer.cleared"))
+            session.send(self._events.make("input_audio_buffer.cleared"))
         elif isinstance(event, wire.ItemCreate):
             item = {"object": "realtime.item", "status": "completed"} | event.item
             item.setdefault("id", session.new_id("item_"))
-            session.send(list(self._added(item)))
+            session.prompt(_text(item))
+            session.send(self._events.added(item))
+        elif isinstance(event, (wire.ItemDelete, wire.ItemRetrieve)):
+            self._look_up(event)
         elif isinstance(event, wire.ItemTruncate):
             self._truncate(event)
         elif isinstance(event, wire.ResponseCreate):
@@ -150,7 +149,9 @@ class OpenAIRealtime(Dialect):
         heard, spoken = openai_settings.formats(self._settings)
         if (heard, spoken) != (self.input, self.output):
             session.use(input=heard, output=spoken)
-        session.send(self._event("session.updated", session=self._settings), show="session.updated")
+        session.send(
+            self._events.make("session.updated", session=self._settings), show="session.updated"
+        )
 
     def _transcribe(self, transcription: object) -> None:
         if transcription is not UNSET:
@@ -192,7 +193,7 @@ class OpenAIRealtime(Dialect):
         self.session.end_turn(answer=False)
 
     def _truncate(self, event: wire.ItemTruncate) -> None:
-        said = self._items.get(event.item_id)
+        said = self._said.get(event.item_id)
         if said is None:
             raise wire.RealtimeError(
                 f"Unable to truncate: there is no audio of the assistant's in item "
@@ -212,13 +213,30 @@ class OpenAIRealtime(Dialect):
                 event.event_id,
             )
         self.session.send(
-            self._event(
+            self._events.make(
                 "conversation.item.truncated",
                 item_id=event.item_id,
                 content_index=event.content_index,
                 audio_end_ms=event.audio_end_ms,
             )
         )
+
+    def _look_up(self, event: wire.ItemDelete | wire.ItemRetrieve) -> None:
+        """Delete an item, or show it."""
+        item = self._events.items.get(event.item_id)
+        what = "delete" if isinstance(event, wire.ItemDelete) else "retrieve"
+        if item is None:
+            raise wire.RealtimeError(
+                f"Unable to {what}: there is no item {shorten(event.item_id)}",
+                f"item_{what}_invalid_item_id",
+                "item_id",
+                event.event_id,
+            )
+        if isinstance(event, wire.ItemRetrieve):
+            self.session.send(self._events.make("conversation.item.retrieved", item=item))
+            return
+        del self._events.items[event.item_id]
+        self.session.send(self._events.make("conversation.item.deleted", item_id=event.item_id))
 
     def _create(self, event: wire.ResponseCreate) -> None:
         current = self.session.current
@@ -231,6 +249,9 @@ class OpenAIRealtime(Dialect):
                 None,
                 event.event_id,
             )
+        instructions = (event.response or {}).get("instructions")
+        if isinstance(instructions, str):
+            self.session.prompt(instructions)
         self.session.reply()
 
     # To the client: the caller
@@ -238,7 +259,7 @@ class OpenAIRealtime(Dialect):
     def speech_started(self, at_ms: int) -> Messages:
         """The caller began to speak."""
         self._user_item = self.session.new_id("item_")
-        return self._event(
+        return self._events.make(
             "input_audio_buffer.speech_started",
             audio_start_ms=max(0, at_ms - self._padding_ms),
             item_id=self._user_item,
@@ -246,33 +267,20 @@ class OpenAIRealtime(Dialect):
 
     def speech_stopped(self, at_ms: int) -> Messages:
         """The caller's turn is over, and its audio becomes an item."""
-        stopped = self._event(
+        stopped = self._events.make(
             "input_audio_buffer.speech_stopped", audio_end_ms=at_ms, item_id=self._user_item
         )
         return [stopped, *self._commits()]
 
-    def _commits(self) -> list[_Event]:
+    def _commits(self) -> list[Object]:
         self._committed_ns = self.session.heard_ns
-        committed = self._event(
-            "input_audio_buffer.committed",
-            previous_item_id=self._last_item,
-            item_id=self._user_item,
-        )
-        item = {
-            "id": self._user_item,
-            "object": "realtime.item",
-            "type": "message",
-            "status": "completed",
-            "role": "user",
-            "content": [{"type": "input_audio", "transcript": None}],
-        }
-        return [committed, *self._added(item)]
+        return self._events.committed(self._user_item)
 
     def transcript(self, text: str) -> Messages:
         """The words, if the client has asked for them."""
         if not self._transcribes:
             return None
-        return self._event(
+        return self._events.make(
             "conversation.item.input_audio_transcription.completed",
             item_id=self._user_item,
             content_index=0,
@@ -284,113 +292,27 @@ class OpenAIRealtime(Dialect):
 
     def thinks(self, said: Said) -> Messages:
         """A response begins, without any output yet."""
-        said.ids["response"] = self.session.new_id("resp_")
-        said.ids["item"] = self.session.new_id("item_")
-        return self._event("response.created", response=self._response(said, "in_progress", None))
+        return self._events.created(said)
 
     def begins(self, said: Said) -> Messages:
         """Its item and its one part."""
-        self._items[said.ids["item"]] = said
-        item = self._item(said, "in_progress", with_content=False)
-        limits = [
-            {"name": "requests", "limit": 5000, "remaining": 4999, "reset_seconds": 0.012},
-            {"name": "tokens", "limit": 400000, "remaining": 399000, "reset_seconds": 0.15},
-        ]
-        return [
-            self._event("rate_limits.updated", rate_limits=limits),
-            self._of(said, "response.output_item.added", part=False, item=item),
-            *self._added(item, done=False),
-            self._of(
-                said,
-                "response.content_part.added",
-                part={"type": "audio", "transcript": ""},
-            ),
-        ]
+        self._said[said.ids["item"]] = said
+        return self._events.begun(said)
 
     def audio(self, said: Said, sound: bytes, words: str) -> Messages:
         """The words first, then their sound."""
-        delta = binascii.b2a_base64(sound, newline=False).decode()
-        audio = self._of(said, self._audio_kind("delta"), delta=delta)
-        if not words:
-            return audio
-        space = " " if said.ids.get("words") else ""
-        said.ids["words"] = True
-        return [self._of(said, self._transcript_kind("delta"), delta=space + words), audio]
+        return self._events.deltas(said, sound, words)
 
     def ends(self, said: Said, reason: str) -> Messages:
         """All parts are done, and so is the response."""
-        status, why = _STATUS.get(reason, ("cancelled", "client_cancelled"))
-        done = self._event("response.done", response=self._response(said, status, why))
-        if said.utterance is None:
-            return done
-        item = self._item(said, "completed" if status == "completed" else "incomplete")
-        transcript = said.known_text
-        part = {"type": "audio", "transcript": transcript}
-        messages = [
-            self._of(said, self._audio_kind("done")),
-            self._of(said, self._transcript_kind("done"), transcript=transcript),
-            self._of(said, "response.content_part.done", part=part),
-            self._of(said, "response.output_item.done", part=False, item=item),
-        ]
-        if not self._beta:
-            messages.append(self._event("conversation.item.done", previous_item_id=None, item=item))
-        return [*messages, done]
+        return self._events.ended(said, reason)
 
-    # Objects
 
-    def _event(self, kind: str, **fields: Any) -> _Event:
-        return {"type": kind, "event_id": self.session.new_id("event_"), **fields}
-
-    def _of(self, said: Said, kind: str, *, part: Any = None, **fields: Any) -> _Event:
-        """Return an event about a response, its item and, unless ``part`` is False, its part."""
-        places: _Event = {"response_id": said.ids["response"], "output_index": 0}
-        if part is not False:
-            places |= {"item_id": said.ids["item"], "content_index": 0}
-        if part:
-            fields["part"] = part
-        return self._event(kind, **places, **fields)
-
-    def _audio_kind(self, what: str) -> str:
-        return f"response.audio.{what}" if self._beta else f"response.output_audio.{what}"
-
-    def _transcript_kind(self, what: str) -> str:
-        kind = "audio_transcript" if self._beta else "output_audio_transcript"
-        return f"response.{kind}.{what}"
-
-    def _added(self, item: _Event, *, done: bool = True) -> Iterator[_Event]:
-        """Yield what tells of a new item, which follows the last one."""
-        kinds = ["conversation.item.added"] + ["conversation.item.done"] * done
-        for kind in ["conversation.item.created"] if self._beta else kinds:
-            yield self._event(kind, previous_item_id=self._last_item, item=item)
-        self._last_item = item["id"]
-
-    def _item(self, said: Said, status: str, *, with_content: bool = True) -> _Event:
-        kind = "audio" if self._beta else "output_audio"
-        return {
-            "id": said.ids["item"],
-            "object": "realtime.item",
-            "type": "message",
-            "status": status,
-            "role": "assistant",
-            "content": [{"type": kind, "transcript": said.known_text}] if with_content else [],
-        }
-
-    def _response(self, said: Said, status: str, why: str | None) -> _Event:
-        has_item = said.utterance is not None and status != "in_progress"
-        state = "completed" if status == "completed" else "incomplete"
-        details = {"type": status, "reason": why} if why else None
-        modalities = (
-            {"modalities": ["audio", "text"]} if self._beta else {"output_modalities": ["audio"]}
-        )
-        return {
-            "object": "realtime.response",
-            "id": said.ids["response"],
-            "status": status,
-            "status_details": details,
-            "output": [self._item(said, state)] if has_item else [],
-            "conversation_id": self._conversation,
-            **modalities,
-            "max_output_tokens": "inf",
-            "usage": None,
-            "metadata": None,
-        }
+def _text(item: Object) -> str:
+    """Return what an item of the client's says, empty when it is not text."""
+    content = item.get("content")
+    if isinstance(item.get("output"), str):
+        return str(item["output"])  # of a function call
+    parts = content if isinstance(content, list) else []
+    texts = [part.get("text") for part in parts if isinstance(part, dict)]
+    return " ".join(text for text in texts if isinstance(text, str))

@@ -60,6 +60,7 @@ class Session:
         self._playing: tuple[Said, int] | None = None  # and until when, if played as it is sent
         self._said = 0
         self._answers = 0
+        self._prompt = ""
         self._in_speech = False
         self._last_voice_ns = 0
         self._has_heard = False
@@ -161,7 +162,7 @@ class Session:
                     "transcript", self._dialect.name, session=self.number, **fields
                 )
         if self.agent.answers if answer is None else answer:
-            self._answer(text, ended_ns)
+            self._answer(text, ended_ns, was_heard=bool(text))
         return text
 
     def forget(self) -> None:
@@ -171,7 +172,13 @@ class Session:
 
     def reply(self) -> Said | None:
         """Say what comes next in the script; returns it, None when there is nothing to say."""
-        return self._answer("", self._clock.now_ns)
+        prompt, self._prompt = self._prompt, ""
+        return self._answer(prompt, self._clock.now_ns, was_heard=False)
+
+    def prompt(self, text: str) -> None:
+        """Take text from the client: what :meth:`reply` says next answers it, not the caller."""
+        self._prompt = text
+        self.note("prompt", text=text)
 
     def say(self, speech: str | Speech, latency: float | None = None) -> Said:
         """Say something that is in no script, in place of what is being said.
@@ -286,9 +293,9 @@ class Session:
 
     # Replies
 
-    def _answer(self, heard: str, ended_ns: int) -> Said | None:
+    def _answer(self, heard: str, ended_ns: int, *, was_heard: bool) -> Said | None:
         agent = self.agent
-        if agent.first_message is not None and not heard and not self._said:
+        if agent.first_message is not None and not was_heard and not self._said:
             return self._make(Reply(agent.first_message), ended_ns)
         reply = agent.reply_to(heard, self._answers)
         self._answers += 1

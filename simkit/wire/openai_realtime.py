@@ -185,6 +185,18 @@ class ItemCreate(_Event, frozen=True, tag="conversation.item.create"):
     previous_item_id: str | None = None
 
 
+class ItemDelete(_Event, frozen=True, tag="conversation.item.delete"):
+    """Take an item out of the conversation."""
+
+    item_id: str
+
+
+class ItemRetrieve(_Event, frozen=True, tag="conversation.item.retrieve"):
+    """Ask for an item as the server has it."""
+
+    item_id: str
+
+
 class ItemTruncate(_Event, frozen=True, tag="conversation.item.truncate"):
     """The caller heard only so much of an item."""
 
@@ -211,6 +223,8 @@ ClientEvent = (
     | BufferCommit
     | BufferClear
     | ItemCreate
+    | ItemDelete
+    | ItemRetrieve
     | ItemTruncate
     | ResponseCreate
     | ResponseCancel
@@ -225,6 +239,8 @@ TYPES = [
         BufferCommit,
         BufferClear,
         ItemCreate,
+        ItemDelete,
+        ItemRetrieve,
         ItemTruncate,
         ResponseCreate,
         ResponseCancel,

@@ -261,6 +261,51 @@ async def test_updates_change_what_they_mention(sim, openai, client):
     assert session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 500
 
 
+async def test_a_prompt_is_answered_and_is_no_second_reply(sim, openai, client):
+    openai.agent(first_message="Hello.", replies=lambda heard: f"You said: {heard}")
+    await client.open()
+    content = [{"type": "input_text", "text": "Greet the caller."}]
+    message = {"type": "message", "role": "user", "content": content}
+    await client.send("conversation.item.create", item=message)
+    await client.send("response.create")
+    await asyncio.sleep(2)
+    await client.send("response.create", response={"instructions": "Ask again."})
+    await asyncio.sleep(3)
+    output = {"type": "function_call_output", "call_id": "c", "output": "42"}
+    await client.send("conversation.item.create", item=output)
+    await client.send("response.create")
+    await asyncio.sleep(3)
+    said = [text for _, text in openai.sessions[0].history]
+    assert said == ["Hello.", "You said: Ask again.", "You said: 42"]
+    judged = {check.name: check.violations for check in checks.run(sim.timeline)}
+    assert judged["one-reply-per-turn"] == []
+    # The greeting was granted without the prompt that it had. What follows answers nothing.
+    for _ in range(2):
+        await client.send("response.create")
+        await asyncio.sleep(3)
+    judged = {check.name: check.violations for check in checks.run(sim.timeline)}
+    assert [found.at_ns for found in judged["one-reply-per-turn"]] == [
+        sim.timeline.of("replies")[4].t_ns
+    ]
+
+
+async def test_items_are_shown_and_deleted(sim, openai, client):
+    await client.open()
+    content = [{"type": "input_text", "text": "Hi."}]
+    await client.send(
+        "conversation.item.create",
+        item={"id": "mine", "type": "message", "role": "user", "content": content},
+    )
+    await client.send("conversation.item.retrieve", item_id="mine")
+    await client.send("conversation.item.delete", item_id="mine")
+    await client.send("conversation.item.retrieve", item_id="mine")
+    await asyncio.sleep(0.1)
+    (shown,) = client.of("conversation.item.retrieved")
+    assert (shown["item"]["content"], shown["item"]["status"]) == (content, "completed")
+    assert client.of("conversation.item.deleted")[0]["item_id"] == "mine"
+    assert client.error["code"] == "item_retrieve_invalid_item_id"
+
+
 async def test_truncating_cuts_what_the_model_remembers(sim, openai, client):
     await client.open()
     await client.send("response.create")
