@@ -26,7 +26,7 @@ class Agent:
     first_message: str | Speech | None = None
     """Said first, unless the caller was heard before; None: what is asked for takes a reply."""
     replies: Script = field(default_factory=list)
-    """Said in turn; or a function of what was heard."""
+    """Said in turn; or a function of what was heard, which may return None to say nothing."""
 
     latency: float = 0.5
     """From the end of the caller's turn, or from being asked, to the first audio of the reply."""
@@ -54,10 +54,11 @@ class Agent:
         if name in _SWITCHES:
             good, allowed = isinstance(value, bool), "True or False"
         elif name == "first_message":
-            good, allowed = isinstance(value, str | Speech | None), "a text, speech or None"
+            good = value is None or _is_said(value)
+            allowed = "a text with words in it, speech or None"
         elif name == "replies":
-            good = not isinstance(value, str) and (isinstance(value, Sequence) or callable(value))
-            allowed = "a list or a function"
+            good = callable(value) or _is_script(value)
+            allowed = "a list of texts, speeches and replies, or a function"
         else:
             low, high = _RANGES[name]
             good = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -68,12 +69,32 @@ class Agent:
         super().__setattr__(name, value)
 
     def reply_to(self, heard: str, number: int) -> Reply | None:
-        """Return what to say after ``heard``, the ``number``-th time (from 0), if anything."""
+        """Return what to say after ``heard``, the ``number``-th time (from 0), if anything.
+
+        Raises:
+            ValueError: the function returned what cannot be said.
+        """
         if callable(self.replies):
             said: Answer = self.replies(heard)
+            if said is not None and not _is_said(said):
+                raise ValueError(
+                    "agent replies: a function that returns a text with words in it, speech, a "
+                    f"reply or None; found {said!r} for {heard!r}"
+                )
         else:
             said = self.replies[number] if number < len(self.replies) else None
         return said if said is None or isinstance(said, Reply) else Reply(said)
+
+
+def _is_script(value: object) -> bool:
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+        return False
+    return all(_is_said(said) for said in value)
+
+
+def _is_said(value: object) -> bool:
+    said = value.speech if isinstance(value, Reply) else value
+    return isinstance(said, Speech) or (isinstance(said, str) and bool(said.split()))
 
 
 _SWITCHES = ("listens_for_turns", "answers", "gives_way")

@@ -58,6 +58,7 @@ class Session:
         self._pending: asyncio.TimerHandle | None = None
         self._current: Said | None = None
         self._playing: tuple[Said, int] | None = None  # and until when, if played as it is sent
+        self._sent_per_second = 0  # bytes; the format may change while a reply is sent
         self._said = 0
         self._answers = 0
         self._prompt = ""
@@ -339,14 +340,15 @@ class Session:
         if self._tell("speech-update", messages, role="assistant", status="started"):
             event.arrived_ns = self._line.arrival_ns
         samples = round(agent.chunk * audio.sample_rate)
-        chunk = max(1, samples) * (bytes_per_second(audio) // audio.sample_rate)
+        self._sent_per_second = bytes_per_second(audio)
+        chunk = max(1, samples) * (self._sent_per_second // audio.sample_rate)
         step_ns = round(agent.chunk / agent.speed * 1e9)
         self._speaking.speak(encoded(speech, audio), chunk, step_ns)
 
     def _send_audio(self, sound: bytes) -> None:
         said = self._current
         assert said is not None
-        audio_ns = len(sound) * 1_000_000_000 // bytes_per_second(self._dialect.output)
+        audio_ns = len(sound) * 1_000_000_000 // self._sent_per_second
         from_ns, said.sent_ns = said.sent_ns, said.sent_ns + audio_ns
         if self._line.emit(self._dialect.audio(said, sound, said.words(said.sent_ns, from_ns))):
             self._timeline.frame(

@@ -157,7 +157,6 @@ def test_the_same_seed_gives_the_same_bytes():
             return str(sim.finish())
 
     assert story(3) == story(3)
-    assert story(3) != story(4)
 
 
 def test_two_calls_at_once_are_told_apart():

@@ -362,8 +362,10 @@ async def test_text_is_refused_by_a_dialect_that_knows_none(sim, client):
         ({"speed": 0}, "agent speed: a number from 0.1 to inf; found 0"),
         ({"latency": "1"}, "agent latency: a number from 0 to 3600; found '1'"),
         ({"answers": 1}, "agent answers: True or False; found 1"),
-        ({"replies": "Hello."}, "agent replies: a list or a function; found 'Hello.'"),
-        ({"first_message": 7}, "agent first_message: a text, speech or None; found 7"),
+        ({"replies": "Hello."}, "agent replies: a list of texts, .* found 'Hello.'"),
+        ({"replies": ["Hello.", " "]}, "agent replies: a list of texts, .* found"),
+        ({"replies": [Reply("")]}, "agent replies: a list of texts, .* found"),
+        ({"first_message": ""}, "agent first_message: a text with words in it, .* found ''"),
     ],
 )
 def test_a_setting_outside_its_range_is_refused_by_name(sim, settings, message):
@@ -371,6 +373,25 @@ def test_a_setting_outside_its_range_is_refused_by_name(sim, settings, message):
     with pytest.raises(ValueError, match=message):
         upstream.agent(**settings)
     assert upstream.agent().answers
+
+
+def test_a_function_that_returns_what_cannot_be_said_is_named():
+    agent = Agent(replies=lambda heard: "")
+    with pytest.raises(ValueError, match="found '' for 'good morning'"):
+        agent.reply_to("good morning", 0)
+
+
+async def test_a_format_that_changes_while_a_reply_is_sent_is_for_the_next(sim, upstream, client):
+    upstream.agent(first_message="This goes on and on.", speed=1.0)
+    await client.open()
+    await asyncio.sleep(1)
+    await client.socket.send("8k")
+    await asyncio.sleep(3)
+    (reply,) = sim.timeline.of("replies")
+    (media,) = {event.fields["frames"] for event in sim.timeline.of("media")}
+    assert media == 1  # one run for each chunk, 200 ms apart
+    sent = sum(event.fields["audio_ns"] for event in sim.timeline.of("media"))
+    assert sent == reply.fields["duration_ns"]
 
 
 def test_an_unknown_setting_is_refused_by_name():
