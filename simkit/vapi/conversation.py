@@ -226,6 +226,7 @@ class Conversation:
         if not self._is_open:
             return
         if action == "say-first-message":
+            self._greets_later = False
             if self._assistant.first_message is not None:
                 self._talking.queue(self._greeting(self._assistant.first_message))
         elif action.endswith("assistant"):
@@ -299,6 +300,7 @@ class Conversation:
         self._talking.turn = self._turn
         self._turn += 1
         if self._is_absorbed(text):
+            self._on_nothing()
             return
         self._notices.expect_answer()
         if self._greets_later and assistant.first_message is not None:
@@ -315,7 +317,7 @@ class Conversation:
         """Return whether the caller spoke into what goes on: an answer would cut it off."""
         if not self._talking.voice.is_speaking:
             return False
-        if not self._talking.can_be_interrupted:
+        if self._talking.goes_on:
             return True
         return bool(self._assistant.num_words) and not interrupts(self._assistant, text)
 
@@ -323,9 +325,7 @@ class Conversation:
 
     def _wait_for_end(self, ended_ns: int) -> None:
         """Ask the model once the caller is taken to be done."""
-        if self._endpoint is not None:
-            self._endpoint.cancel()
-            self._endpoint = None
+        self._stop_waiting()
         if self._patience:
             self._endpoint = self._timers.after(self._patience, self._on_endpoint, ended_ns)
         else:
@@ -337,7 +337,13 @@ class Conversation:
         if not self.hearing.in_turn:
             self._think(ended_ns)
 
+    def _stop_waiting(self) -> None:
+        if self._endpoint is not None:
+            self._endpoint.cancel()
+            self._endpoint = None
+
     def _think(self, ended_ns: int) -> None:
+        self._stop_waiting()
         heard = " ".join(self._unanswered)
         self._unanswered.clear()
         self._thinking.ask(heard, ended_ns)

@@ -136,11 +136,12 @@ class Talking:
     @property
     def can_be_interrupted(self) -> bool:
         """True while it speaks what may be interrupted, and was not yet."""
-        return (
-            self.voice.is_speaking
-            and not self._steps
-            and (self._current is None or self._current.utterance.interruptible)
-        )
+        return self.voice.is_speaking and not self._steps and not self.goes_on
+
+    @property
+    def goes_on(self) -> bool:
+        """True while it says what may not be interrupted."""
+        return self._current is not None and not self._current.utterance.interruptible
 
     @property
     def is_busy(self) -> bool:
@@ -165,9 +166,15 @@ class Talking:
     def schedule(self, utterance: Utterance, audio_ns: int, *, blocked: bool = True) -> None:
         """Say ``utterance`` from ``audio_ns`` on, in place of what is said by then.
 
+        It takes the place of an answer that waits, and waits for anything else that does.
+
         Args:
             blocked: the silence after an interruption holds it back.
         """
+        if self._pending is not None and not self._pending_answers:
+            self._queue.append(utterance)
+            return
+        self._drop_pending()
         if blocked:
             audio_ns = max(audio_ns, self._silent_until_ns)
         audio_ns = max(audio_ns, self._clock.now_ns)
@@ -260,7 +267,7 @@ class Talking:
     # What is being said
 
     def _announce(self, utterance: Utterance, audio_ns: int) -> None:
-        if self._current is not None and not self._current.utterance.interruptible:
+        if self.goes_on:
             self._pending = None
             self._queue.append(utterance)
             return

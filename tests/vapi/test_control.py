@@ -136,6 +136,57 @@ async def test_a_message_is_put_into_the_history_and_answered(sim, client):
     assert update["conversation"][0] == {"role": "system", "content": "the weather"}
 
 
+async def test_a_message_that_is_answered_takes_what_the_caller_said_along(sim, client):
+    heard = []
+    sim.vapi.assistant(
+        replies=lambda text: heard.append(text) or "Yes.", endpointing="transcription"
+    )
+    await client.open()
+    await client.speak(None, 0.5)
+    await caller_says(sim, client, "I would like")
+    await client.speak(None, 1.2)  # final, and waited on
+    conversation(sim).add_message("user", "a table")
+    await client.speak(None, 5.0)
+    assert heard == ["I would like a table"]
+    assert said(client) == ["Yes."]
+
+
+async def test_an_answer_waits_for_what_is_about_to_be_said(sim, client):
+    sim.vapi.assistant(replies=["Yes."], tts=0.6)
+    await client.open()
+    await client.speak(None, 0.5)
+    conversation(sim).say("By the way.")
+    conversation(sim).add_message("user", "hello")
+    await client.speak(None, 5.0)
+    assert said(client) == ["By the way.", "Yes."]
+    assert updates(client, "assistant") == ["started", "stopped"] * 2
+
+
+async def test_an_answer_takes_the_place_of_one_that_waits(sim, client):
+    sim.vapi.assistant(replies=["Never.", "Yes."])
+    await client.open()
+    await client.speak(None, 0.5)
+    conversation(sim).add_message("user", "one")
+    conversation(sim).add_message("user", "two")
+    await client.speak(None, 5.0)
+    assert said(client) == ["Yes."]
+    assert updates(client, "assistant") == ["started", "stopped"]
+
+
+async def test_a_first_message_that_was_asked_for_does_not_wait_for_the_caller_again(sim, client):
+    sim.vapi.assistant(
+        first_message="Good morning.",
+        first_message_mode="assistant-waits-for-user",
+        replies=["Yes."],
+    )
+    await client.open()
+    conversation(sim).control("say-first-message")
+    await client.speak(None, 2.0)
+    await caller_says(sim, client, "hello")
+    await client.speak(None, 3.0)
+    assert said(client) == ["Good morning.", "Yes."]
+
+
 async def test_a_muted_assistant_sends_silence_and_goes_on_talking(sim, client):
     sim.vapi.assistant(first_message=LONG)
     await client.open()

@@ -93,6 +93,12 @@ async def test_what_does_not_interrupt_gets_no_answer_that_would(sim, client, te
     assert said(client) == [LONG, "Yes."]
 
 
+async def test_a_slow_interruption_does_not_cost_the_caller_the_answer(sim, client):
+    [told] = await interrupted(sim, client, interrupt_delay=2.0, pause=6.0)
+    assert told > finals(client)[0]
+    assert said(client)[1:] == ["Yes."]
+
+
 async def test_words_interrupt_with_the_partial_that_has_enough_of_them(sim, client):
     text = "could you perhaps tell me something else"
     [told] = await interrupted(sim, client, text, num_words=3)
