@@ -61,7 +61,7 @@ class Conversation:
             stopped=self._on_stopped,
             nothing=self._on_nothing,
         )
-        dull = DullEars(ears, faults, self._is_greeting, timers=self._timers)
+        dull = DullEars(ears, faults, self._is_greeting, clock=clock, timers=self._timers)
         self.hearing = dull.hearing = Hearing(
             session,
             line.audio,

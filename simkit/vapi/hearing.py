@@ -123,11 +123,6 @@ class Hearing:
         """What arrives is taken for silence."""
 
     @property
-    def now_ns(self) -> int:
-        """The time."""
-        return self._clock.read_ns()
-
-    @property
     def in_turn(self) -> bool:
         """True from the onset of voice until it is final, or turned out to be nothing."""
         return self._in_turn

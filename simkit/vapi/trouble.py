@@ -29,11 +29,18 @@ class DullEars:
     """
 
     def __init__(
-        self, ears: Ears, faults: CallFaults, is_greeting: Callable[[], bool], *, timers: Timers
+        self,
+        ears: Ears,
+        faults: CallFaults,
+        is_greeting: Callable[[], bool],
+        *,
+        clock: Clock,
+        timers: Timers,
     ) -> None:
         self._ears = ears
         self._faults = faults
         self._is_greeting = is_greeting
+        self._clock = clock
         self._timers = timers
         self.hearing: Hearing | None = None
         self._onset_ns = -1
@@ -62,7 +69,7 @@ class DullEars:
         if self._is_absorbed:
             return
         self._ears.voice(seconds)
-        if self._end_ns is not None and hearing.now_ns >= self._end_ns:
+        if self._end_ns is not None and self._clock.now_ns >= self._end_ns:
             self._end_ns = None
             self._faults.note("premature_final", self._premature)
             hearing.end_turn()
