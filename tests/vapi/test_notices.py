@@ -104,6 +104,7 @@ async def test_a_call_ends_when_it_has_lasted_too_long(sim, client):
 
 
 async def test_a_call_lasts_as_long_as_it_likes_by_default(sim, client):
+    sim.vapi.assistant(silence_frames=False)
     await client.open()
     await asyncio.sleep(700)
     assert client.of("status-update", status="ended") == []
