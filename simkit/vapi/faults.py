@@ -225,6 +225,11 @@ class Faults(Knobs):
     )
     """The socket closes; the call ends ``worker-shutdown`` and its URL is dead."""
 
+    # Webhooks
+
+    webhook_outage: Any = _share(1.0)
+    """An event for the call's server is never delivered, nor is it tried again; 1: none is."""
+
     def turned_on(self) -> tuple[Fault, ...]:
         """Return the faults that are on, in the order of the menu."""
         values = ((name, getattr(self, name)) for name in knobs_of(Faults))

@@ -113,6 +113,8 @@ class Vapi:
             spawn=spawn,
             ssl=ssl,
         )
+        self._call_faults: dict[int, CallFaults] = {}
+        self.webhooks.loses = self._loses_webhook
         self._telling = Telling(
             self.webhooks,
             self.account,
@@ -367,6 +369,7 @@ class Vapi:
         call.started_ns = self._clock.now_ns
         draw = self._random_for(f"vapi call {call.session} faults")
         faults = CallFaults(self.faults, call.session, timeline=self._timeline, draw=draw)
+        self._call_faults[call.session] = faults
         socket.opens(call.session, call.audio, faults)
         line: Line = socket
         if is_recorded(call, self.account):
@@ -386,6 +389,10 @@ class Vapi:
             conversation.hearing.tape = call.tapes.customer
         conversation.on_message = lambda message: self._hear(call, conversation, message)
         return conversation
+
+    def _loses_webhook(self, session: int) -> bool:
+        faults = self._call_faults.get(session, self._faults)
+        return faults.take("webhook_outage") is not None
 
     def _hear(
         self, call: VapiCall, conversation: Conversation, message: vapi.ServerMessage

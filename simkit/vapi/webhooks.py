@@ -75,11 +75,15 @@ class Webhooks:
         self._ssl = ssl
         self._failures: dict[str, int] = {}
         self.credentials: dict[str, Credential] = {}
+        self.loses: Callable[[int], bool] = lambda session: False
+        """Whether the next event of a call is lost; asked for each."""
         self.sent: deque[Sent] = deque(maxlen=_KEPT)
 
     def tell(self, server: Server, message: dict[str, Any], *, call_id: str, session: int) -> None:
         """Deliver an event, without waiting for it."""
         settings, kind = self._settings, message["type"]
+        if self.loses(session):
+            return
         twice = bool(settings.webhook_duplicate) and (
             self._draw.random() < settings.webhook_duplicate
         )

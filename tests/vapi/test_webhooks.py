@@ -14,6 +14,7 @@ import pytest
 
 from simkit import Simulation
 from simkit.audio import voice
+from simkit.vapi import Only
 from simkit.wire.vapi_signatures import SEED_DIALECT, Bearer, Hmac
 from tests.vapi.conftest import HEADERS, Client
 from tests.vapi.conftest import URL as API
@@ -46,6 +47,25 @@ async def brief_call(client, **config):
 
 def warnings(sim):
     return [event.fields["reason"] for event in sim.timeline.of("warning")]
+
+
+# What is lost
+
+
+async def test_in_an_outage_nothing_is_told_and_the_call_goes_on(sim, client, hook):
+    sim.vapi.faults.webhook_outage = 1.0
+    await brief_call(client)
+    assert hook.came == []
+    assert len(client.sound) > 40
+    assert {event.fields["name"] for event in sim.timeline.of("fault")} == {"webhook_outage"}
+
+
+async def test_one_event_can_be_lost(sim, client, hook):
+    sim.vapi.faults.webhook_outage = Only(1.0, nth=1)
+    await brief_call(client)
+    assert hook.of("status-update", status="in-progress") == []
+    assert len(hook.of("status-update", status="ended")) == 1
+    assert len(hook.of("end-of-call-report")) == 1
 
 
 # What is told
