@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from simkit.twilio import TwilioSettings
 from simkit.wire.knobs import knobs_of
+from tests.knob_tables import check_edges, declared_table, documented_table
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "twilio.md"
@@ -73,18 +73,7 @@ EDGES = {
 
 @pytest.mark.parametrize("name", EDGES)
 def test_the_edges_of_a_range_are_taken_and_what_is_beyond_is_refused(name):
-    settings = TwilioSettings()
-    inside, outside = EDGES[name]
-    for value in inside:
-        setattr(settings, name, value)
-        assert getattr(settings, name) == value
-    before = getattr(settings, name)
-    for value in outside:
-        with pytest.raises(ValueError, match=rf"twilio\.settings\.{name}: .*; found "):
-            setattr(settings, name, value)
-        assert getattr(settings, name) == before
-        with pytest.raises(ValueError, match=name):
-            TwilioSettings(**{name: value})
+    check_edges(TwilioSettings, name, *EDGES[name])
 
 
 def test_every_default_lies_in_its_range():
@@ -102,22 +91,6 @@ def test_worlds_do_not_share_settings(sim):
     assert TwilioSettings().mark_delay == 0
 
 
-def expected_table() -> str:
-    """The document's table, from what is declared."""
-    source = SETTINGS.read_text()
-    rows = ["| knob | unit | default | range | what it is |", "| --- | --- | --- | --- | --- |"]
-    for field in fields(TwilioSettings):
-        knob = KNOBS[field.name]
-        declared = re.search(rf'^    {field.name}: [^\n]*\n    """(.*?)"""', source, re.M | re.S)
-        assert declared, f"{field.name} is not described where it is declared"
-        about = " ".join(declared[1].split()).replace("``", "`")
-        rows.append(
-            f"| `{field.name}` | {knob.unit} | `{field.default!r}` | {knob.allowed} | {about} |"
-        )
-    return "\n".join(rows)
-
-
 def test_the_document_has_the_table_of_the_knobs_that_there_are():
-    text = DOCUMENT.read_text().partition("\n## Knobs\n")[2].partition("\n## ")[0]
-    table = "\n".join(line for line in text.splitlines() if line.startswith("|"))
-    assert table == expected_table(), f"the table has to be:\n{expected_table()}"
+    expected = declared_table(TwilioSettings, SETTINGS)
+    assert documented_table(DOCUMENT, "Knobs") == expected, f"it has to be:\n{expected}"

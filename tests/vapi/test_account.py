@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from simkit.vapi import AccountSettings
 from simkit.wire.knobs import knobs_of
+from tests.knob_tables import check_edges, declared_table, documented_table
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "vapi.md"
@@ -40,16 +39,7 @@ EDGES = {
 
 @pytest.mark.parametrize("name", KNOBS)
 def test_the_edges_of_a_range_are_taken_and_what_is_beyond_is_refused(name):
-    account = AccountSettings()
-    inside, outside = EDGES[name]
-    for value in inside:
-        setattr(account, name, value)
-        assert getattr(account, name) == value
-    before = getattr(account, name)
-    for value in outside:
-        with pytest.raises(ValueError, match=rf"vapi\.account\.{name}: .*; found "):
-            setattr(account, name, value)
-        assert getattr(account, name) == before
+    check_edges(AccountSettings, name, *EDGES[name])
 
 
 def test_worlds_do_not_share_their_account(sim):
@@ -57,22 +47,8 @@ def test_worlds_do_not_share_their_account(sim):
     assert AccountSettings().control_delay == 0.19
 
 
-def expected_table() -> str:
-    """The document's table, from what is declared."""
-    source = DECLARED.read_text()
-    rows = ["| knob | unit | default | range | what it is |", "| --- | --- | --- | --- | --- |"]
-    for field in fields(AccountSettings):
-        knob = KNOBS[field.name]
-        declared = re.search(rf'^    {field.name}: [^\n]*\n    """(.*?)"""', source, re.M | re.S)
-        assert declared, f"{field.name} is not described where it is declared"
-        about = " ".join(declared[1].split()).replace("``", "`")
-        rows.append(
-            f"| `{field.name}` | {knob.unit} | `{field.default!r}` | {knob.allowed} | {about} |"
-        )
-    return "\n".join(rows)
-
-
 def test_the_document_has_the_table_of_the_knobs_that_there_are():
-    text = DOCUMENT.read_text().partition("\n## Knobs of the account\n")[2].partition("\n## ")[0]
-    table = "\n".join(line for line in text.splitlines() if line.startswith("|"))
-    assert table == expected_table(), f"the table has to be:\n{expected_table()}"
+    expected = declared_table(AccountSettings, DECLARED)
+    assert documented_table(DOCUMENT, "Knobs of the account") == expected, (
+        f"it has to be:\n{expected}"
+    )

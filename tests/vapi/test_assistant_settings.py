@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import MISSING, fields
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from simkit.vapi import Assistant, EndpointingRule
 from simkit.vapi.assistant import INTERRUPT_ORDERS
 from simkit.wire.knobs import knobs_of
+from tests.knob_tables import check_edges, declared_table, documented_table
 from tests.vapi.test_conversation import say
 
 ROOT = Path(__file__).parents[2]
@@ -98,18 +98,7 @@ EDGES = {
 
 @pytest.mark.parametrize("name", KNOBS)
 def test_the_edges_of_a_range_are_taken_and_what_is_beyond_is_refused(name):
-    assistant = Assistant()
-    inside, outside = EDGES[name]
-    for value in inside:
-        setattr(assistant, name, value)
-        assert getattr(assistant, name) == value
-    before = getattr(assistant, name)
-    for value in outside:
-        with pytest.raises(ValueError, match=rf"vapi\.assistant\.{name}: .*; found "):
-            setattr(assistant, name, value)
-        assert getattr(assistant, name) == before
-        with pytest.raises(ValueError, match=name):
-            Assistant(**{name: value})
+    check_edges(Assistant, name, *EDGES[name])
 
 
 def test_every_default_lies_in_its_range():
@@ -123,22 +112,6 @@ def test_a_name_that_is_no_knob_is_refused_and_the_knobs_are_named():
         Assistant().lmm = 0.1
 
 
-def expected_table() -> str:
-    """The document's table, from what is declared."""
-    source = SETTINGS.read_text()
-    rows = ["| knob | unit | default | range | what it is |", "| --- | --- | --- | --- | --- |"]
-    for field in fields(Assistant):
-        knob = KNOBS[field.name]
-        declared = re.search(rf'^    {field.name}: [^\n]*\n    """(.*?)"""', source, re.M | re.S)
-        assert declared, f"{field.name} is not described where it is declared"
-        about = " ".join(declared[1].split()).replace("``", "`")
-        default = ", ".join(field.default) if isinstance(field.default, tuple) else field.default
-        shown = f"`{default!r}`" if not isinstance(field.default, tuple) else default or "none"
-        rows.append(f"| `{field.name}` | {knob.unit} | {shown} | {knob.allowed} | {about} |")
-    return "\n".join(rows)
-
-
 def test_the_document_has_the_table_of_the_knobs_that_there_are():
-    text = DOCUMENT.read_text().partition("\n## Knobs\n")[2].partition("\n## ")[0]
-    table = "\n".join(line for line in text.splitlines() if line.startswith("|"))
-    assert table == expected_table(), f"the table has to be:\n{expected_table()}"
+    expected = declared_table(Assistant, SETTINGS)
+    assert documented_table(DOCUMENT, "Knobs") == expected, f"it has to be:\n{expected}"
