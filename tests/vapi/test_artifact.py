@@ -183,6 +183,8 @@ async def test_mulaw_is_recorded_as_what_it_means(sim, client):
     assert rate == 8000
     loud = np.flatnonzero(sound[:, 1])
     assert len(loud) == 160
+    # Two seconds in which nothing came are two seconds of silence.
+    assert loud[0] / 8000 == pytest.approx(2.02, abs=0.005)
     assert sound[loud[0], 1] == -32124
     assert np.any(sound[:, 0])
 

@@ -69,6 +69,16 @@ async def test_tools_stand_in_the_artifact(sim, client, hook, call):
     assert answered["toolCallId"] == tool["id"]
 
 
+async def test_a_server_that_wants_tool_calls_is_asked_once(sim, client, hook):
+    wanted = ["tool-calls"]
+    client.body = {"assistantOverrides": {"server": {"url": URL}, "serverMessages": wanted}}
+    await client.open()
+    await sim.vapi.ask_tool(sim.vapi.calls[0], "weather")
+    await client.speak(None, 0.5)
+    assert hook.kinds == ["tool-calls"]
+    await client.socket.close()
+
+
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
