@@ -94,7 +94,7 @@ class Vapi:
         self._sessions = 0
         self.account = AccountSettings()
         self._dates = dates = Dates(clock)
-        self._storage = Storage(dates, random_for("vapi storage").randbytes(32))
+        self._storage = Storage(dates, random_for("vapi storage"))
         self.rest = RestApi(
             self._create,
             self.calls,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -50,12 +51,13 @@ class Storage:
 
     Args:
         dates: writes instants.
-        secret: what URLs are signed with.
+        draw: makes the secret that URLs are signed with, once there is one to sign.
     """
 
-    def __init__(self, dates: Dates, secret: bytes) -> None:
+    def __init__(self, dates: Dates, draw: random.Random) -> None:
         self._dates = dates
-        self._secret = secret
+        self._draw = draw
+        self._secret = b""
         self.files: dict[str, File] = {}
         """What there is, by path."""
 
@@ -123,6 +125,7 @@ class Storage:
 
     def _sign(self, path: str, query: dict[str, str]) -> str:
         text = path + "?" + urlencode(sorted(query.items()))
+        self._secret = self._secret or self._draw.randbytes(32)
         return hmac.new(self._secret, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
 
