@@ -18,7 +18,7 @@ RECORDINGS = Path(__file__).parents[1] / "recordings"
 
 def test_what_needs_nothing_but_python_draws_sends_and_shows_the_same():
     # Where simkit itself changed what it draws or sends, this is what `-m tests.every_python` says.
-    assert digest(primitives) == "602bf6cb402bb2ab1d7b46fda1d76f91"
+    assert digest(primitives) == "cee19da616d0d39155c42b436fb6fe0d"
 
 
 @pytest.mark.parametrize("name", ["pricing-question", "three-interruptions"])
