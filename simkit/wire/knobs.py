@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -16,6 +17,7 @@ class Knob:
     allowed: str
     """The range in words, as errors and the documentation say it."""
     accepts: Callable[[Any], bool]
+    default: Any = None
 
 
 class Knobs:
@@ -31,10 +33,13 @@ class Knobs:
 
     def __setattr__(self, name: str, value: object) -> None:
         knobs = knobs_of(type(self))
-        if name not in knobs:
-            raise AttributeError(f"no {self.title} {name!r}; there are: {', '.join(knobs)}")
-        knob = knobs[name]
-        if not knob.accepts(value):
+        knob = knobs.get(name)
+        if knob is None:
+            near = get_close_matches(name, knobs, 1)
+            meant = f"did you mean {near[0]!r}? There" if near else "there"
+            raise AttributeError(f"no {self.title} {name!r}; {meant} are: {', '.join(knobs)}")
+        # A world makes some hundred settings, nearly all of them as they are by default.
+        if value is not knob.default and not knob.accepts(value):
             raise ValueError(f"{self.title}.{name}: {knob.allowed}; found {value!r}")
         super().__setattr__(name, value)
 
@@ -59,7 +64,7 @@ def _is_whole(value: object) -> bool:
 
 def knob(default: Any, unit: str, allowed: str, accepts: Callable[[Any], bool]) -> Any:
     """Declare a setting of a kind of its own; the others here are made of it."""
-    return field(default=default, metadata={"knob": Knob(unit, allowed, accepts)})
+    return field(default=default, metadata={"knob": Knob(unit, allowed, accepts, default)})
 
 
 def seconds(default: float | None, low: float, high: float, *, or_none: bool = False) -> Any:
