@@ -12,7 +12,6 @@ from simkit.audio import voice
 from simkit.recording import Recording, import_log, read, write
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
-SEEDS = Path("/work/shared/seeds")
 NAMES = ("three-interruptions", "pricing-question")
 START = 1704123456789
 
@@ -104,16 +103,6 @@ def test_the_committed_recordings_say_it_at_the_same_instants(again, name):
     committed = read(RECORDINGS / name)
     assert timed(again[name]) == timed(committed)
     assert again[name].header == committed.header
-
-
-@pytest.mark.skipif(not SEEDS.is_dir(), reason="the articles are not part of the repository")
-@pytest.mark.parametrize(
-    ("seed", "events"), [("000_vapi_audio_streaming", 7), ("004_stt_tts_twilio_vapi", 10)]
-)
-def test_the_articles_own_lines_can_be_imported(imported, seed, events):
-    lines = (SEEDS / f"{seed}.txt").read_text().partition("\nEvent Logs\n")[2].splitlines()
-    log = [line for line in lines[:14] if line[:1] == "[" or line[:3] == "14:"]
-    assert len(imported("\n".join(log)).events) == events
 
 
 # Rules
