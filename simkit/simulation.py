@@ -15,13 +15,11 @@ import numpy as np
 from . import _ending
 from ._arrivals import arrive
 from ._mishaps import Mishaps
+from ._verified import Scenario, repeatable, run_twice
 from .audio import Repertoire, Samples, files
 from .kernel import (
     Calendar,
-    DivergenceError,
-    compare,
     happening,
-    shaken_memory,
     stepped_out,
 )
 from .network import Host, Link, SimLoop
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
     from .wire.http import HttpRequest, HttpResponse
 
 T = TypeVar("T")
-Scenario = Callable[["Simulation"], Coroutine[Any, Any, T]]
 
 TWILIO_HOST = "twilio"
 TWILIO_LATENCY = 0.020
@@ -279,43 +276,14 @@ class Simulation:
             DivergenceError: with ``verify``, a second run did not do the same.
         """
         if self._verify:
-            return self._run_twice(coro)
+            is_fresh = len(self.trail or ()) == self._entries_at_first
+            scenario = repeatable(coro, is_fresh=is_fresh)
+            self._verify = False
+            return run_twice(self, lambda: Simulation(self.seed, trail=True), scenario)
         if not isinstance(coro, Awaitable):
             coro = coro(self)
         with _without_proxies():
             return self.loop.run_until_complete(self._main(coro))
-
-    def _run_twice(self, scenario: Awaitable[T] | Scenario[T]) -> T:
-        assert self.trail is not None
-        if isinstance(scenario, Awaitable):
-            if isinstance(scenario, Coroutine):
-                scenario.close()
-            raise TypeError(
-                "Simulation(verify=True).run(...) runs twice and a coroutine runs once: write "
-                "sim.run(scenario) with `async def scenario(sim)`, not sim.run(scenario(sim))"
-            )
-        if len(self.trail) > self._entries_at_first:
-            raise RuntimeError(
-                "Simulation(verify=True): this world was used before run(). The second run takes "
-                "place in a world of its own, so do everything (hosts, assistant, calls) in the "
-                "function that is run"
-            )
-        self._verify = False
-        first = _outcome(self, scenario)
-        ballast = shaken_memory()
-        # This world lives on until both are compared: the second must not get its addresses.
-        with Simulation(self.seed, trail=True) as again:
-            again.loop.time_limit_ns = self.loop.time_limit_ns
-            second = _outcome(again, scenario)
-            ballast.clear()
-            assert again.trail is not None
-            try:
-                compare(self.trail, again.trail)
-            except DivergenceError as divergence:
-                raise divergence from first[1] or second[1]
-        if first[1] is not None:
-            raise first[1]
-        return first[0]
 
     async def _main(self, coro: Awaitable[T]) -> T:
         try:
@@ -441,16 +409,6 @@ class Simulation:
         if not 1 <= call <= len(self.twilio.calls):
             raise ValueError(f"call {call}: there were {len(self.twilio.calls)} calls")
         files.write(Path(path), *_of_one_length(*self.twilio.calls[call - 1].sound()))
-
-
-def _outcome(sim: Simulation, scenario: Scenario[T]) -> tuple[T, None] | tuple[None, BaseException]:
-    """Run a scenario; return its result, or None and what it raised."""
-    try:
-        return sim.run(scenario), None
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:
-        return None, error
 
 
 def _of_one_length(*channels: Samples) -> list[Samples]:

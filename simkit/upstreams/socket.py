@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import msgspec
 from websockets.http11 import Request, Response
 
 from ..timeline import Clock, Timeline
-from ..wire.websocket import WebSocketPeer, server_core
+from ..wire.slow_opening import SlowOpening
+from ..wire.websocket import server_core
 from .dialect import Dialect, Message, Messages
 from .session import Session
 
 _encode = msgspec.json.Encoder().encode
 
 
-class UpstreamSocket(WebSocketPeer):
+class UpstreamSocket(SlowOpening):
     """A service's end of one socket.
 
     Args:
@@ -33,32 +33,14 @@ class UpstreamSocket(WebSocketPeer):
         timeline: Timeline,
         open_delay_ns: int,
     ) -> None:
-        super().__init__(server_core())
+        super().__init__(server_core(), clock, open_delay_ns)
         self.dialect = dialect
         self._begin = begin
         self._clock = clock
         self._timeline = timeline
-        self._open_delay_ns = open_delay_ns
-        self._held: bytes | None = b"" if open_delay_ns else None
-        self._timer: asyncio.TimerHandle | None = None
         self.session: Session | None = None
 
     # Opening
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes; a slow start keeps the client waiting for its upgrade."""
-        if self._held is None:
-            super().data_received(data)
-            return
-        self._held += data
-        if self._timer is None:
-            due_ns = self._clock.read_ns() + self._open_delay_ns
-            self._timer = self._clock.call_at(due_ns, self._release)
-
-    def _release(self) -> None:
-        held, self._held = self._held or b"", None
-        if not self.transport.is_closing():
-            super().data_received(held)
 
     def on_request(self, request: Request) -> Response | None:
         """Ask the dialect."""
@@ -135,8 +117,6 @@ class UpstreamSocket(WebSocketPeer):
 
     def on_close(self, code: int, reason: str) -> None:
         """The socket is closed."""
-        if self._timer is not None:
-            self._timer.cancel()
         if self.session is None:
             return
         self._timeline.record(

@@ -14,16 +14,10 @@ from ..wire import WireError, vapi
 from ..wire.http import HttpRequest, HttpResponse
 from .account import AccountSettings
 from .calls import VapiCall
-from .conversation import Conversation
+from .commands import obey
 from .resources import answer, problem
 
 _ACCEPTED = (vapi.Say, vapi.AddMessage, vapi.Control, vapi.EndCall, vapi.Transfer, vapi.Handoff)
-_ENDED = "assistant-ended-call"
-"""The reason of a call that is ended through its control URL; not documented."""
-
-
-class CommandError(Exception):
-    """A command that makes no sense; the text is for the client."""
 
 
 class ControlUrl:
@@ -96,46 +90,21 @@ class ControlUrl:
         conversation = None if call.socket is None else call.socket.conversation
         if call.status != "in-progress" or conversation is None:
             return problem(400, f"Call is {call.status}, not in progress")
-        try:
-            self._obey(call, conversation, message)
-        except CommandError as error:
-            return problem(400, [str(error)])
+        wrong = _wrong(message)
+        if wrong:
+            return problem(400, [wrong])
+        obey(conversation, message)
         call.commands.append((self._clock.now_ns, shown["type"]))
         return answer(200, {"success": True})
 
-    def _obey(
-        self, call: VapiCall, conversation: Conversation, message: vapi.ClientMessage
-    ) -> None:
-        """Do as a client says.
 
-        Raises:
-            CommandError: nobody could.
-        """
-        if isinstance(message, vapi.Say):
-            text = message.content or message.message
-            if not isinstance(text, str) or not text.split():
-                raise CommandError("content must be a text with words in it")
-            conversation.say(
-                text,
-                end_call_after=message.end_call_after_spoken,
-                interruptions_enabled=message.interruptions_enabled,
-                interrupt_assistant=message.interrupt_assistant_enabled,
-            )
-        elif isinstance(message, vapi.AddMessage):
-            put, trigger = message.message, message.trigger_response_enabled
-            conversation.add_message(put.role, put.content, trigger_response=trigger)
-        elif isinstance(message, vapi.Control):
-            conversation.control(message.control)
-        elif isinstance(message, vapi.EndCall):
-            conversation.end(_ENDED)
-        elif isinstance(message, vapi.Transfer):
-            destination = message.destination
-            name = {"number": "number", "sip": "sipUri"}.get(str(destination.get("type")))
-            if name is None or not isinstance(destination.get(name), str):
-                raise CommandError(
-                    "destination must have the type number with a number, or sip with a sipUri"
-                )
-            conversation.transfer(destination)
-        else:
-            reason = "handoff was accepted, and nothing comes of it: there are no squads"
-            self._timeline.record("warning", "vapi", session=call.session, reason=reason)
+def _wrong(message: vapi.ClientMessage) -> str:
+    """Return what is wrong with a command beyond its types; empty when nothing is."""
+    if isinstance(message, vapi.Say) and not message.text.split():
+        return "content must be a text with words in it"
+    if isinstance(message, vapi.Transfer):
+        destination = message.destination
+        name = {"number": "number", "sip": "sipUri"}.get(str(destination.get("type")))
+        if name is None or not isinstance(destination.get(name), str):
+            return "destination must have the type number with a number, or sip with a sipUri"
+    return ""

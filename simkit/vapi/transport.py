@@ -12,7 +12,8 @@ from websockets.http11 import Request, Response
 from ..timeline import Clock, Timeline
 from ..wire import WireError, vapi
 from ..wire.errors import shorten
-from ..wire.websocket import WebSocketPeer, server_core
+from ..wire.slow_opening import SlowOpening
+from ..wire.websocket import server_core
 from .commands import asked, obey
 from .conversation import Conversation
 from .faults import CallFaults
@@ -33,7 +34,7 @@ class Refusal:
 NO_CALL = "call not found or already ended"
 
 
-class TransportSocket(WebSocketPeer):
+class TransportSocket(SlowOpening):
     """Vapi's end of a call's socket.
 
     Args:
@@ -52,13 +53,11 @@ class TransportSocket(WebSocketPeer):
         timeline: Timeline,
         open_delay_ns: int = 0,
     ) -> None:
-        super().__init__(server_core())
+        super().__init__(server_core(), clock, open_delay_ns)
         self._find = find
         self._settings = settings
         self._clock = clock
         self._timeline = timeline
-        self._open_delay_ns = open_delay_ns
-        self._held: bytes | None = b"" if open_delay_ns else None
         self._timer: asyncio.TimerHandle | None = None
         self._frame_ns_per_byte = 0.0
         self._faults: SocketFaults | None = None
@@ -68,22 +67,6 @@ class TransportSocket(WebSocketPeer):
         self.ended_reason = ""
 
     # Opening
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes; a slow start keeps the client waiting for its upgrade."""
-        if self._held is None:
-            super().data_received(data)
-            return
-        self._held += data
-        if self._timer is None:
-            self._timer = self._clock.call_at(
-                self._clock.read_ns() + self._open_delay_ns, self._release
-            )
-
-    def _release(self) -> None:
-        held, self._held = self._held or b"", None
-        if not self.transport.is_closing():
-            super().data_received(held)
 
     def on_request(self, request: Request) -> Response | None:
         """Find the call that the path names."""

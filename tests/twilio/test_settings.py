@@ -94,3 +94,10 @@ def test_worlds_do_not_share_settings(sim):
 def test_the_document_has_the_table_of_the_knobs_that_there_are():
     expected = declared_table(TwilioSettings, SETTINGS)
     assert documented_table(DOCUMENT, "Knobs") == expected, f"it has to be:\n{expected}"
+
+
+def test_who_misspells_a_knob_is_told_what_was_meant():
+    with pytest.raises(AttributeError, match=r"'mark_dely'; did you mean 'mark_delay'\?"):
+        TwilioSettings().mark_dely = 0.1
+    with pytest.raises(AttributeError, match=r"'qqq'; there are: "):
+        TwilioSettings().qqq = 1

@@ -106,6 +106,8 @@ async def test_a_handoff_is_accepted_and_the_call_goes_on(sim, client):
     body = {"type": "handoff", "destination": {"type": "assistant"}}
     assert (await post(client, body)).status_code == 200
     await client.speak(None, 0.5)
+    [(_, update)] = client.of("transfer-update")
+    assert update["destination"] == {"type": "assistant"}
     assert sim.vapi.calls[0].status == "in-progress"
     await client.socket.close()
 
