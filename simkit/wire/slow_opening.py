@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -33,7 +32,7 @@ class SlowOpening(WebSocketPeer):
         self._opening_clock = clock
         self._opening_delay_ns = delay_ns
         self._held: bytes | None = b"" if delay_ns else None
-        self._opening: asyncio.TimerHandle | None = None
+        self._is_waiting = False
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
@@ -41,15 +40,10 @@ class SlowOpening(WebSocketPeer):
             super().data_received(data)
             return
         self._held += data
-        if self._opening is None:
+        if not self._is_waiting:
+            self._is_waiting = True
             due_ns = self._opening_clock.read_ns() + self._opening_delay_ns
-            self._opening = self._opening_clock.call_at(due_ns, self._release)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """The connection is gone, and nobody waits any more."""
-        if self._opening is not None:
-            self._opening.cancel()
-        super().connection_lost(error)
+            self._opening_clock.call_at(due_ns, self._release)
 
     def _release(self) -> None:
         held, self._held = self._held or b"", None

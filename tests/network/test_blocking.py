@@ -166,6 +166,25 @@ def test_a_blocking_program_sees_what_it_sees_on_loopback(body):
     assert results[0] == results[1]
 
 
+async def count(reader, writer):
+    writer.write(b"%d" % len(await reader.read(-1)))
+    writer.close()
+    await writer.wait_closed()
+
+
+def a_megabyte_at_once(port):
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.sendall(bytes(1 << 20))
+        sock.shutdown(socket.SHUT_WR)
+        return sock.recv(20)
+
+
+@pytest.mark.parametrize("factory", [SimLoop, asyncio.SelectorEventLoop])
+def test_sending_everything_waits_for_room(factory):
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert runner.run(served(a_megabyte_at_once, count)) == b"1048576"
+
+
 def test_waiting_takes_virtual_time_and_stalls_nobody(runner, loop):
     async def slowly(reader, writer):
         await reader.read(1)

@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import socket
 import ssl
+import time
 
 import pytest
 import trustme
@@ -84,6 +85,29 @@ def test_a_certificate_of_another_name_is_refused(runner, network, client_contex
 def test_tls_is_elided_where_the_server_has_no_certificate(runner, network, client_context):
     body, _ = runner.run(get(network, client_context, None))
     assert body == b"/path"
+
+
+def test_a_handshake_that_begins_late_is_real_too(runner, network, client_context, server_context):
+    far = network.host(NAME)
+
+    async def main():
+        server = await far.spawn(asyncio.start_server(answer, "0.0.0.0", 443, ssl=server_context))
+
+        def ask():
+            raw = socket.create_connection((NAME, 443))
+            time.sleep(1)  # by now the server has accepted, and waits for the first record
+            with client_context.wrap_socket(raw, server_hostname=NAME) as sock:
+                sock.sendall(b"GET /path HTTP/1.1\r\n\r\n")
+                return sock.getpeercert()["subjectAltName"], sock.recv(15)
+
+        try:
+            return await asyncio.to_thread(ask)
+        finally:
+            server.close()
+            await server.wait_closed()
+            await asyncio.sleep(1)
+
+    assert runner.run(main()) == ((("DNS", NAME),), b"HTTP/1.1 200 OK")
 
 
 async def silent(reader, writer):

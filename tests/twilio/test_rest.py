@@ -113,6 +113,26 @@ async def test_a_number_is_looked_up_and_pointed_elsewhere(sim, client, server):
     assert len(server.forms) == 1
 
 
+async def test_a_number_takes_what_it_is_told_or_nothing(sim, client):
+    sim.twilio.number(NUMBER, voice_url=f"https://{HOST}/voice/inbound")
+    [number] = await client.incoming_phone_numbers.list_async()
+    named = await number.update_async(friendly_name="Reception")
+    assert named.friendly_name == "Reception"
+    with pytest.raises(TwilioRestException, match="VoiceFallbackUrl is not a valid URL"):
+        await number.update_async(friendly_name="Other", voice_fallback_url="nowhere")
+    [kept] = await client.incoming_phone_numbers.list_async()
+    assert (kept.friendly_name, kept.voice_fallback_url) == ("Reception", "")
+    given_away = await number.update_async(voice_application_sid="AP" + "0" * 32)
+    assert given_away.voice_url == ""
+
+
+async def test_another_account_is_not_found(sim):
+    other = URL.replace(ACCOUNT_SID, "AC" + "1" * 32)
+    async with httpx.AsyncClient(auth=(ACCOUNT_SID, AUTH_TOKEN)) as http:
+        response = await http.get(f"{other}/Calls.json")
+    assert (response.status_code, response.json()["code"]) == (404, 20404)
+
+
 async def test_a_stream_is_started_beside_a_call_and_stopped(sim, client, server):
     sim.twilio.number(NUMBER, voice_url=f"https://{HOST}/voice/inbound")
     server.twiml = PAUSE
@@ -365,7 +385,7 @@ async def test_a_misspelt_event_silences_the_callbacks(sim, client):
         return Response(status_code=204)
 
     sim.host("app.example.com").serve(Starlette(routes=[Route("/s", status, methods=["POST"])]))
-    for events in (["answered", "completed"], ["answred"]):
+    for events in (["answered", "completed"], ["answred", "completed"]):
         person = sim.twilio.person(CUSTOMER)
         await client.calls.create_async(
             to=CUSTOMER,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
 from websockets.asyncio.client import connect
@@ -147,3 +149,14 @@ async def test_a_slow_start_keeps_the_upgrade_waiting(sim, client):
     await client.open()
     assert sim.now == pytest.approx(before + 0.04 + 1.2 + 0.04)
     await client.socket.close()
+
+
+async def test_a_client_that_gives_up_while_it_waits_opens_nothing(sim, client):
+    sim.vapi.open_delay = 5.0
+    await client.create()
+    call = (await client.create()).json()
+    with pytest.raises(TimeoutError):
+        await connect(call["transport"]["websocketCallUrl"], open_timeout=1.0)
+    await asyncio.sleep(10)
+    assert sim.timeline.of("open") == []
+    assert sim.vapi.calls[-1].status == "queued"
