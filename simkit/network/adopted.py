@@ -235,6 +235,8 @@ class AdoptedSocket(socket.socket):
         _states[self].stream().shutdown(how)
 
     def _now(self, attempt: Any, waiters: Any) -> Any:
+        # A thread that has slept sees what came meanwhile.
+        _states[self].loop.threads.catch_up()
         try:
             return attempt()
         except BlockingIOError:

@@ -97,6 +97,7 @@ class BlockingLoop(RawLoop):
         self, context: ssl.SSLContext, sock: socket.socket, **options: Any
     ) -> TLSSocket:
         """Do what ``ssl.SSLContext.wrap_socket`` does."""
+        self.threads.catch_up()
         opened = adopt(self, sock).stream().opened
         elided = elides_for_socket(opened, bool(options.get("server_side")))
         return TLSSocket.wrap(context, sock, elided=elided, **options)

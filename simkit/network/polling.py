@@ -91,6 +91,7 @@ def select_in(
 
 def wait(loop: ConnectingLoop, call: str, watched: Watched, timeout: float | None) -> list[Any]:
     """Return the names of what is ready, as soon as something is, or when time is up."""
+    loop.threads.catch_up()
     ready = [name for name, state, reads in watched if _ready(state, reads)]
     if ready or timeout == 0:
         return ready

@@ -7,6 +7,7 @@ import errno
 import select
 import socket
 import threading
+import time
 
 import pytest
 
@@ -102,6 +103,19 @@ def what_is_ready(port):
         return seen
 
 
+def looks_after_a_sleep(port):
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.sendall(b"xy")
+        time.sleep(0.05)
+        seen = [select.select([sock], [], [], 0) == ([sock], [], [])]
+        sock.setblocking(False)
+        seen.append(sock.recv(1))
+        sock.send(b"z")
+        sock.recv(1)
+        time.sleep(0.05)
+        return [*seen, sock.recv(1)]
+
+
 def a_server_of_its_own(port):
     seen = []
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -151,6 +165,7 @@ BODIES = [
     a_megabyte,
     time_runs_out,
     what_is_ready,
+    looks_after_a_sleep,
     a_server_of_its_own,
     datagrams,
     nobody_listens,
