@@ -32,20 +32,17 @@ class SlowOpening(WebSocketPeer):
         self._opening_clock = clock
         self._opening_delay_ns = delay_ns
         self._held: bytes | None = b"" if delay_ns else None
-        self._is_waiting = False
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
         if self._held is None:
             super().data_received(data)
             return
-        self._held += data
-        if not self._is_waiting:
-            self._is_waiting = True
+        if not self._held:
             due_ns = self._opening_clock.read_ns() + self._opening_delay_ns
             self._opening_clock.call_at(due_ns, self._release)
+        self._held += data
 
     def _release(self) -> None:
         held, self._held = self._held or b"", None
-        if not self.transport.is_closing():
-            super().data_received(held)
+        super().data_received(held)
