@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ LOWEST_RATE, HIGHEST_RATE = 4_000, 192_000
 """Of sound that is converted, in Hz."""
 
 _CUT = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_PIECE = 65_536
+"""Samples that are held at once where a file is not wanted as a whole."""
 _UNKNOWN = 0xFFFFFFFF
 """The size in a WAV header by a writer that could not go back to fill it in."""
 
@@ -44,6 +46,39 @@ def read(path: Path) -> Samples:
                 f"1 channel at {RATE} Hz"
             )
         samples: Samples = _all_of(file, path, "int16")
+    return samples
+
+
+def verify(path: Path, rate: int) -> int:
+    """Read a mono FLAC or WAV file to its end, a piece at a time; returns its length in samples.
+
+    Raises:
+        AudioFileError: it is damaged, not mono or of another rate; with what was found.
+    """
+    with _opened(path) as file:
+        if file.samplerate != rate or file.channels != 1:
+            raise AudioFileError(
+                f"{path}: found {file.channels} channel(s) at {file.samplerate} Hz, expected "
+                f"1 channel at {rate} Hz"
+            )
+        _check_length(file, path)
+        count = sum(len(block) for block in file.blocks(_PIECE, dtype="int16"))
+        if count != file.frames:
+            raise AudioFileError(
+                f"{path}: was cut: found {count} samples, its header says {file.frames}"
+            )
+        return count
+
+
+def read_part(path: Path, start: int, count: int) -> Samples:
+    """Return up to ``count`` samples of a mono file from ``start`` on, at its own rate.
+
+    Raises:
+        AudioFileError: it cannot be read.
+    """
+    with _opened(path) as file:
+        file.seek(min(start, file.frames))
+        samples: Samples = file.read(count, dtype="int16")
     return samples
 
 
@@ -110,11 +145,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def _all_of(file: Any, path: Path, dtype: str) -> Any:
     """Read a file to its end, which must be where its header says."""
-    if file.frames > MAX_SECONDS * file.samplerate:
-        raise AudioFileError(
-            f"{path}: claims {file.frames / file.samplerate:.0f} s, expected at most "
-            f"{MAX_SECONDS} s"
-        )
+    _check_length(file, path)
     sound = file.read(dtype=dtype)
     cut = _CUT.search(file.extra_info)
     if cut and int(cut[1]) != _UNKNOWN:
@@ -122,6 +153,14 @@ def _all_of(file: Any, path: Path, dtype: str) -> Any:
             f"{path}: was cut: found {cut[2]} bytes of sound, its header says {cut[1]}"
         )
     return sound
+
+
+def _check_length(file: Any, path: Path) -> None:
+    if file.frames > MAX_SECONDS * file.samplerate:
+        raise AudioFileError(
+            f"{path}: claims {file.frames / file.samplerate:.0f} s, expected at most "
+            f"{MAX_SECONDS} s"
+        )
 
 
 def write(path: Path, *channels: Samples) -> None:
@@ -133,8 +172,6 @@ def write(path: Path, *channels: Samples) -> None:
         AudioFileError: another ending, a place that cannot be written, or no samples for FLAC,
             whose files hold at least one.
     """
-    import soundfile
-
     kind = path.suffix.lower()
     if kind not in ENDINGS:
         raise AudioFileError(
@@ -143,12 +180,32 @@ def write(path: Path, *channels: Samples) -> None:
     if not len(channels[0]) and kind == ".flac":
         raise AudioFileError(f"{path}: there is no sound to write")
     data = channels[0] if len(channels) == 1 else np.stack(channels, axis=1)
+    write_blocks(path, [data], RATE)
+
+
+def write_blocks(path: Path, blocks: Iterable[Samples], rate: int) -> None:
+    """Write blocks of samples, shape ``(n,)`` or ``(n, channels)``, one after the other.
+
+    Raises:
+        AudioFileError: as :func:`write`.
+    """
+    import soundfile
+
     part = path.with_name(f".{path.name}.part")
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "found a folder, expected a place for a file")
-        with part.open("wb") as out:
-            soundfile.write(out, data, RATE, subtype="PCM_16", format=kind[1:].upper())
+        blocks = iter(blocks)
+        first = next(blocks, np.zeros(0, np.int16))
+        channels = 1 if first.ndim == 1 else first.shape[1]
+        kind = path.suffix[1:].upper()
+        with (
+            part.open("wb") as out,
+            soundfile.SoundFile(out, "w", rate, channels, subtype="PCM_16", format=kind) as sound,
+        ):
+            sound.write(first)
+            for block in blocks:
+                sound.write(block)
         part.replace(path)
     except (OSError, soundfile.SoundFileError) as error:
         part.unlink(missing_ok=True)

@@ -7,18 +7,20 @@ replay against today's bridge.
 from .format import (
     Header,
     RecordedEvent,
-    Recording,
     RecordingError,
     SoundRef,
     Speaks,
-    read,
-    write,
 )
 from .import_log import import_log
+from .media import MediaFormat, MediaRun
+from .reading import Recording, read
 from .replay import Replay, replay
+from .writing import write
 
 __all__ = [
     "Header",
+    "MediaFormat",
+    "MediaRun",
     "RecordedEvent",
     "Recording",
     "RecordingError",

@@ -22,8 +22,9 @@ from ..audio.files import MAX_SECONDS
 from ..audio.resample import DELAY_NS
 from ..audio.speech import plain
 from ..wire.errors import shorten
-from .format import MAX_TEXT, Header, RecordedEvent, RecordingError, write
+from .format import MAX_TEXT, Header, RecordedEvent, RecordingError
 from .seed_logs import LogLine, read
+from .writing import write
 
 LEAD_MS = 1000.0
 """The first thing said is placed this long after the call's first sample."""

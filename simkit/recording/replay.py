@@ -21,7 +21,8 @@ from ..simulation import Simulation
 from ..timeline import BargeIn, CallMeasures, Timeline, barge_ins, measures
 from ..twilio import AUTH_TOKEN, CallFailed
 from ..vapi import API_KEY, Assistant, Reply
-from .format import RecordedEvent, Recording, RecordingError, Speaks
+from .format import RecordedEvent, RecordingError, Speaks
+from .reading import Recording
 
 BRIDGE_HOST = "bridge.example.com"
 
@@ -84,7 +85,7 @@ def replay(recording: Recording, *, app: Any = None, seed: int = 0) -> Replay:
             except CallFailed as error:
                 return str(error)
             origin = call.plays(sound, _caller_speech(recording))
-            rest = origin + header.duration_ms / 1000 - sim.now
+            rest = origin + recording.duration_ms / 1000 - sim.now
             try:
                 await call.ends(timeout=max(0.0, rest))
             except TimeoutError:
@@ -103,7 +104,7 @@ def replay(recording: Recording, *, app: Any = None, seed: int = 0) -> Replay:
             checks=run(timeline),
             mouth=mouth,
             ear=ear,
-            call_seconds=header.duration_ms / 1000,
+            call_seconds=recording.duration_ms / 1000,
             cpu_seconds=cpu_seconds,
             failure=failure,
         )
@@ -124,7 +125,7 @@ def _caller_sound(recording: Recording) -> Samples:
     """Return the caller's side of the whole call."""
     names = {said.sound.file for _, said in recording.speech("caller")}
     if not names:
-        return np.zeros(round(recording.header.duration_ms * RATE / 1000), np.int16)
+        return np.zeros(round(recording.duration_ms * RATE / 1000), np.int16)
     if len(names) != 1:
         raise RecordingError(
             f"{recording.name}: the caller speaks in {len(names)} sound files, expected one that "

@@ -139,11 +139,10 @@ def test_a_folder_of_that_name_is_told_and_stays(tmp_path):
 def test_what_cannot_be_finished_leaves_the_file_that_was_there(tmp_path, monkeypatch, name, error):
     files.write(tmp_path / name, noise(100))
 
-    def stopped(file, *args, **kwargs):
-        file.write(b"RIFF")
+    def stopped(file, block):
         raise error
 
-    monkeypatch.setattr(soundfile, "write", stopped)
+    monkeypatch.setattr(soundfile.SoundFile, "write", stopped)
     with pytest.raises((AudioFileError, KeyboardInterrupt)):
         files.write(tmp_path / name, noise())
     assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -68,7 +68,10 @@ EVENT_START = b'{"t_ms": 1, "leg": "vapi", "direction": "in", "message": {"a": '
         ),
         ([HEADER | {"version": 2}], "call.jsonl:1: version: Invalid enum value 2"),
         ([HEADER | {"format": "x"}], "call.jsonl:1: format: Invalid enum value 'x'"),
-        ([HEADER | {"duration_ms": "1"}], "call.jsonl:1: duration_ms: Expected `float`, got `str`"),
+        (
+            [HEADER | {"duration_ms": "1"}],
+            "call.jsonl:1: duration_ms: Expected `float | null`, got `str`",
+        ),
         ([HEADER | {"duration_ms": 0}], "call.jsonl:1: duration_ms: Expected `float` > 0"),
         ([HEADER | {"duration_ms": 14_400_001}], "call.jsonl:1: duration_ms: Expected `float` <= "),
         ([HEADER | {"links_ms": {"moon": 1}}], "call.jsonl:1: links_ms: Invalid enum value 'moon'"),
