@@ -12,7 +12,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 
-SoundFile = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}\.flac\Z")]
+SoundFile = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}\.flac$(?!\n)")]
 """A file beside ``call.jsonl``: no folder, no dots but one."""
 
 MAX_FRAMES = 100
