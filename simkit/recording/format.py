@@ -76,7 +76,8 @@ class RecordedEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     direction: Literal["in", "out"] | None = None
     """``in`` reaches the bridge, ``out`` leaves it; none on the legs of people and of the call."""
     message: dict[str, Any] = {}
-    """Twilio's or Vapi's own message, :class:`Speaks`, or ``{"event": "ended"}`` of the call."""
+    """Twilio's or Vapi's own message, :class:`Speaks`, or of the call ``{"event": "ended"}``, or
+    ``"lost"`` with the ``reason`` for which the rest is missing."""
     media: MediaRun | None = None
     """In place of a message: frames of audio, the first of which came at ``t_ms``."""
     origin: Literal["captured", "log", "inferred", "composed"] = "captured"

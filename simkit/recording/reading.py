@@ -267,13 +267,13 @@ def _check(number: int, event: RecordedEvent, header: Header, shelf: _Shelf) -> 
         raise RecordingError(
             f"{place}: media: found on leg {event.leg!r}, expected on 'twilio' or 'vapi'"
         )
-    kind = "ended" if event.leg == "call" else "speaks"
-    if event.message.get("event") != kind:
+    kinds = ("ended", "lost") if event.leg == "call" else ("speaks",)
+    if event.message.get("event") not in kinds:
         raise RecordingError(
-            f"{place}: message.event: expected {kind!r} on leg {event.leg!r}, found "
-            f"{event.message.get('event')!r}"
+            f"{place}: message.event: expected {' or '.join(map(repr, kinds))} on leg "
+            f"{event.leg!r}, found {event.message.get('event')!r}"
         )
-    if kind == "speaks":
+    if event.leg != "call":
         _check_speech(place, event, shelf)
 
 

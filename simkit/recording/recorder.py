@@ -105,8 +105,12 @@ class Recorder:
         way.take(self, t_ns, data, numbers)
         self._write_old_frames(t_ns)
 
-    def finish(self, t_ns: int) -> None:
+    def finish(self, t_ns: int, *, lost: str = "") -> None:
         """End the recording: the sound becomes FLAC. May be called twice.
+
+        Args:
+            t_ns: when.
+            lost: why what came later is missing; empty when it is the call's end.
 
         Raises:
             RecordingError: the sound cannot be written; it stays as it was captured.
@@ -118,7 +122,8 @@ class Recorder:
         try:
             for way in self._ways.values():
                 way.flush(self)
-            self._line(RecordedEvent(t_ms=t_ns / 1e6, leg="call", message={"event": "ended"}))
+            end = {"event": "lost", "reason": lost} if lost else {"event": "ended"}
+            self._line(RecordedEvent(t_ms=t_ns / 1e6, leg="call", message=end))
         finally:
             self.abandon()
         for way in self._ways.values():

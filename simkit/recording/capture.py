@@ -1,0 +1,341 @@
+"""Capture: a production call is taken down while it happens, and never harmed by that.
+
+Two lines in any Python bridge::
+
+    app = capture.asgi(app)          # Twilio's side: what goes over the media socket
+    vapi = capture.websocket(vapi)   # Vapi's side: a connection of the websockets library
+
+What a frame costs the call is a look at the clock and an entry in a queue. A thread of its own
+reads the messages and writes them. The queue is bounded: when the disk is slower than the calls, or
+full, recordings are given up, one after the other, and say so; calls go on.
+"""
+
+from __future__ import annotations
+
+import binascii
+import itertools
+import logging
+import os
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from .format import Header, RecordingError
+from .media import UNNUMBERED, MediaFormat, Numbers
+from .recorder import Direction, Leg, Recorder
+
+log = logging.getLogger("simkit.recording")
+
+TWILIO_FORMAT = MediaFormat("mulaw", 8000)
+VAPI_FORMAT = MediaFormat("pcm_s16le", 16000)
+"""Vapi's default, where a call did not ask for another."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9]+")
+_BATCH_SECONDS = 0.1
+"""What comes within this time is written together, so that the thread seldom wakes."""
+_UNTIL_START = 3
+"""Messages of a stream among which ``start`` must be to name the recording."""
+
+current: ContextVar[CallCapture | None] = ContextVar("simkit_capture", default=None)
+"""The call that the running task carries."""
+
+
+class _Item(NamedTuple):
+    call: CallCapture
+    t_ns: int
+    leg: Leg
+    direction: Direction
+    data: str | bytes
+    is_end: bool = False
+
+
+class Capture:
+    """Takes down calls as recordings.
+
+    Args:
+        folder: where recordings go, each in a folder of its own.
+        max_queued: bytes that may wait to be written, over all calls.
+        max_calls: calls that are taken down at once; others are not.
+        name: makes a recording's name of the SID of its call.
+
+    >>> import tempfile
+    >>> from simkit.recording import read
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     capture = Capture(place, name=lambda sid: sid)
+    ...     call = capture.begin("CA1")
+    ...     call.take("twilio", "in", '{"event": "mark", "mark": {"name": "a"}}')
+    ...     call.end()
+    ...     capture.close()
+    ...     [event.message["event"] for event in read(place + "/CA1").events]
+    ['mark', 'ended']
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        max_queued: int = 32 * 1024 * 1024,
+        max_calls: int = 1000,
+        name: Callable[[str], str] | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self._max_queued = max_queued
+        self._max_calls = max_calls
+        self._name = name or _dated
+        self._queue: deque[_Item] = deque()
+        self._queued = 0
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._is_closing = False
+        self._numbers = itertools.count(2)
+        self.running: set[CallCapture] = set()
+        """Calls that are being taken down."""
+        self.given_up = 0
+        """Calls whose recording is not whole, or was not begun."""
+
+    def begin(self, call_sid: str | None = None) -> CallCapture:
+        """Begin to take down a call; its instants count from here.
+
+        Args:
+            call_sid: names the recording; None: :meth:`CallCapture.name` may still say it before
+                the third message.
+        """
+        call = CallCapture(self, call_sid)
+        if len(self.running) >= self._max_calls:
+            call.give_up(f"{self._max_calls} calls are taken down already")
+        else:
+            self.running.add(call)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="simkit capture", daemon=True)
+            self._thread.start()
+        return call
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Write what waits, and end the thread; calls that still run are left as they are.
+
+        Args:
+            timeout: seconds to wait for a slow disk.
+        """
+        self._is_closing = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+            self._thread = None
+        self._is_closing = False
+
+    def put(self, item: _Item) -> None:
+        """Queue an item, or give its recording up."""
+        size = len(item.data)
+        if self._queued + size > self._max_queued and not item.is_end:
+            item.call.give_up("the disk is slower than the calls")
+            item = item._replace(data=b"", is_end=True)  # what came before is still written
+            size = 0
+        self._queued += size
+        self._queue.append(item)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            if not self._is_closing:
+                time.sleep(_BATCH_SECONDS)
+            self._wake.clear()
+            while self._queue:
+                item = self._queue.popleft()
+                self._queued -= len(item.data)
+                item.call.write(item)
+                time.sleep(0)  # the calls' thread waits for the interpreter no longer than this
+            if self._is_closing:
+                for call in list(self.running):
+                    call.leave()
+                return
+
+    def place_for(self, call_sid: str) -> Path:
+        """Return a folder that does not exist yet."""
+        path = self.folder / self._name(call_sid)
+        while path.exists():
+            path = self.folder / f"{self._name(call_sid)}-{next(self._numbers)}"
+        return path
+
+    def asgi(self, app: Any) -> Any:
+        """Return the application with each of its media sockets taken down."""
+        from .tapping import tapped_app
+
+        return tapped_app(self, app)
+
+    def websocket(self, connection: Any, format: MediaFormat = VAPI_FORMAT) -> Any:  # noqa: A002
+        """Return a connection of the ``websockets`` library, taken down as the call's Vapi side.
+
+        Outside a call that is taken down, it is returned as it is.
+
+        Args:
+            connection: a client connection.
+            format: of its binary messages.
+        """
+        from .tapping import TappedConnection
+
+        call = current.get()
+        if call is None:
+            return connection
+        call.vapi_format = format
+        return TappedConnection(connection, call)
+
+
+class CallCapture:
+    """One call that is taken down."""
+
+    def __init__(self, capture: Capture, call_sid: str | None) -> None:
+        self._capture = capture
+        self._call_sid = _safe(call_sid or "")
+        self._unnamed: list[_Item] | None = [] if call_sid is None else None
+        self._began_ns = time.monotonic_ns()
+        self._recorder: Recorder | None = None
+        self.vapi_format = VAPI_FORMAT
+        """Of Vapi's binary messages."""
+        self._is_broken = False
+        self.fault = ""
+        """Why the recording was given up; empty when it was not."""
+
+    def name(self, call_sid: str) -> None:
+        """Say whose call it is."""
+        if self._unnamed is not None:
+            self._call_sid = _safe(call_sid)
+            self._put_unnamed()
+
+    def _put_unnamed(self) -> None:
+        waiting, self._unnamed = self._unnamed or (), None
+        for item in waiting:
+            self._capture.put(item)
+
+    def _put(self, item: _Item) -> None:
+        if self._unnamed is None:
+            self._capture.put(item)
+            return
+        self._unnamed.append(item)
+        if len(self._unnamed) >= _UNTIL_START or item.is_end:
+            self._put_unnamed()
+
+    def take(self, leg: Leg, direction: Direction, data: str | bytes) -> None:
+        """Take down a message of a socket, as it is: text, or bytes.
+
+        Never raises, never waits.
+        """
+        if not self.fault:
+            t_ns = time.monotonic_ns() - self._began_ns
+            self._put(_Item(self, t_ns, leg, direction, data))
+
+    def end(self) -> None:
+        """The call is over; the recording is finished by and by."""
+        if not self.fault:
+            t_ns = time.monotonic_ns() - self._began_ns
+            self._put(_Item(self, t_ns, "twilio", "in", b"", is_end=True))
+        self._capture.running.discard(self)
+
+    def give_up(self, why: str) -> None:
+        """Stop taking down; what is written stays readable."""
+        if not self.fault:
+            self.fault = why
+            self._capture.given_up += 1
+            log.warning("capture of call %s given up: %s", self._call_sid or "?", why)
+            self._capture.running.discard(self)
+
+    # In the writing thread
+
+    def write(self, item: _Item) -> None:
+        """Write an item; a recording that cannot be written is given up."""
+        if self._is_broken:
+            return
+        try:
+            if self._recorder is None:
+                self._recorder = self._open()
+            if item.is_end:
+                self._recorder.finish(item.t_ns, lost=self.fault)
+            else:
+                self._record(self._recorder, item)
+        except (OSError, RecordingError) as error:
+            self.give_up(str(error))
+            self._is_broken = True
+            self.leave()
+
+    def _open(self) -> Recorder:
+        return Recorder(
+            self._capture.place_for(self._call_sid),
+            Header(source=f"captured call {self._call_sid}".strip()),
+        )
+
+    def leave(self) -> None:
+        """Close the files as they are."""
+        if self._recorder is not None:
+            self._recorder.abandon()
+
+    def _record(self, recorder: Recorder, item: _Item) -> None:
+        t_ns, leg, direction, data = item.t_ns, item.leg, item.direction, item.data
+        if isinstance(data, bytes) and leg == "vapi":
+            recorder.frame(t_ns, leg, direction, data, self.vapi_format)
+            return
+        message = _parsed(data)
+        if leg == "twilio" and message.get("event") == "media":
+            frame = _media(message)
+            if frame is not None:
+                recorder.frame(t_ns, leg, direction, frame[0], TWILIO_FORMAT, frame[1])
+                return
+        try:
+            recorder.message(t_ns, leg, direction, message)
+        except ValueError:  # holds what JSON cannot
+            recorder.message(t_ns, leg, direction, _unread(data))
+
+
+def _safe(call_sid: str) -> str:
+    """Return a SID as part of a file's name: letters and digits, whatever was sent."""
+    return _UNSAFE.sub("", call_sid)[:64]
+
+
+def _dated(call_sid: str) -> str:
+    """Return a name that sorts by date."""
+    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    return f"{now}-{call_sid}" if call_sid else now
+
+
+def _parsed(data: str | bytes) -> dict[str, Any]:
+    try:
+        message = msgspec.json.decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return _unread(data)
+    return message if isinstance(message, dict) else _unread(data)
+
+
+def _unread(data: str | bytes) -> dict[str, Any]:
+    """Return what stands for a message that is no JSON object."""
+    text = data.decode("utf-8", "backslashreplace") if isinstance(data, bytes) else data
+    return {"event": "unreadable", "length": len(data), "begins": text[:200]}
+
+
+def _media(message: dict[str, Any]) -> tuple[bytes, Numbers] | None:
+    """Return the audio and the numbers of a media message that is as Twilio's are."""
+    media = message.get("media")
+    if not isinstance(media, dict):
+        return None
+    try:
+        data = binascii.a2b_base64(media["payload"], strict_mode=True)
+        numbers = [
+            None if value is None else int(value)
+            for value in (
+                message.get("sequenceNumber"),
+                media.get("chunk"),
+                media.get("timestamp"),
+            )
+        ]
+    except (KeyError, ValueError, TypeError):
+        return None
+    if any(number is not None and number < 0 for number in numbers):
+        return None
+    return data, Numbers(*numbers) if any(n is not None for n in numbers) else UNNUMBERED

@@ -1,0 +1,273 @@
+"""Capture: what went over the sockets is on disk, and the call never pays for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+
+import pytest
+
+from simkit import Simulation
+from simkit.recording import MediaFormat, read, recorder
+from simkit.recording.capture import Capture, current
+
+MEDIA = json.dumps(
+    {
+        "event": "media",
+        "sequenceNumber": "2",
+        "media": {"track": "inbound", "chunk": "1", "timestamp": "99", "payload": "/////w=="},
+        "streamSid": "MZ1",
+    }
+)
+MARK = '{"event": "mark", "mark": {"name": "a"}}'
+
+
+@pytest.fixture
+def capture(tmp_path):
+    capture = Capture(tmp_path / "calls", name=lambda sid: sid or "unnamed")
+    yield capture
+    capture.close()
+
+
+def taken(capture, *messages, call_sid: str | None = "CA1"):
+    """Take messages of one call down and read them back."""
+    call = capture.begin(call_sid)
+    for message in messages:
+        call.take(*message)
+    call.end()
+    capture.close()
+    [folder] = capture.folder.iterdir()
+    return read(folder)
+
+
+def test_a_media_message_becomes_a_frame_with_its_numbers(capture):
+    recording = taken(capture, ("twilio", "in", MEDIA))
+    [(frame, data)] = recording.frames("twilio", "in")
+    assert (data, frame.numbers) == (b"\xff" * 4, (2, 1, 99))
+
+
+def test_media_without_numbers_is_a_frame_too(capture):
+    message = '{"event": "media", "streamSid": "MZ1", "media": {"payload": "/w=="}}'
+    [(frame, data)] = taken(capture, ("twilio", "out", message)).frames("twilio", "out")
+    assert (data, frame.numbers) == (b"\xff", (None, None, None))
+
+
+@pytest.mark.parametrize(
+    "media",
+    [
+        "7",
+        "{}",
+        '{"payload": 1}',
+        '{"payload": "not base64!"}',
+        '{"payload": "/w==", "chunk": "x"}',
+        '{"payload": "/w==", "chunk": "-1"}',
+        '{"payload": "/w==", "chunk": {}}',
+    ],
+)
+def test_media_that_is_not_as_twilios_is_kept_as_a_message(capture, media):
+    message = f'{{"event": "media", "media": {media}}}'
+    assert taken(capture, ("twilio", "in", message)).events[0].message == json.loads(message)
+
+
+@pytest.mark.parametrize(
+    "data", ["", "{", "7", "[" * 5000, '"\ud800"', '{"a": NaN}', b"\xff\x00", b"{}\xff"]
+)
+def test_what_is_no_json_object_is_told_by_its_length(capture, data):
+    [event, _] = taken(capture, ("twilio", "in", data)).events
+    assert event.message["event"] == "unreadable"
+    assert event.message["length"] == len(data)
+
+
+def test_bytes_on_vapis_side_are_audio_in_the_calls_format(capture):
+    call = capture.begin("CA1")
+    call.vapi_format = MediaFormat("pcm_s16le", 24000)
+    call.take("vapi", "in", b"\x01\x00" * 480)
+    call.end()
+    capture.close()
+    recording = read(capture.folder / "CA1")
+    assert [data for _, data in recording.frames("vapi", "in")] == [b"\x01\x00" * 480]
+    assert recording.formats["from-vapi.flac"].rate == 24000
+
+
+def test_a_name_that_is_taken_gets_a_number(capture):
+    for _ in range(3):
+        call = capture.begin("CA1")
+        call.take("twilio", "in", MARK)
+        call.end()
+    capture.close()
+    assert sorted(path.name for path in capture.folder.iterdir()) == ["CA1", "CA1-2", "CA1-3"]
+
+
+def test_a_hostile_sid_names_no_other_place(capture):
+    call = capture.begin("../../etc/" + "x" * 300)
+    call.take("twilio", "in", MARK)
+    call.end()
+    capture.close()
+    assert [path.name for path in capture.folder.iterdir()] == ["etc" + "x" * 61]
+
+
+def test_a_call_that_runs_on_when_capture_closes_is_readable(capture):
+    call = capture.begin("CA1")
+    call.take("twilio", "in", MARK)
+    capture.close()
+    assert len(read(capture.folder / "CA1").events) == 1
+
+
+# Never harm the call
+
+
+def test_a_disk_that_is_too_slow_costs_the_recording_and_not_the_call(
+    tmp_path, monkeypatch, caplog
+):
+    gate = threading.Event()
+    really_write = os.write
+
+    def slow(file, data):
+        gate.wait()
+        return really_write(file, data)
+
+    monkeypatch.setattr(recorder.os, "write", slow)
+    capture = Capture(tmp_path, max_queued=1000, name=lambda sid: sid)
+    first, second = capture.begin("CA1"), capture.begin("CA2")
+    for _ in range(100):
+        first.take("twilio", "in", MARK)
+    assert "slower than the calls" in first.fault
+    assert second.fault == ""
+    gate.set()
+    first.end()
+    capture.close()
+    assert capture.given_up == 1
+    assert "capture of call CA1 given up" in caplog.text
+    events = read(tmp_path / "CA1").events
+    assert {event.message["event"] for event in events[:-1]} == {"mark"}
+    assert events[-1].message == {"event": "lost", "reason": "the disk is slower than the calls"}
+
+
+def test_a_full_disk_costs_the_recording_and_not_the_call(tmp_path, monkeypatch):
+    left = 400
+    really_write = os.write
+
+    def full(file, data):
+        nonlocal left
+        left -= len(data)
+        if left < 0:
+            raise OSError(28, "No space left on device")
+        return really_write(file, data)
+
+    monkeypatch.setattr(recorder.os, "write", full)
+    capture = Capture(tmp_path, name=lambda sid: sid)
+    call = capture.begin("CA1")
+    for _ in range(20):
+        call.take("twilio", "in", MARK)
+    call.end()
+    capture.close()
+    assert "No space left" in call.fault
+    assert read(tmp_path / "CA1").events
+
+
+def test_calls_beyond_the_limit_are_not_taken_down(tmp_path):
+    capture = Capture(tmp_path, max_calls=1, name=lambda sid: sid)
+    first, second = capture.begin("CA1"), capture.begin("CA2")
+    second.take("twilio", "in", MARK)
+    second.end()
+    first.take("twilio", "in", MARK)
+    first.end()
+    capture.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["CA1"]
+    assert capture.given_up == 1
+
+
+# Taps
+
+BRIDGE = """
+import json
+from simkit.recording.capture import Capture
+import websockets
+
+CAPTURE = Capture({folder!r}, name=lambda sid: sid or "unnamed")
+
+
+async def bridge(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({{"type": message["type"] + ".complete"}})
+            if message["type"] == "lifespan.shutdown":
+                return
+    if scope["type"] == "http":
+        twiml = (
+            '<Response><Connect><Stream url="wss://bridge.example.com/media"/></Connect></Response>'
+        )
+        await send({{"type": "http.response.start", "status": 200,
+                    "headers": [(b"content-type", b"text/xml")]}})
+        await send({{"type": "http.response.body", "body": twiml.encode()}})
+        return
+    await receive()
+    await send({{"type": "websocket.accept"}})
+    async with websockets.connect("wss://echo.example.com/") as socket:
+        vapi = CAPTURE.websocket(socket)
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            event = json.loads(message["text"])
+            if event["event"] == "media":
+                await vapi.send(b"ab")
+                assert await vapi.recv() == b"ab"
+                await send({{"type": "websocket.send", "text": json.dumps(
+                    {{"event": "clear", "streamSid": event["streamSid"]}})}})
+
+
+app = CAPTURE.asgi(bridge)
+"""
+
+
+def test_two_lines_take_down_both_sides_of_a_bridge(tmp_path):
+    space: dict = {}
+    exec(BRIDGE.format(folder=str(tmp_path)), space)
+    import websockets
+
+    async def echo(socket):
+        async for message in socket:
+            await socket.send(message)
+
+    with Simulation() as sim:
+        sim.host("bridge.example.com").serve(space["app"])
+        sim.host("echo.example.com").spawn(_serve_forever(websockets, echo))
+
+        async def call():
+            phone = await sim.twilio.call(to="+15550100")
+            await phone.says("hello")
+            await phone.hangs_up()
+
+        sim.run(call())
+        sim.finish()
+        frames = sum(
+            event.fields["frames"]
+            for event in sim.timeline.of("media")
+            if (event.source, event.target) == ("twilio", "bridge")
+        )
+    space["CAPTURE"].close()
+    [folder] = tmp_path.iterdir()
+    assert folder.name.startswith("CA")
+    recording = read(folder)
+    caller = list(recording.frames("twilio", "in"))
+    assert [frame.numbers.chunk for frame, _ in caller] == list(range(1, len(caller) + 1))
+    assert len(caller) == frames > 0
+    assert len(list(recording.frames("vapi", "out"))) == len(caller)
+    kinds = [event.message.get("event") for event in recording.events if event.media is None]
+    assert kinds[:2] == ["connected", "start"]
+    assert kinds[-3:] == ["stop", "disconnected", "ended"]
+    assert kinds.count("clear") == len(caller)
+
+
+async def _serve_forever(websockets, handler):
+    server = await websockets.serve(handler, "0.0.0.0", 443)
+    await server.serve_forever()
+
+
+def test_outside_a_call_a_connection_is_left_alone(capture):
+    connection = object()
+    assert current.get() is None
+    assert capture.websocket(connection) is connection
