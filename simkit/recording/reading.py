@@ -95,13 +95,17 @@ class Recording:
     ) -> Iterator[tuple[Frame, bytes]]:
         """Yield the frames that went one way, each with its audio as it was on the wire."""
         for event in self.events:
-            if event.media is None or (event.leg, event.direction) != (leg, direction):
-                continue
-            tape = self._tapes[event.media.file]
-            data = tape.read(event.media.start, event.media.size)
-            for frame in frames(round(event.t_ms * 1e6), event.media):
-                at = frame.start - event.media.start
-                yield frame, data[at : at + frame.size]
+            if (event.leg, event.direction) == (leg, direction):
+                yield from self.frames_of(event)
+
+    def frames_of(self, event: RecordedEvent) -> Iterator[tuple[Frame, bytes]]:
+        """Yield the frames of one event; none where it holds a message."""
+        if event.media is None:
+            return
+        data = self._tapes[event.media.file].read(event.media.start, event.media.size)
+        for frame in frames(round(event.t_ms * 1e6), event.media):
+            at = frame.start - event.media.start
+            yield frame, data[at : at + frame.size]
 
     @property
     def sounds(self) -> dict[str, Samples]:

@@ -8,12 +8,10 @@ as late as it was then, and is interrupted by what interrupted it then.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from ..audio import RATE, Samples, Speech, Word
+from ..audio import Samples, Speech
 from ..audio.resample import DELAY_NS
 from ..bridge import Bridge, Config
 from ..checks import CheckResult, run
@@ -21,8 +19,9 @@ from ..simulation import Simulation
 from ..timeline import BargeIn, CallMeasures, Timeline, barge_ins, measures
 from ..twilio import AUTH_TOKEN, CallFailed
 from ..vapi import API_KEY, Assistant, Reply
-from .format import RecordedEvent, RecordingError, Speaks
+from .format import RecordingError
 from .reading import Recording
+from .utterances import track, utterances
 
 BRIDGE_HOST = "bridge.example.com"
 
@@ -70,7 +69,7 @@ def replay(recording: Recording, *, app: Any = None, seed: int = 0) -> Replay:
     """
     started = time.process_time()
     header = recording.header
-    sound = _caller_sound(recording)
+    sound = track(recording, "caller")
     with Simulation(seed) as sim:
         host = sim.host(BRIDGE_HOST)
         for name, far in (("twilio", sim.twilio_host), ("vapi", sim.vapi_host)):
@@ -121,67 +120,53 @@ def own_bridge() -> Any:
     return Bridge(config).app()
 
 
-def _caller_sound(recording: Recording) -> Samples:
-    """Return the caller's side of the whole call."""
-    names = {said.sound.file for _, said in recording.speech("caller")}
-    if not names:
-        return np.zeros(round(recording.duration_ms * RATE / 1000), np.int16)
-    if len(names) != 1:
-        raise RecordingError(
-            f"{recording.name}: the caller speaks in {len(names)} sound files, expected one that "
-            "holds the caller's side of the call"
-        )
-    return recording.sounds[names.pop()]
-
-
 def _caller_speech(recording: Recording) -> list[tuple[float, Speech]]:
     """Return what the caller says, with its start in seconds and the transcripts it led to."""
     links = recording.header.links_ms
     twilio_ms, vapi_ms = links.get("twilio", 0.0), links.get("vapi", 0.0)
     path_ms = twilio_ms + vapi_ms + DELAY_NS / 1e6 + vapi_ms
-    spoken = recording.speech("caller")
+    spoken = utterances(recording, "caller")
     partials = [
         event
         for event in recording.messages("vapi", "in", "transcript")
         if event.message.get("role") == "user" and event.message.get("transcriptType") == "partial"
     ]
     result = []
-    for number, (event, said) in enumerate(spoken):
-        until_ms = spoken[number + 1][0].t_ms if number + 1 < len(spoken) else float("inf")
+    for number, said in enumerate(spoken):
+        until_ms = spoken[number + 1].t_ms if number + 1 < len(spoken) else float("inf")
         own = tuple(
             (
                 str(partial.message.get("transcript", "")),
-                (partial.t_ms - event.t_ms - path_ms) / 1e3,
+                (partial.t_ms - said.t_ms - path_ms) / 1e3,
             )
             for partial in partials
-            if event.t_ms + path_ms <= partial.t_ms < until_ms
+            if said.t_ms + path_ms <= partial.t_ms < until_ms
         )
-        result.append((event.t_ms / 1000, _speech(recording, said, own)))
+        result.append((said.t_ms / 1000, replace(said.speech, partials=own)))
     return result
 
 
-def _set_assistant(sim: Simulation, recording: Recording) -> None:
+def _set_assistant(sim: World, recording: Recording) -> None:
     """Let the assistant say what it said, as late as it was."""
     header = recording.header
     vapi_ms = header.links_ms.get("vapi", 0.0)
     twilio_ms = header.links_ms.get("twilio", 0.0)
-    caller = recording.speech("caller")
+    caller = utterances(recording, "caller")
     first: Speech | None = None
     replies: list[Reply] = []
     delay = Assistant.first_message_delay
-    for event, said in recording.speech("agent"):
-        speech = _speech(recording, said)
-        before = [_end_ms(*spoken) for spoken in caller if _end_ms(*spoken) <= event.t_ms]
+    for said in utterances(recording, "agent"):
+        before = [own.spoken_until_ms for own in caller if own.spoken_until_ms <= said.t_ms]
         if not before and first is None:
-            first = speech
+            first = said.speech
             # From the stream's start: one flight to the bridge, then POST /call over a new
             # connection (4 flights) and the opening of the socket (3), then one flight back.
             opening_ms = 20 + twilio_ms + 8 * vapi_ms
-            delay = max(0.0, event.t_ms - opening_ms) / 1000
+            delay = max(0.0, said.t_ms - opening_ms) / 1000
             continue
         ended_ms = before[-1] if before else 0.0
         arrived_ms = ended_ms + twilio_ms + vapi_ms + DELAY_NS / 1e6
-        replies.append(Reply(speech, max(0.0, event.t_ms - vapi_ms - arrived_ms) / 1000))
+        replies.append(Reply(said.speech, max(0.0, said.t_ms - vapi_ms - arrived_ms) / 1000))
     try:
         sim.vapi.assistant(
             first_message=first,
@@ -190,15 +175,3 @@ def _set_assistant(sim: Simulation, recording: Recording) -> None:
         )
     except (TypeError, ValueError, AttributeError) as error:
         raise RecordingError(f"{recording.name}: header: assistant: {error}") from None
-
-
-def _end_ms(event: RecordedEvent, said: Speaks) -> float:
-    """Return when the last word was said."""
-    return event.t_ms + (said.words[-1][2] if said.words else said.sound.samples) / 8
-
-
-def _speech(
-    recording: Recording, said: Speaks, partials: tuple[tuple[str, float], ...] = ()
-) -> Speech:
-    words = tuple(Word(text, start, end) for text, start, end in said.words)
-    return Speech(said.text, recording.sound(said.sound), words, partials)

@@ -1,0 +1,191 @@
+"""What people said in a recording: as it tells, or found in the audio that went over the wires.
+
+A captured call holds frames and messages, nobody's utterances. Where somebody spoke is found by
+loudness; what was said comes from the transcripts that came after it; where its words lie is
+shared out by letters. Everything found so is inferred, and good for a replay in which the far end
+answers anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ..audio import RATE, Samples, Speech, Word, mulaw
+from ..audio.speech import timed_by_letters
+from ..audio.transcode import PcmToMulaw
+from .format import RecordedEvent, RecordingError
+from .media import Frame, MediaFormat
+from .reading import Recording
+
+Person = Literal["caller", "agent"]
+
+UNKNOWN = "unclear"
+"""Stands for the words of an utterance that no transcript tells."""
+
+_BLOCK = RATE // 50
+_LOUD = 4.0
+"""How many times the room's own noise an utterance is louder than."""
+_FLOOR = 60.0
+"""Level (root of the mean square) below which nothing is speech."""
+_PAUSE_BLOCKS = 20
+"""400 ms: a longer silence ends an utterance."""
+_SHORTEST_BLOCKS = 4
+"""80 ms: less is a click."""
+_EDGE_BLOCKS = 2
+"""40 ms kept around what is loud: the soft begin and end of words."""
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """Something said."""
+
+    t_ms: float
+    """Of its first sample."""
+    speech: Speech
+
+    @property
+    def spoken_until_ms(self) -> float:
+        """The end of its last word."""
+        return self.t_ms + self.speech.spoken * 1000 / RATE
+
+
+def utterances(recording: Recording, person: Person) -> list[Utterance]:
+    """Return what a person said, in order."""
+    told = recording.speech(person)
+    if told:
+        return [
+            Utterance(
+                event.t_ms,
+                Speech(
+                    said.text,
+                    recording.sound(said.sound),
+                    tuple(Word(text, start, end) for text, start, end in said.words),
+                ),
+            )
+            for event, said in told
+        ]
+    sound = track(recording, person)
+    places = list(_loud_stretches(sound))
+    texts = _texts(recording, person, [start * 1000 / RATE for start, _ in places])
+    found = []
+    for (start, end), text in zip(places, texts, strict=True):
+        samples = sound[start:end]
+        speech = Speech(text, samples, timed_by_letters(text, samples))
+        found.append(Utterance(start * 1000 / RATE, speech))
+    return found
+
+
+def track(recording: Recording, person: Person) -> Samples:
+    """Return a person's side of the whole call, 8 kHz; sample 0 is the recording's begin.
+
+    Raises:
+        RecordingError: it lies in several sound files.
+    """
+    names = {said.sound.file for _, said in recording.speech(person)}
+    if len(names) > 1:
+        raise RecordingError(
+            f"{recording.name}: the {person} speaks in {len(names)} sound files, expected one that "
+            f"holds the {person}'s side of the call"
+        )
+    if names:
+        return recording.sounds[names.pop()]
+    sound: Samples = np.zeros(round(recording.duration_ms * RATE / 1000), np.int16)
+    pieces = _caller_pieces(recording) if person == "caller" else _agent_pieces(recording)
+    for start, samples in pieces:
+        room = max(0, len(sound) - start)
+        sound[start : start + len(samples)] = samples[:room]
+    return sound
+
+
+def _caller_pieces(recording: Recording) -> Iterator[tuple[int, Samples]]:
+    """Yield the caller's frames with the sample at which each was spoken: by Twilio's timestamp."""
+    first: Frame | None = None
+    expected = 0
+    for frame, data in recording.frames("twilio", "in"):
+        first = first or frame
+        origin = _samples(first.t_ns)
+        stamp, first_stamp = frame.numbers.timestamp, first.numbers.timestamp
+        if stamp is None or first_stamp is None:
+            start = max(expected, origin)
+        else:
+            start = max(0, origin + (stamp - first_stamp) * RATE // 1000)
+        expected = start + len(data)
+        yield start, mulaw.decode(data)
+
+
+def _agent_pieces(recording: Recording) -> Iterator[tuple[int, Samples]]:
+    """Yield the agent's audio as it would have sounded had nobody cut it off: one after the other.
+
+    From Vapi's side where that was taken down, else from what was sent to Twilio.
+    """
+    heard = list(_as_telephone(recording))
+    expected = 0
+    for frame, samples in heard or _telephone(recording):
+        start = max(expected, _samples(frame.t_ns))
+        expected = start + len(samples)
+        yield start, samples
+
+
+def _telephone(recording: Recording) -> Iterator[tuple[Frame, Samples]]:
+    for frame, data in recording.frames("twilio", "out"):
+        yield frame, mulaw.decode(data)
+
+
+def _as_telephone(recording: Recording) -> Iterator[tuple[Frame, Samples]]:
+    """Yield Vapi's frames at 8 kHz."""
+    converters: dict[MediaFormat, PcmToMulaw] = {}
+    for event in recording.events:
+        if event.media is None or (event.leg, event.direction) != ("vapi", "in"):
+            continue
+        format_ = recording.formats[event.media.file]
+        for frame, data in recording.frames_of(event):
+            if format_.encoding == "mulaw":
+                yield frame, mulaw.decode(data)
+            else:
+                convert = converters.setdefault(format_, PcmToMulaw()).convert
+                yield frame, mulaw.decode(convert(data))
+
+
+def _samples(t_ns: int) -> int:
+    return t_ns * RATE // 1_000_000_000
+
+
+def _loud_stretches(sound: Samples) -> Iterator[tuple[int, int]]:
+    """Yield first sample and end of everything that is louder than the room for a while."""
+    blocks = len(sound) // _BLOCK
+    if not blocks:
+        return
+    power = sound[: blocks * _BLOCK].reshape(blocks, _BLOCK).astype(np.int64) ** 2
+    level = np.sqrt(power.mean(axis=1))
+    room = float(np.percentile(level, 20))
+    loud = np.flatnonzero(level > max(_FLOOR, room * _LOUD))
+    if not len(loud):
+        return
+    breaks = np.flatnonzero(np.diff(loud) > _PAUSE_BLOCKS)
+    firsts = loud[np.r_[0, breaks + 1]]
+    lasts = loud[np.r_[breaks, len(loud) - 1]]
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        if last - first + 1 >= _SHORTEST_BLOCKS:
+            start = max(0, first - _EDGE_BLOCKS)
+            yield start * _BLOCK, min(blocks, last + 1 + _EDGE_BLOCKS) * _BLOCK
+
+
+def _texts(recording: Recording, person: Person, starts_ms: list[float]) -> list[str]:
+    """Return the text of each utterance: the final transcripts that came since it began."""
+    texts: list[list[str]] = [[] for _ in starts_ms]
+    role = "user" if person == "caller" else "assistant"
+    for event in _finals(recording.messages("vapi", "in", "transcript"), role):
+        before = [index for index, start_ms in enumerate(starts_ms) if start_ms < event.t_ms]
+        if before:
+            texts[before[-1]].append(str(event.message.get("transcript", "")).strip())
+    return [" ".join(filter(None, said)) or UNKNOWN for said in texts]
+
+
+def _finals(events: Iterable[RecordedEvent], role: str) -> Iterator[RecordedEvent]:
+    for event in events:
+        if event.message.get("role") == role and event.message.get("transcriptType") == "final":
+            yield event
