@@ -30,6 +30,7 @@ from .timeline.text import line
 from .twilio import Twilio
 from .vapi import CONTROL_HOST, STORAGE_HOST, Vapi
 from .vapi import HOST as VAPI_HOST
+from .world import TWILIO_HOST, TWILIO_LATENCY, VAPI_LATENCY, VOICE_PATH
 
 if TYPE_CHECKING:
     import respx
@@ -40,13 +41,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TWILIO_HOST = "twilio"
-TWILIO_LATENCY = 0.020
-"""One-way seconds between Twilio and any other host, unless a link says otherwise."""
-VAPI_LATENCY = 0.010
-"""One-way seconds between Vapi and any other host, unless a link says otherwise."""
-
-VOICE_PATH = "/voice/inbound"
 _SETTLE_NS = 1_000_000_000
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy")
 

@@ -14,11 +14,11 @@ import msgspec
 from ..audio import files
 from ..network.serve import AppError
 from ..recording import RecordingError, Replay, read, replay
-from ..recording.replay import BRIDGE_HOST
 from ..report import console, print_barge_ins, print_checks, print_measures, print_timeline
 from ..timeline.text import printable
 from ..twilio import ACCOUNT_SID, AUTH_TOKEN
 from ..vapi import API_KEY
+from ..world import BRIDGE_HOST
 from .main import Refusal
 
 ENVIRONMENT = {

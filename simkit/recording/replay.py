@@ -21,9 +21,8 @@ from ..simulation import Simulation
 from ..timeline import BargeIn, CallMeasures, Timeline, barge_ins, measures
 from ..twilio import AUTH_TOKEN, CallFailed
 from ..vapi import API_KEY, Assistant, Reply
+from ..world import BRIDGE_HOST
 from .format import RecordedEvent, Recording, RecordingError, Speaks
-
-BRIDGE_HOST = "bridge.example.com"
 
 
 @dataclass
