@@ -7,16 +7,13 @@ import os
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import numpy as np
 
 from . import _ending
 from ._arrivals import arrive
 from ._mishaps import Mishaps
 from ._verified import Scenario, repeatable, run_twice
-from .audio import Repertoire, Samples, files
+from .audio import Repertoire
 from .kernel import (
     Calendar,
     happening,
@@ -400,14 +397,7 @@ class Simulation:
             AudioFileError: another ending, or a place that cannot be written.
             ValueError: there was no such call.
         """
-        if not 1 <= call <= len(self.twilio.calls):
-            raise ValueError(f"call {call}: there were {len(self.twilio.calls)} calls")
-        files.write(Path(path), *_of_one_length(*self.twilio.calls[call - 1].sound()))
-
-
-def _of_one_length(*channels: Samples) -> list[Samples]:
-    length = max(len(channel) for channel in channels)
-    return [np.pad(channel, (0, length - len(channel))) for channel in channels]
+        self.twilio.write_audio(path, call)
 
 
 @contextmanager

@@ -180,6 +180,7 @@ class Line(asyncio.Transport, asyncio.Protocol):
                 timer.cancel()
         if self._real is not None:
             self._real.abort()
+        self._on_over(self)
 
     def _end(self, error: Exception | None) -> None:
         asyncio.get_running_loop().call_soon(self._lose, error)

@@ -50,6 +50,8 @@ class WallLink:
 
     __slots__ = ("_directions", "ends")
 
+    latency: Any
+
     def __init__(self, a: str, b: str, *, latency: float) -> None:
         directions = {
             a: WallDirection(f"link {b} > {a}", latency),

@@ -85,11 +85,11 @@ class WallLoop(asyncio.SelectorEventLoop):
         line = self.line(protocol_factory, out, back)
         try:
             await super().create_connection(lambda: line, *self.places[target])
+            await self._sleep_until(there_ns)
         except OSError:
+            self.lines.discard(line)
             await self._sleep_until(there_ns)
             raise
-        try:
-            await self._sleep_until(there_ns)
         except BaseException:
             line.cut()
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import socket
 import sys
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SETTLE_NS = 1_000_000_000
+_LAST_ITERATIONS = 5
 _LOOK_SECONDS = 0.02
 """Between looks at whether the bridge is there, or still there."""
 
@@ -350,6 +352,8 @@ class WallSimulation:
             return
         await self._wait_for_bridge()
         self._is_up = True
+        for _ in range(_LAST_ITERATIONS):  # in which the connection that asked is closed
+            await asyncio.sleep(0)
         if not len(self._timeline) and not self.loop.lines:
             self.loop.pacing.restart()
 
@@ -439,7 +443,8 @@ class WallSimulation:
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
-        await asyncio.sleep(0)  # sockets are closed in the iteration after
+        for _ in range(_LAST_ITERATIONS):  # in which the loop closes their sockets
+            await asyncio.sleep(0)
 
     def __enter__(self) -> WallSimulation:
         return self
@@ -466,6 +471,10 @@ class WallSimulation:
     def measures(self) -> CallMeasures:
         """What all calls together were like so far."""
         return measures(self.timeline)
+
+    def write_audio(self, path: str | os.PathLike[str], call: int = 1) -> None:
+        """Write a call as stereo; see :meth:`simkit.Simulation.write_audio`."""
+        self.twilio.write_audio(path, call)
 
 
 class _Door:
