@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
 
@@ -58,7 +59,6 @@ class Child:
         self.command = shlex.join(arguments)
         self.output: deque[str] = deque(maxlen=_KEPT_LINES)
         """Its latest lines on stdout and stderr."""
-        self._verbose = verbose
         try:
             self._process = subprocess.Popen(  # noqa: S603 - what the user asked to be run
                 arguments,
@@ -71,21 +71,19 @@ class Child:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise BridgeError(f"{arguments[0]}: cannot be started: {reason}") from None
-        self._reader = threading.Thread(target=self._read, name="bridge output", daemon=True)
+        self._reader = threading.Thread(
+            target=_read,
+            args=(self._process, self.output, verbose),
+            name="bridge output",
+            daemon=True,
+        )
         self._reader.start()
+        self._finalizer = weakref.finalize(self, _end, self._process, self._reader)
 
     @property
     def pid(self) -> int:
         """Its process id, and that of its group."""
         return self._process.pid
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for data in self._process.stdout:
-            text = data.decode("utf-8", "replace").rstrip()
-            self.output.append(text)
-            if self._verbose:
-                print(text, file=sys.stderr, flush=True)
 
     @property
     def code(self) -> int | None:
@@ -99,18 +97,33 @@ class Child:
         return f": {line}" if line else ", and said nothing"
 
     def end(self) -> None:
-        """End it and what it started: asked first, killed when it does not obey in time."""
-        process = self._process
-        if process.poll() is None:
-            self._signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_TERM_SECONDS)
-        self._signal(signal.SIGKILL)  # whoever is left of its group
-        process.wait()
-        self._reader.join(1.0)
-        if process.stdout is not None and not self._reader.is_alive():
-            process.stdout.close()
+        """End it and what it started: asked first, killed when it does not obey in time.
 
-    def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+        It happens by itself when nobody holds this object any more, or this process ends.
+        """
+        self._finalizer()
+
+
+def _read(process: subprocess.Popen[bytes], output: deque[str], verbose: bool) -> None:
+    assert process.stdout is not None
+    with process.stdout:
+        for data in process.stdout:
+            text = data.decode("utf-8", "replace").rstrip()
+            output.append(text)
+            if verbose:
+                print(text, file=sys.stderr, flush=True)
+
+
+def _end(process: subprocess.Popen[bytes], reader: threading.Thread) -> None:
+    if process.poll() is None:
+        _signal(process, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_TERM_SECONDS)
+    _signal(process, signal.SIGKILL)  # whoever is left of its group
+    process.wait()
+    reader.join(1.0)
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

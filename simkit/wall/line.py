@@ -35,6 +35,7 @@ class Line(asyncio.Transport, asyncio.Protocol):
         back: the direction from it.
         is_accepted: the bridge opened it. What it says first is as late as if its connecting had
             taken a round trip; a kernel on the loopback does not wait for that.
+        forwarded: headers that a proxy in front of the bridge adds to the first request.
         on_over: called once when the real connection is gone.
     """
 
@@ -46,6 +47,7 @@ class Line(asyncio.Transport, asyncio.Protocol):
         out: WallDirection,
         back: WallDirection,
         is_accepted: bool,
+        forwarded: bytes,
         on_over: Callable[[Line], object],
     ) -> None:
         super().__init__()
@@ -55,6 +57,7 @@ class Line(asyncio.Transport, asyncio.Protocol):
         self._pacing = pacing
         self._out, self._back = out, back
         self._is_accepted = is_accepted
+        self._forwarded = forwarded
         self._on_over = on_over
         self._leaving: deque[_Due] = deque()
         self._arriving: deque[_Due] = deque()
@@ -148,6 +151,10 @@ class Line(asyncio.Transport, asyncio.Protocol):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send bytes."""
         if data and not self._closing:
+            if self._forwarded:
+                request, _, rest = bytes(data).partition(b"\r\n")
+                data = request + b"\r\n" + self._forwarded + rest
+                self._forwarded = b""
             self._leave(self._send, bytes(data))
 
     def write_eof(self) -> None:

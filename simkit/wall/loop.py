@@ -12,6 +12,7 @@ from .address import is_loopback
 from .line import Line
 from .links import WallDirection
 from .pacing import Pacing
+from .selector import FineSelector
 
 machine: ContextVar[str] = ContextVar("machine")
 """The host on which the current code runs: one of the fakes, or nobody's."""
@@ -23,7 +24,8 @@ Between = Callable[[str, str], WallDirection]
 class WallLoop(asyncio.SelectorEventLoop):
     """Connects to the names of a world, each of which is a loopback port; to nothing else.
 
-    TLS is left out: the bridge is as if behind a proxy that ends it. Every connection is a
+    TLS is left out: the bridge is as if behind a proxy that ends it and says so in
+    ``X-Forwarded-Proto`` and ``X-Forwarded-Host``. Every connection is a
     :class:`Line`, as long as the link between both hosts.
 
     Attributes:
@@ -36,7 +38,7 @@ class WallLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(FineSelector())
         self.pacing = Pacing(self)
         self.places: dict[str, tuple[str, int]] = {}
         self.aliases: dict[str, str] = {}
@@ -82,7 +84,11 @@ class WallLoop(asyncio.SelectorEventLoop):
         source = machine.get("")
         out, back = self.between(source, target), self.between(target, source)
         there_ns = pacing.read_ns() + out.latency_ns + back.latency_ns
-        line = self.line(protocol_factory, out, back)
+        forwarded = b""
+        if not is_loopback(host or ""):
+            scheme = "http" if port == 80 else "https"
+            forwarded = f"X-Forwarded-Proto: {scheme}\r\nX-Forwarded-Host: {host}\r\n".encode()
+        line = self.line(protocol_factory, out, back, forwarded=forwarded)
         try:
             await super().create_connection(lambda: line, *self.places[target])
             await self._sleep_until(there_ns)
@@ -102,6 +108,7 @@ class WallLoop(asyncio.SelectorEventLoop):
         back: WallDirection,
         *,
         is_accepted: bool = False,
+        forwarded: bytes = b"",
     ) -> Line:
         """Make the line of one connection."""
         line = Line(
@@ -110,6 +117,7 @@ class WallLoop(asyncio.SelectorEventLoop):
             out=out,
             back=back,
             is_accepted=is_accepted,
+            forwarded=forwarded,
             on_over=self.lines.discard,
         )
         self.lines.add(line)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import random
-import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..audio import Repertoire
 from ..timeline import CallMeasures, Clock, Event, Timeline, measures
 from ..twilio import ACCOUNT_SID, AUTH_TOKEN, Twilio
 from ..vapi import API_KEY, CONTROL_HOST, STORAGE_HOST, Origins, Vapi
 from ..vapi import HOST as VAPI_HOST
-from ..wire.http import HttpError, fetch
 from ..world import BRIDGE_HOST, TWILIO_HOST, TWILIO_LATENCY, VAPI_LATENCY, VOICE_PATH
 from .address import BridgeAddress, bridge_address
+from .bridge import BridgeUnderTest
 from .child import Child, free_port
-from .errors import BridgeError, WallError
+from .doors import Door, context_on, open_door
+from .errors import WallError
 from .links import WallDirection, WallLink
 from .loop import WallLoop, machine
 
@@ -32,9 +30,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SETTLE_NS = 1_000_000_000
+_AFTERMATH_SECONDS = 0.2
 _LAST_ITERATIONS = 5
-_LOOK_SECONDS = 0.02
-"""Between looks at whether the bridge is there, or still there."""
 
 
 class WallSimulation:
@@ -72,15 +69,13 @@ class WallSimulation:
             raise ValueError(f"time_limit: seconds, more than 0; found {time_limit!r}")
         self.seed = seed
         self._time_limit = time_limit
-        self._address: BridgeAddress | None = None
-        self._child: Child | None = None
-        self._start_seconds = 0.0
+        self._bridge = BridgeUnderTest()
         self._is_up = self._is_closed = False
         self._links: dict[frozenset[str], WallLink] = {}
         self._streams: dict[str, random.Random] = {}
         self._upstreams: dict[str, Upstream] = {}
         self._pacing_event: Event | None = None
-        self._doors: list[_Door] = []
+        self._doors: list[Door] = []
         self._servers: list[asyncio.Server] = []
         self._runner = asyncio.Runner(loop_factory=WallLoop)
         loop = self._runner.get_loop()
@@ -117,6 +112,7 @@ class WallSimulation:
             spawn=self._spawner(TWILIO_HOST),
         )
         """The fake Twilio: place calls, point numbers, turn knobs."""
+        self.twilio.settings.plain_streams = True
         self.vapi = Vapi(
             clock=self._clock,
             timeline=self._timeline,
@@ -144,8 +140,8 @@ class WallSimulation:
             "VAPI_URL": self.urls[VAPI_HOST],
             "VAPI_BASE_URL": self.urls[VAPI_HOST],
         }
-        if self._address is not None:
-            found["PORT"] = str(self._address.port)
+        if self._bridge.address is not None:
+            found["PORT"] = str(self._bridge.address.port)
         return found
 
     def serve(
@@ -171,15 +167,13 @@ class WallSimulation:
         Raises:
             BridgeError: there is no such program, or somebody listens on its port already.
         """
-        if self._child is not None:
-            raise BridgeError(f"there is a bridge already: {self._child.command}")
-        if self._address is None:
-            self._point_at(BridgeAddress("127.0.0.1", free_port()))
-        assert self._address is not None
-        _see_that_nobody_listens(self._address)
-        self._start_seconds = start_seconds
-        self._child = Child(command, self.environment | dict(env or {}), verbose=verbose)
-        return self._child
+        self._find_port()
+        return self._bridge.start(
+            command,
+            self.environment | dict(env or {}),
+            start_seconds=start_seconds,
+            verbose=verbose,
+        )
 
     def serve_app(self, app: str | None = None, **options: Any) -> Child:
         """Start an ASGI application by uvicorn, as :meth:`serve` starts a program.
@@ -191,19 +185,21 @@ class WallSimulation:
         Raises:
             BridgeError: as :meth:`serve`.
         """
-        if self._address is None:
-            self._point_at(BridgeAddress("127.0.0.1", free_port()))
-        assert self._address is not None
+        address = self._find_port()
         which = [app] if app is not None else ["simkit.bridge:create_app", "--factory"]
-        where = ["--host", self._address.host, "--port", str(self._address.port)]
+        where = ["--host", address.host, "--port", str(address.port)]
         return self.serve(
             [sys.executable, "-m", "uvicorn", *which, *where, "--no-access-log"], **options
         )
 
-    def _point_at(self, address: BridgeAddress) -> None:
-        self._address = address
+    def _find_port(self) -> BridgeAddress:
+        return self._bridge.address or self._point_at(BridgeAddress("127.0.0.1", free_port()))
+
+    def _point_at(self, address: BridgeAddress) -> BridgeAddress:
+        self._bridge.address = address
         self.loop.places[BRIDGE_HOST] = (address.host, address.port)
         self.twilio.default_voice_url = f"https://{BRIDGE_HOST}{address.path or VOICE_PATH}"
+        return address
 
     def upstream(
         self,
@@ -271,16 +267,16 @@ class WallSimulation:
 
     def _spawner(self, name: str) -> Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]:
         def spawn(coro: Coroutine[Any, Any, Any], task: str) -> asyncio.Task[Any]:
-            return self.loop.create_task(coro, name=task, context=_on(name))
+            return self.loop.create_task(coro, name=task, context=context_on(name))
 
         return spawn
 
     def _open_door(self, name: str, port: int, protocol: Callable[[], asyncio.Protocol]) -> str:
         """Take a port for a fake; returns its URL."""
-        door = _Door(name, protocol, _listening_socket(name, port))
+        door = open_door(name, port, protocol)
         self._doors.append(door)
-        self.loop.places[name] = door.sock.getsockname()
-        return f"http://127.0.0.1:{door.sock.getsockname()[1]}"
+        self.loop.places[name] = door.address
+        return door.url
 
     # Running
 
@@ -316,71 +312,42 @@ class WallSimulation:
                 coro.close()
             raise
         work = asyncio.ensure_future(coro)
-        gone = self.loop.create_task(self._until_gone(), name="bridge")
+        gone = self.loop.create_task(self._bridge.until_gone(), name="bridge")
         try:
             await asyncio.wait(
                 (work, gone),
                 timeout=max(0.0, self._time_limit - self.now),
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            if work.done():
+            if work.done() and work.exception() is not None:
+                # It may have failed because the bridge ended, which shows a little later.
+                await asyncio.wait((gone,), timeout=_AFTERMATH_SECONDS)
+            elif work.done():
                 return work.result()
             if gone.done():
-                self._tell_gone()
+                raise self._bridge.gone(self.now)
+            if work.done():
+                return work.result()
             raise WallError(f"the time limit of {self._time_limit:g} s is over")
         finally:
             for task in (work, gone):
                 task.cancel()
             await asyncio.wait((work, gone))
 
-    async def _until_gone(self) -> None:
-        while self._child is None or self._child.code is None:  # noqa: ASYNC110 - none tells
-            await asyncio.sleep(_LOOK_SECONDS)
-
-    def _tell_gone(self) -> NoReturn:
-        assert self._child is not None
-        when = f"at {self.now:.3f} s" if self._is_up else "before it answered"
-        raise BridgeError(
-            f"the bridge ended with code {self._child.code} {when}{self._child.said()}"
-        )
-
     async def _start(self) -> None:
         for door in self._doors[len(self._servers) :]:
-            opening = self.loop.listen(door.name, door.protocol, BRIDGE_HOST, door.sock)
-            self._servers.append(await self.loop.create_task(opening, context=_on(door.name)))
+            opening = self.loop.listen(door.name, door.make_protocol, BRIDGE_HOST, door.sock)
+            self._servers.append(
+                await self.loop.create_task(opening, context=context_on(door.name))
+            )
         if self._is_up:
             return
-        await self._wait_for_bridge()
+        await self._bridge.wait_until_up()
         self._is_up = True
         for _ in range(_LAST_ITERATIONS):  # in which the connection that asked is closed
             await asyncio.sleep(0)
         if not len(self._timeline) and not self.loop.lines:
             self.loop.pacing.restart()
-
-    async def _wait_for_bridge(self) -> None:
-        if self._address is None:
-            raise BridgeError("there is no bridge: say where it runs, or let serve() start it")
-        while True:
-            try:
-                await fetch("GET", f"http://{BRIDGE_HOST}/", headers=[("Connection", "close")])
-            except HttpError as error:
-                if error.stage != "connect":
-                    what = "nothing within 15 s" if error.cause == "timeout" else "no HTTP"
-                    raise BridgeError(f"bridge {self._address}: it answers {what}") from None
-                if self._child is None:
-                    raise BridgeError(
-                        f"bridge {self._address}: nothing listens there; start it first"
-                    ) from None
-            else:
-                return
-            if self._child.code is not None:
-                self._tell_gone()
-            if self.now > self._start_seconds:
-                raise BridgeError(
-                    f"the bridge ({self._child.command}) does not listen on port "
-                    f"{self._address.port} after {self._start_seconds:g} s{self._child.said()}"
-                )
-            await asyncio.sleep(_LOOK_SECONDS)
 
     async def arrivals(
         self, caller: Callable[[int], Coroutine[Any, Any, T]], *, count: int, per_minute: float
@@ -412,6 +379,7 @@ class WallSimulation:
         ended = self._timeline.of("ended")
         if ended and len(ended) == len(self.twilio.calls):
             await self._clock.sleep_until(ended[-1].t_ns + _SETTLE_NS)
+        await self._bridge.see_that_it_is_up()
         fields = self.loop.pacing.summary()
         if self._pacing_event is None:
             self._pacing_event = self._timeline.record("pacing", "simkit")
@@ -431,8 +399,7 @@ class WallSimulation:
             self._runner.close()
             for door in self._doors:
                 door.sock.close()
-            if self._child is not None:
-                self._child.end()
+            self._bridge.end()
 
     async def _shut_down(self) -> None:
         for server in self._servers:
@@ -475,40 +442,3 @@ class WallSimulation:
     def write_audio(self, path: str | os.PathLike[str], call: int = 1) -> None:
         """Write a call as stereo; see :meth:`simkit.Simulation.write_audio`."""
         self.twilio.write_audio(path, call)
-
-
-class _Door:
-    """A port on which a fake listens."""
-
-    def __init__(
-        self, name: str, protocol: Callable[[], asyncio.Protocol], sock: socket.socket
-    ) -> None:
-        self.name = name
-        self.protocol = protocol
-        self.sock = sock
-
-
-def _listening_socket(name: str, port: int) -> socket.socket:
-    sock = socket.socket()
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("127.0.0.1", port))
-        sock.listen(100)
-    except (OSError, OverflowError) as error:
-        sock.close()
-        reason = getattr(error, "strerror", None) or str(error)
-        raise WallError(f"port {port} for {name}: {reason}") from None
-    sock.setblocking(False)
-    return sock
-
-
-def _see_that_nobody_listens(address: BridgeAddress) -> None:
-    with contextlib.suppress(OSError), socket.create_connection((address.host, address.port), 1.0):
-        raise BridgeError(f"port {address.port} for the bridge is taken: something answers there")
-
-
-def _on(name: str) -> Context:
-    """Return a context in which code runs on a host."""
-    context = copy_context()
-    context.run(machine.set, name)
-    return context
