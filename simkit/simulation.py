@@ -7,16 +7,13 @@ import os
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import numpy as np
 
 from . import _ending
 from ._arrivals import arrive
 from ._mishaps import Mishaps
 from ._verified import Scenario, repeatable, run_twice
-from .audio import Repertoire, Samples, files
+from .audio import Repertoire
 from .kernel import (
     Calendar,
     happening,
@@ -30,6 +27,7 @@ from .timeline.text import line
 from .twilio import Twilio
 from .vapi import CONTROL_HOST, STORAGE_HOST, Vapi
 from .vapi import HOST as VAPI_HOST
+from .world import TWILIO_HOST, TWILIO_LATENCY, VAPI_LATENCY, VOICE_PATH
 
 if TYPE_CHECKING:
     import respx
@@ -40,13 +38,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TWILIO_HOST = "twilio"
-TWILIO_LATENCY = 0.020
-"""One-way seconds between Twilio and any other host, unless a link says otherwise."""
-VAPI_LATENCY = 0.010
-"""One-way seconds between Vapi and any other host, unless a link says otherwise."""
-
-VOICE_PATH = "/voice/inbound"
 _SETTLE_NS = 1_000_000_000
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy")
 
@@ -406,14 +397,7 @@ class Simulation:
             AudioFileError: another ending, or a place that cannot be written.
             ValueError: there was no such call.
         """
-        if not 1 <= call <= len(self.twilio.calls):
-            raise ValueError(f"call {call}: there were {len(self.twilio.calls)} calls")
-        files.write(Path(path), *_of_one_length(*self.twilio.calls[call - 1].sound()))
-
-
-def _of_one_length(*channels: Samples) -> list[Samples]:
-    length = max(len(channel) for channel in channels)
-    return [np.pad(channel, (0, length - len(channel))) for channel in channels]
+        self.twilio.write_audio(path, call)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import IO, Any
 
 import click
@@ -26,6 +27,35 @@ def main() -> None:
     """Deterministic simulation of phone calls, to test voice bridges between Twilio and Vapi."""
 
 
+def wall_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that run a command in real time, against a process."""
+    for option in reversed(
+        (
+            click.option(
+                "--wall", is_flag=True, help="In real time on real sockets, not in a simulation."
+            ),
+            click.option(
+                "--bridge",
+                metavar="URL",
+                help="With --wall: where the bridge listens, with the path of its voice webhook if "
+                "that is not /voice/inbound.",
+            ),
+            click.option(
+                "--exec",
+                "command",
+                metavar="COMMAND",
+                help='With --wall: starts the bridge, as in --exec "node server.js"; it is to '
+                "listen on $PORT, or where --bridge says.",
+            ),
+            click.option(
+                "-v", "--verbose", is_flag=True, help="With --wall: show what the bridge prints."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @main.command("replay")
 @click.argument("recording", type=click.Path())
 @click.option(
@@ -39,13 +69,19 @@ def main() -> None:
     metavar="FILE",
     help="Write the call as stereo WAV or FLAC: left mouth, right ear.",
 )
+@wall_options
 def replay_command(
-    recording: str, app: str | None, seed: int, as_json: bool, audio: str | None
+    recording: str,
+    app: str | None,
+    seed: int,
+    as_json: bool,
+    audio: str | None,
+    **wall: Any,
 ) -> None:
     """Replay a recorded call against a bridge: timeline, measures and checks."""
     from .replay import run_replay
 
-    run_replay(recording, app=app, seed=seed, as_json=as_json, audio=audio)
+    run_replay(recording, app=app, seed=seed, as_json=as_json, audio=audio, **wall)
 
 
 @main.command("import")

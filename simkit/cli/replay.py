@@ -14,12 +14,14 @@ import msgspec
 from ..audio import files
 from ..network.serve import AppError
 from ..recording import RecordingError, Replay, read, replay
-from ..recording.replay import BRIDGE_HOST
 from ..report import console, print_barge_ins, print_checks, print_measures, print_timeline
 from ..timeline.text import printable
 from ..twilio import ACCOUNT_SID, AUTH_TOKEN
 from ..vapi import API_KEY
+from ..wall import WallError
+from ..world import BRIDGE_HOST
 from .main import Refusal
+from .wall import open_wall
 
 ENVIRONMENT = {
     "PUBLIC_URL": f"https://{BRIDGE_HOST}",
@@ -32,16 +34,29 @@ ENVIRONMENT = {
 
 
 def run_replay(
-    folder: str, *, app: str | None, seed: int, as_json: bool, audio: str | None
+    folder: str,
+    *,
+    app: str | None,
+    seed: int,
+    as_json: bool,
+    audio: str | None,
+    wall: bool,
+    bridge: str | None,
+    command: str | None,
+    verbose: bool,
 ) -> None:
     """Replay, report, and exit with 0, 1 or 2."""
     if audio is not None and Path(audio).suffix.lower() not in files.ENDINGS:
         raise Refusal(f"--audio {audio}: expected a file ending in .wav or .flac")
     os.environ.update(ENVIRONMENT)
     try:
+        recording = read(folder)
+        world = open_wall(
+            wall, seed, app=app, bridge=bridge, command=command, verbose=verbose, env=ENVIRONMENT
+        )
         with console(sys.stderr).status("replaying"):
-            result = replay(read(folder), app=app, seed=seed)
-    except (RecordingError, AppError) as error:
+            result = replay(recording, app=app, seed=seed, world=world)
+    except (RecordingError, AppError, WallError) as error:
         raise Refusal(str(error)) from None
     if audio is not None:
         try:
@@ -70,6 +85,9 @@ def print_report(result: Replay) -> None:
         out.print(f"the call failed: {printable(result.failure)}", soft_wrap=True)
     if result.recording.cut_tail:
         out.print("the recording's unfinished last line was left out", soft_wrap=True)
+    if result.measures.pacing_error_ms is not None:
+        out.print(f"{result.call_seconds:.1f} s of call in real time", soft_wrap=True)
+        return
     out.print(
         f"{result.call_seconds:.1f} s of call in {result.cpu_seconds:.2f} s of CPU: "
         f"{result.speed:.0f} call-seconds per CPU-second"

@@ -19,11 +19,11 @@ from ..simulation import Simulation
 from ..timeline import BargeIn, CallMeasures, Timeline, barge_ins, measures
 from ..twilio import AUTH_TOKEN, CallFailed
 from ..vapi import API_KEY, Assistant, Reply
+from ..vapi import HOST as VAPI_HOST
+from ..world import BRIDGE_HOST, TWILIO_HOST, World
 from .format import RecordingError
 from .reading import Recording
 from .utterances import track, utterances
-
-BRIDGE_HOST = "bridge.example.com"
 
 
 @dataclass
@@ -55,13 +55,17 @@ class Replay:
         return self.call_seconds / max(self.cpu_seconds, 1e-9)
 
 
-def replay(recording: Recording, *, app: Any = None, seed: int = 0) -> Replay:
+def replay(
+    recording: Recording, *, app: Any = None, seed: int = 0, world: World | None = None
+) -> Replay:
     """Run a recorded call through a bridge.
 
     Args:
         recording: as :func:`simkit.recording.read` returns it.
         app: an ASGI application or ``"module:attribute"``; None for simkit's own bridge.
         seed: of the simulation.
+        world: where a bridge is served already, in place of a simulation of ``app``; it is closed
+            afterwards.
 
     Raises:
         AppError: the application cannot be loaded or does not start.
@@ -70,12 +74,10 @@ def replay(recording: Recording, *, app: Any = None, seed: int = 0) -> Replay:
     started = time.process_time()
     header = recording.header
     sound = track(recording, "caller")
-    with Simulation(seed) as sim:
-        host = sim.host(BRIDGE_HOST)
-        for name, far in (("twilio", sim.twilio_host), ("vapi", sim.vapi_host)):
+    with world or _simulation(own_bridge() if app is None else app, seed) as sim:
+        for name, far in (("twilio", TWILIO_HOST), ("vapi", VAPI_HOST)):
             if name in header.links_ms:
-                sim.link(far, host).latency = header.links_ms[name] / 1000
-        host.serve(own_bridge() if app is None else app)
+                sim.link(far, BRIDGE_HOST).latency = header.links_ms[name] / 1000
         _set_assistant(sim, recording)
 
         async def call_again() -> str:
@@ -107,6 +109,16 @@ def replay(recording: Recording, *, app: Any = None, seed: int = 0) -> Replay:
             cpu_seconds=cpu_seconds,
             failure=failure,
         )
+
+
+def _simulation(app: Any, seed: int) -> Simulation:
+    sim = Simulation(seed)
+    try:
+        sim.host(BRIDGE_HOST).serve(app)
+    except BaseException:
+        sim.close()
+        raise
+    return sim
 
 
 def own_bridge() -> Any:

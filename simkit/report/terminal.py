@@ -162,6 +162,14 @@ def _measured(found: CallMeasures) -> Iterable[tuple[str, str]]:
     jitter = [f"{leg} {ms:.1f} ms" for leg, ms in found.jitter_ms.items() if ms >= 0.05]
     if jitter:
         yield "jitter", ", ".join(jitter)
+    pacing = found.pacing_error_ms
+    if pacing is not None:
+        trust = "" if pacing.is_small else "; SO LATE THAT NO FIGURE HERE CAN BE TRUSTED"
+        yield (
+            "pacing error",
+            f"p50 {pacing.p50_ms:.1f} ms, p95 {pacing.p95_ms:.1f} ms, p99 {pacing.p99_ms:.1f} ms, "
+            f"at most {pacing.max_ms:.1f} ms ({pacing.deadlines}){trust}",
+        )
     if found.ledger_error_ms is not None:
         yield "told the model", f"{found.ledger_error_ms:+.0f} ms off what was heard"
     if found.leaks:

@@ -9,13 +9,14 @@ from .carrier import carrier_delay_ns, carrier_lost_ns
 from .clock import Clock
 from .events import Event, Timeline
 from .intervals import sessions_of, upstreams_of
-from .measures import CallMeasures, measures
+from .measures import CallMeasures, PacingError, measures
 
 __all__ = [
     "BargeIn",
     "CallMeasures",
     "Clock",
     "Event",
+    "PacingError",
     "Timeline",
     "barge_ins",
     "carrier_delay_ns",

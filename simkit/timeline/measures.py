@@ -17,6 +17,24 @@ from .intervals import Percentiles, calls_of, is_directed, percentiles, sessions
 _LEAK_NS = 1_000_000_000
 
 
+class PacingError(Struct, frozen=True, kw_only=True):
+    """How late a run in real time was for its own deadlines; each percentile is one that occurred.
+
+    It adds to every other figure: a frame that left late is heard late.
+    """
+
+    deadlines: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+
+    @property
+    def is_small(self) -> bool:
+        """True when the other figures can be trusted: 99 of 100 deadlines within 10 ms."""
+        return self.p99_ms <= 10.0
+
+
 class CallMeasures(Struct, frozen=True, kw_only=True):
     """One phone call, or all of them together, measured."""
 
@@ -59,6 +77,8 @@ class CallMeasures(Struct, frozen=True, kw_only=True):
     """Tasks and Vapi sockets left a second after the end; None before that is known."""
     first_words_lost_ms: float | None
     """Beginning of the caller's first words that never reached the assistant."""
+    pacing_error_ms: PacingError | None = None
+    """Of the whole run; None in virtual time, which is never late."""
 
 
 def measures(timeline: Timeline, call: int | None = None) -> CallMeasures:
@@ -98,7 +118,15 @@ def measures(timeline: Timeline, call: int | None = None) -> CallMeasures:
         ledger_error_ms=_ledger_error(timeline, numbers),
         leaks=_leaks(timeline, numbers),
         first_words_lost_ms=_total([alignment.first_words_lost_ms(timeline, n) for n in numbers]),
+        pacing_error_ms=_pacing_error(timeline),
     )
+
+
+def _pacing_error(timeline: Timeline) -> PacingError | None:
+    for told in timeline.of("pacing"):
+        if told.fields["deadlines"]:
+            return PacingError(**told.fields)
+    return None
 
 
 def _sums(pairs: list[tuple[int, int]]) -> tuple[int, int]:

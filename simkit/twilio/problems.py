@@ -52,8 +52,10 @@ class StreamUrlError(ValueError):
         self.code = code
 
 
-def checked_url(url: str) -> str:
+def checked_url(url: str, *, plain: bool = False) -> str:
     """Return the URL that is connected to: as given, without its fragment.
+
+    ``plain`` takes ``ws``, too.
 
     Raises:
         StreamUrlError: 31922 not ``wss``, 31923 malformed, 31920 with a query string, which
@@ -62,7 +64,7 @@ def checked_url(url: str) -> str:
     url = url.partition("#")[0]
     try:
         parts = urlsplit(url)
-        if parts.scheme != "wss":
+        if parts.scheme != "wss" and not (plain and parts.scheme == "ws"):
             raise StreamUrlError(31922, f"<Stream url>: expected wss, found {shorten(url)}")
         if not parts.hostname:
             raise StreamUrlError(31923, f"<Stream url>: no host in {shorten(url)}")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
-from ..audio import Repertoire
+import numpy as np
+
+from ..audio import Repertoire, files
 from ..audio.voices import Voice, find_voice
 from ..timeline import Clock, Timeline
 from ..wire.disorder import Disorder
@@ -310,6 +314,23 @@ class Twilio(Directory):
     def connection(self) -> asyncio.Protocol:
         """Make the protocol of one incoming connection: to the REST API."""
         return HttpServer(self.rest.handle)
+
+    def write_audio(self, path: str | os.PathLike[str], call: int = 1) -> None:
+        """Write a call as stereo: left the caller's mouth, right the caller's ear, on one clock.
+
+        Args:
+            path: ends in ``.wav`` or ``.flac``.
+            call: its number, from 1.
+
+        Raises:
+            AudioFileError: another ending, or a place that cannot be written.
+            ValueError: there was no such call.
+        """
+        if not 1 <= call <= len(self.calls):
+            raise ValueError(f"call {call}: there were {len(self.calls)} calls")
+        mouth, ear = self.calls[call - 1].sound()
+        length = max(len(mouth), len(ear))
+        files.write(Path(path), *(np.pad(side, (0, length - len(side))) for side in (mouth, ear)))
 
     def settle(self) -> None:
         """Bring the timeline up to date with what every caller heard."""

@@ -92,6 +92,9 @@ class TwilioSettings(Knobs):
 
     handshake_timeout: float = seconds(5.0, 0.1, 60)
     """For the answer to a stream's upgrade request, connecting included (error 31901); unknown."""
+    plain_streams: bool = switch(False)
+    """``ws://`` URLs of streams are taken too, and a note says so; Twilio takes ``wss://`` only. On
+    in wall mode, where bridges that are being written say what they are reached by."""
     signature_slash: bool = switch(False)
     """A path that does not end in ``/`` is signed as if it did, in upgrade requests; unknown."""
     close_code: int | None = close_code(1000)

@@ -55,7 +55,7 @@ class StreamSocket(WebSocketPeer):
         settings: TwilioSettings,
         events: StreamEvents,
     ) -> None:
-        self._url = checked_url(url)
+        self._url = checked_url(url, plain=settings.plain_streams)
         super().__init__(client_core(self._url, settings.max_message))
         self._signature = signature
         self._number = number

@@ -56,13 +56,16 @@ class Streaming:
 
     async def open(self) -> None:
         """Connect; returns when frames flow, or when they never will."""
-        if self.order.fault is not None:
-            self._fail(self.order.fault.code, str(self.order.fault))
-            return
         of, leg, url = self._of, self._of.leg, self.order.url
         settings = of.channel.settings
+        fault = self.order.fault
+        if fault is not None and not (settings.plain_streams and url.startswith("ws://")):
+            self._fail(fault.code, str(fault))
+            return
+        if fault is not None:
+            of.channel.note("note", about="<Stream url>: ws is taken here; Twilio takes wss only")
         try:
-            checked_url(url)
+            checked_url(url, plain=settings.plain_streams)
         except StreamUrlError as error:
             self._fail(error.code, str(error))
             return

@@ -11,8 +11,8 @@ from .assistant import Assistant, Reply
 from .calls import VapiCall
 from .faults import Close, Fault, Faults, Only
 from .history import Said
+from .origins import CONTROL_HOST, HOST, STORAGE_HOST, Origins
 from .plans import ACKNOWLEDGEMENTS, INTERRUPTIONS, EndpointingRule
-from .resources import CONTROL_HOST, HOST, STORAGE_HOST
 from .rest import API_KEY
 from .service import Vapi
 from .settings import VapiSettings
@@ -32,6 +32,7 @@ __all__ = [
     "Fault",
     "Faults",
     "Only",
+    "Origins",
     "Reply",
     "Said",
     "ToolResult",

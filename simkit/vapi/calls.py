@@ -7,6 +7,7 @@ from typing import Any
 
 from ..wire import vapi
 from .assistant import Assistant
+from .origins import Origins
 from .tapes import Tapes
 from .transport import TransportSocket
 
@@ -34,6 +35,8 @@ class VapiCall:
     session: int
     audio: vapi.AudioFormat
     created_at: str
+    origins: Origins = field(default_factory=Origins)
+    """Where it is reached."""
     socket: TransportSocket | None = None
     created_ns: int = 0
     started_ns: int | None = None

@@ -12,11 +12,6 @@ from ..timeline import Clock
 from ..wire.http import HttpResponse
 from .calls import VapiCall
 
-HOST = "api.vapi.ai"
-STORAGE_HOST = "storage.vapi.ai"
-CONTROL_HOST = "phone-call-websocket.aws-us-west-2-backend-production1.vapi.ai"
-"""Where calls are listened to and controlled; the real name has a changing number."""
-
 ORG_ID = "00000000-0000-4000-8000-000000000000"
 KINDS = ("mono", "stereo", "customer", "assistant")
 """Of recordings."""
@@ -71,7 +66,7 @@ def call_json(
         "cost": 0,
         "transport": {
             "provider": "vapi.websocket",
-            "websocketCallUrl": f"wss://{HOST}/{call.id}/transport",
+            "websocketCallUrl": f"{call.origins.api_socket}/{call.id}/transport",
         },
     }
     known = {
@@ -96,9 +91,9 @@ def monitor_json(call: VapiCall) -> dict[str, str]:
     """Return where a call can be listened to and controlled, as far as its plan allows."""
     found = {}
     if call.setting("monitorPlan", "listenEnabled", default=True):
-        found["listenUrl"] = f"wss://{CONTROL_HOST}/{call.id}/listen"
+        found["listenUrl"] = f"{call.origins.control_socket}/{call.id}/listen"
     if call.setting("monitorPlan", "controlEnabled", default=True):
-        found["controlUrl"] = f"https://{CONTROL_HOST}/{call.id}/control"
+        found["controlUrl"] = f"{call.origins.control}/{call.id}/control"
     return found
 
 

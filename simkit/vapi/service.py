@@ -24,7 +24,8 @@ from .control import ControlUrl
 from .conversation import Conversation
 from .create import Order, RefusedError, config_problems
 from .faults import CallFaults, Faults
-from .resources import CONTROL_HOST, STORAGE_HOST, Dates
+from .origins import Origins, is_at
+from .resources import Dates
 from .rest import RestApi
 from .seed_dialect import SeedSocket
 from .settings import VapiSettings
@@ -49,6 +50,7 @@ class Vapi:
         random_for: a seeded generator for each named purpose.
         spawn: runs a coroutine on Vapi's machine.
         ssl: passed to connections over TLS; True for the loop's default.
+        origins: what clients are told of where its hosts are.
 
     Attributes:
         open_delay: seconds that a socket's upgrade waits for its answer.
@@ -70,7 +72,9 @@ class Vapi:
         random_for: Callable[[str], random.Random],
         spawn: Spawn,
         ssl: Any = True,
+        origins: Origins | None = None,
     ) -> None:
+        self._origins = origins or Origins()
         self._clock = clock
         self._timeline = timeline
         self._repertoire = repertoire
@@ -94,7 +98,7 @@ class Vapi:
         self._sessions = 0
         self.account = AccountSettings()
         self._dates = dates = Dates(clock)
-        self._storage = Storage(dates, random_for("vapi storage"))
+        self._storage = Storage(dates, random_for("vapi storage"), self._origins)
         self.rest = RestApi(
             self._create,
             self.calls,
@@ -253,10 +257,10 @@ class Vapi:
                 call.socket.conversation.hearing.settle()
 
     async def _handle(self, request: HttpRequest) -> HttpResponse:
-        host = request.headers.get("host", "").partition(":")[0].lower()
-        if host == STORAGE_HOST:
+        host = request.headers.get("host", "")
+        if is_at(self._origins.storage, host):
             return self._storage.handle(request, self._clock.now_ns)
-        if host == CONTROL_HOST:
+        if is_at(self._origins.control, host):
             return await self._control.handle(request)
         if request.method == "POST" and request.path == "/call":
             late = self._faults.take("slow_create")
@@ -304,7 +308,9 @@ class Vapi:
     def _new_call(self, audio: vapi.AudioFormat) -> VapiCall:
         identity = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
         now_ns = self._clock.now_ns
-        call = VapiCall(identity, self.next_session(), audio, self._dates.iso(now_ns))
+        call = VapiCall(
+            identity, self.next_session(), audio, self._dates.iso(now_ns), self._origins
+        )
         call.created_ns = now_ns
         self.calls.append(call)
         return call

@@ -17,7 +17,8 @@ from ..wire.http import HttpRequest, HttpResponse
 from .account import AccountSettings
 from .call_log import call_log
 from .calls import VapiCall
-from .resources import KINDS, ORG_ID, STORAGE_HOST, Dates
+from .origins import Origins
+from .resources import KINDS, ORG_ID, Dates
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
@@ -52,9 +53,11 @@ class Storage:
     Args:
         dates: writes instants.
         draw: makes the secret that URLs are signed with, once there is one to sign.
+        origins: where it is reached.
     """
 
-    def __init__(self, dates: Dates, draw: random.Random) -> None:
+    def __init__(self, dates: Dates, draw: random.Random, origins: Origins) -> None:
+        self._origin = origins.storage
         self._dates = dates
         self._draw = draw
         self._secret = b""
@@ -64,7 +67,7 @@ class Storage:
     def urls_of(self, call: VapiCall) -> dict[str, str]:
         """Return where a call's files are, by kind, without signatures; the log is one of them."""
         kinds = ("log",) if call.tapes is None else (*KINDS, "log")
-        return {kind: f"https://{STORAGE_HOST}{path_of(call, kind)}" for kind in kinds}
+        return {kind: f"{self._origin}{path_of(call, kind)}" for kind in kinds}
 
     def keep(self, call: VapiCall, account: AccountSettings) -> None:
         """Put what remains of a call where clients get it."""
@@ -95,7 +98,7 @@ class Storage:
             "X-Amz-SignedHeaders": "host",
         }
         query["X-Amz-Signature"] = self._sign(path, query)
-        return f"https://{STORAGE_HOST}{path}?{urlencode(query)}"
+        return f"{self._origin}{path}?{urlencode(query)}"
 
     def handle(self, request: HttpRequest, now_ns: int) -> HttpResponse:
         """Answer a request."""

@@ -42,6 +42,7 @@ EDGES = {
     "answers_pings": ([True, False], [1, None]),
     "ping_interval": ([None, 1, 3600], [0, 0.99, 3601, True, "20", INF, NAN]),
     "handshake_timeout": ([0.1, 60], [*SECONDS, 0, 61]),
+    "plain_streams": ([True, False], ["ws", None]),
     "signature_slash": ([True, False], ["/", None]),
     "close_code": (
         [None, 1000, 1001, 1006, 1011, 3000, 4999],

@@ -1,0 +1,140 @@
+"""The bridge under test: where it listens, and the process that it is if simkit started it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Mapping, Sequence
+
+from ..wire.http import HttpError, fetch
+from ..world import BRIDGE_HOST
+from .address import BridgeAddress
+from .child import Child
+from .errors import BridgeError
+
+_LOOK_SECONDS = 0.02
+"""Between looks at whether it is there, or still there."""
+_ANSWER_SECONDS = 5.0
+
+
+class BridgeUnderTest:
+    """A process on a loopback port, of which nothing else is known.
+
+    Attributes:
+        address: where it listens; None until somebody says so.
+        child: the process, if it was started here.
+    """
+
+    def __init__(self) -> None:
+        self.address: BridgeAddress | None = None
+        self.child: Child | None = None
+        self._started = 0.0
+        self._start_seconds = 0.0
+
+    def start(
+        self,
+        command: str | Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        start_seconds: float,
+        verbose: bool,
+    ) -> Child:
+        """Start it.
+
+        Raises:
+            BridgeError: there is one, there is no such program, or its port is taken.
+        """
+        assert self.address is not None
+        if self.child is not None:
+            raise BridgeError(f"there is a bridge already: {self.child.command}")
+        with contextlib.suppress(OSError), _connected(self.address):
+            raise BridgeError(f"port {self.address.port}, meant for the bridge, is taken")
+        self.child = Child(command, environment, verbose=verbose)
+        self._started, self._start_seconds = time.monotonic(), start_seconds
+        return self.child
+
+    async def wait_until_up(self) -> None:
+        """Wait until it answers HTTP, whatever it answers.
+
+        Raises:
+            BridgeError: it does not, or nobody said where it is.
+        """
+        if self.address is None:
+            raise BridgeError("there is no bridge: say where it runs, or let serve() start it")
+        while not await self._answers(self.address):
+            child = self.child
+            if child is None:
+                raise BridgeError(f"bridge {self.address}: nothing listens there; start it first")
+            if child.code is not None:
+                raise self.gone(None)
+            if time.monotonic() - self._started > self._start_seconds:
+                raise BridgeError(
+                    f"the bridge ({child.command}) does not listen on port {self.address.port} "
+                    f"after {self._start_seconds:g} s{child.said()}"
+                )
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _answers(self, address: BridgeAddress) -> bool:
+        """Tell whether anybody is there.
+
+        Raises:
+            BridgeError: somebody who does not speak HTTP.
+        """
+        try:
+            await fetch(
+                "GET",
+                f"http://{BRIDGE_HOST}/",
+                headers=[("Connection", "close")],
+                total_seconds=_ANSWER_SECONDS,
+            )
+        except HttpError as error:
+            if error.stage == "connect":
+                return False
+            what = (
+                f"a request for / is not answered within {_ANSWER_SECONDS:g} s"
+                if error.cause == "timeout"
+                else "what listens there does not speak HTTP"
+            )
+            raise BridgeError(f"bridge {address}: {what}") from None
+        return True
+
+    async def until_gone(self) -> None:
+        """Wait for the process's end; for ever, if it was not started here."""
+        while self.child is None or self.child.code is None:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def see_that_it_is_up(self) -> None:
+        """Look whether it still listens, where nobody watches it.
+
+        Raises:
+            BridgeError: it does not.
+        """
+        if self.child is None and self.address is not None:
+            try:
+                line, _ = await asyncio.get_running_loop().create_connection(
+                    asyncio.Protocol, BRIDGE_HOST, 80
+                )
+            except OSError as error:
+                raise BridgeError(
+                    f"bridge {self.address}: it is not there any more: {error.strerror}"
+                ) from None
+            line.close()
+
+    def gone(self, now: float | None) -> BridgeError:
+        """Return the error that says with what, and when, it ended; None: before it answered."""
+        assert self.child is not None
+        when = "before it answered" if now is None else f"at {now:.3f} s"
+        return BridgeError(
+            f"the bridge ended with code {self.child.code} {when}{self.child.said()}"
+        )
+
+    def end(self) -> None:
+        """End the process that was started."""
+        if self.child is not None:
+            self.child.end()
+
+
+def _connected(address: BridgeAddress) -> socket.socket:
+    return socket.create_connection((address.host, address.port), 1.0)

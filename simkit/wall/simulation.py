@@ -1,0 +1,444 @@
+"""The world in real time: the same fakes, on loopback sockets, around a bridge in any language."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..audio import Repertoire
+from ..timeline import CallMeasures, Clock, Event, Timeline, measures
+from ..twilio import ACCOUNT_SID, AUTH_TOKEN, Twilio
+from ..vapi import API_KEY, CONTROL_HOST, STORAGE_HOST, Origins, Vapi
+from ..vapi import HOST as VAPI_HOST
+from ..world import BRIDGE_HOST, TWILIO_HOST, TWILIO_LATENCY, VAPI_LATENCY, VOICE_PATH
+from .address import BridgeAddress, bridge_address
+from .bridge import BridgeUnderTest
+from .child import Child, free_port
+from .doors import Door, context_on, open_door
+from .errors import WallError
+from .links import WallDirection, WallLink
+from .loop import WallLoop, machine
+
+if TYPE_CHECKING:
+    from ..upstreams import Dialect, Upstream
+    from ..wire.http import HttpRequest, HttpResponse
+
+T = TypeVar("T")
+
+_SETTLE_NS = 1_000_000_000
+_AFTERMATH_SECONDS = 0.2
+_LAST_ITERATIONS = 5
+
+
+class WallSimulation:
+    """The part of a :class:`simkit.Simulation` that scenarios use, in real time.
+
+    Twilio and Vapi are the same fakes. The bridge is another process, on a loopback port: one that
+    runs already (``bridge``), or a program that :meth:`serve` starts. To the fakes it is
+    ``https://bridge.example.com``, as if behind a proxy that ends TLS.
+
+    Args:
+        seed: what the fakes draw follows from it; time and the bridge do not.
+        bridge: where a bridge listens that runs already, as in ``http://127.0.0.1:3000``; a path is
+            that of its voice webhook.
+        twilio_port: where the REST API of Twilio listens; 0: any free port.
+        vapi_port: where the API of Vapi listens; 0: any free port.
+        time_limit: seconds after which a run is ended.
+
+    Raises:
+        BridgeError: ``bridge`` is no http URL of this machine.
+        WallError: a port is taken.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        bridge: str | None = None,
+        twilio_port: int = 0,
+        vapi_port: int = 0,
+        time_limit: float = 3600.0,
+    ) -> None:
+        if not isinstance(seed, int):
+            raise TypeError(f"seed: an integer, found {seed!r}")
+        if not time_limit > 0:
+            raise ValueError(f"time_limit: seconds, more than 0; found {time_limit!r}")
+        self.seed = seed
+        self._time_limit = time_limit
+        self._bridge = BridgeUnderTest()
+        self._is_up = self._is_closed = False
+        self._links: dict[frozenset[str], WallLink] = {}
+        self._streams: dict[str, random.Random] = {}
+        self._upstreams: dict[str, Upstream] = {}
+        self._pacing_event: Event | None = None
+        self._doors: list[Door] = []
+        self._servers: list[asyncio.Server] = []
+        self._runner = asyncio.Runner(loop_factory=WallLoop)
+        loop = self._runner.get_loop()
+        assert isinstance(loop, WallLoop)
+        self.loop = loop
+        try:
+            self._make_world(loop, twilio_port, vapi_port)
+            if bridge is not None:
+                self._point_at(bridge_address(bridge))
+        except BaseException:
+            self.close()
+            raise
+
+    def _make_world(self, loop: WallLoop, twilio_port: int, vapi_port: int) -> None:
+        pacing = loop.pacing
+        self._clock = Clock(loop, pacing.read_ns, pacing.call_at)
+        self._timeline = Timeline(pacing.read_ns)
+        self._repertoire = Repertoire()
+        loop.between = self._direction
+        loop.on_refused = lambda name, port: self._timeline.record(
+            "outside-world", machine.get("test"), name=name
+        )
+        twilio_url = self._open_door(TWILIO_HOST, twilio_port, lambda: self.twilio.connection())
+        loop.aliases["api.twilio.com"] = TWILIO_HOST
+        api, control, storage = (
+            self._open_door(name, port, lambda: self.vapi.connection())
+            for name, port in ((VAPI_HOST, vapi_port), (CONTROL_HOST, 0), (STORAGE_HOST, 0))
+        )
+        self.twilio = Twilio(
+            clock=self._clock,
+            timeline=self._timeline,
+            repertoire=self._repertoire,
+            random_for=self._random_for,
+            spawn=self._spawner(TWILIO_HOST),
+        )
+        """The fake Twilio: place calls, point numbers, turn knobs."""
+        self.twilio.settings.plain_streams = True
+        self.vapi = Vapi(
+            clock=self._clock,
+            timeline=self._timeline,
+            repertoire=self._repertoire,
+            random_for=self._random_for,
+            spawn=self._spawner(VAPI_HOST),
+            origins=Origins(api=api, control=control, storage=storage),
+        )
+        """The fake Vapi: set the assistant, turn knobs."""
+        self.urls = {TWILIO_HOST: twilio_url, VAPI_HOST: api}
+        """Where each fake listens, by the name of its host."""
+
+    # The world
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a bridge has to be told: where the fakes are, and the keys of their accounts."""
+        found = {
+            "PUBLIC_URL": f"https://{BRIDGE_HOST}",
+            "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+            "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+            "TWILIO_API_URL": self.urls[TWILIO_HOST],
+            "VAPI_API_KEY": API_KEY,
+            "VAPI_ASSISTANT_ID": "simkit-assistant",
+            "VAPI_URL": self.urls[VAPI_HOST],
+            "VAPI_BASE_URL": self.urls[VAPI_HOST],
+        }
+        if self._bridge.address is not None:
+            found["PORT"] = str(self._bridge.address.port)
+        return found
+
+    def serve(
+        self,
+        command: str | Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        start_seconds: float = 20.0,
+        verbose: bool = False,
+    ) -> Child:
+        """Start the bridge: a program that listens on the port in its environment's ``PORT``.
+
+        It finds :attr:`environment` there, too. The first :meth:`run` waits until it answers, and
+        :meth:`close` ends it.
+
+        Args:
+            command: the program and its arguments; a string is cut up as a shell would, and there
+                is no shell.
+            env: more for its environment.
+            start_seconds: that it has until it answers.
+            verbose: what it prints goes to stderr as it comes.
+
+        Raises:
+            BridgeError: there is no such program, or somebody listens on its port already.
+        """
+        self._find_port()
+        return self._bridge.start(
+            command,
+            self.environment | dict(env or {}),
+            start_seconds=start_seconds,
+            verbose=verbose,
+        )
+
+    def serve_app(self, app: str | None = None, **options: Any) -> Child:
+        """Start an ASGI application by uvicorn, as :meth:`serve` starts a program.
+
+        Args:
+            app: ``"package.module:attribute"``; None for simkit's own bridge.
+            options: as for :meth:`serve`.
+
+        Raises:
+            BridgeError: as :meth:`serve`.
+        """
+        address = self._find_port()
+        which = [app] if app is not None else ["simkit.bridge:create_app", "--factory"]
+        where = ["--host", address.host, "--port", str(address.port)]
+        return self.serve(
+            [sys.executable, "-m", "uvicorn", *which, *where, "--no-access-log"], **options
+        )
+
+    def _find_port(self) -> BridgeAddress:
+        return self._bridge.address or self._point_at(BridgeAddress("127.0.0.1", free_port()))
+
+    def _point_at(self, address: BridgeAddress) -> BridgeAddress:
+        self._bridge.address = address
+        self.loop.places[BRIDGE_HOST] = (address.host, address.port)
+        self.twilio.default_voice_url = f"https://{BRIDGE_HOST}{address.path or VOICE_PATH}"
+        return address
+
+    def upstream(
+        self,
+        name: str,
+        dialect: Callable[[], Dialect],
+        *,
+        http: Callable[[HttpRequest], Awaitable[HttpResponse]] | None = None,
+        port: int = 0,
+    ) -> Upstream:
+        """Fake another service, as :meth:`simkit.Simulation.upstream` does.
+
+        ``urls[name]`` is where it listens; the bridge has to be told.
+
+        Raises:
+            ValueError: there is one, or another fake, of this name.
+            WallError: the port is taken.
+        """
+        from ..upstreams import Upstream
+
+        if name.lower() in self.loop.places:
+            raise ValueError(f"upstream {name!r}: this host is there already")
+        upstream = Upstream(
+            dialect,
+            http=http,
+            next_number=self.vapi.next_session,
+            clock=self._clock,
+            timeline=self._timeline,
+            repertoire=self._repertoire,
+            random_for=self._random_for,
+        )
+        self.urls[name] = self._open_door(name.lower(), port, upstream.connection)
+        self._upstreams[name.lower()] = upstream
+        return upstream
+
+    def link(self, a: str, b: str) -> WallLink:
+        """Return the link between two hosts, to set its latency.
+
+        Raises:
+            ValueError: one of them is not part of this world.
+        """
+        names = [self.loop.aliases.get(name.lower(), name.lower()) for name in (a, b)]
+        for name in names:
+            if name not in self.loop.places and name != BRIDGE_HOST:
+                there = ", ".join({BRIDGE_HOST: None} | self.loop.places)
+                raise ValueError(f"{name!r} is not part of this world; there are: {there}")
+        return self._link(*names)
+
+    def _link(self, a: str, b: str) -> WallLink:
+        ends = frozenset((a, b))
+        if ends not in self._links:
+            latency = 0.0
+            if BRIDGE_HOST in ends and len(ends) == 2 and "" not in ends:
+                latency = TWILIO_LATENCY if TWILIO_HOST in ends else VAPI_LATENCY
+            self._links[ends] = WallLink(a, b, latency=latency)
+        return self._links[ends]
+
+    def _direction(self, source: str, target: str) -> WallDirection:
+        return self._link(source, target).towards(target)
+
+    def _random_for(self, purpose: str) -> random.Random:
+        """Return the generator of a purpose: the one that a simulation has."""
+        if purpose not in self._streams:
+            self._streams[purpose] = random.Random(f"simkit {self.seed} {purpose}")
+        return self._streams[purpose]
+
+    def _spawner(self, name: str) -> Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]:
+        def spawn(coro: Coroutine[Any, Any, Any], task: str) -> asyncio.Task[Any]:
+            return self.loop.create_task(coro, name=task, context=context_on(name))
+
+        return spawn
+
+    def _open_door(self, name: str, port: int, protocol: Callable[[], asyncio.Protocol]) -> str:
+        """Take a port for a fake; returns its URL."""
+        door = open_door(name, port, protocol)
+        self._doors.append(door)
+        self.loop.places[name] = door.address
+        return door.url
+
+    # Running
+
+    @property
+    def now(self) -> float:
+        """Seconds since the bridge was there."""
+        return self.now_ns / 1e9
+
+    @property
+    def now_ns(self) -> int:
+        """Nanoseconds since the bridge was there."""
+        return self.loop.pacing.read_ns()
+
+    def run(self, coro: Awaitable[T] | Callable[[Any], Awaitable[T]]) -> T:
+        """Run until ``coro`` ends; returns its result.
+
+        The bridge answers before ``coro`` begins. May be called again.
+
+        Args:
+            coro: a coroutine, or an async function that takes this world.
+
+        Raises:
+            BridgeError: the bridge is not there, or ended meanwhile.
+            WallError: the time limit is over.
+        """
+        return self._runner.run(self._main(coro if isinstance(coro, Awaitable) else coro(self)))
+
+    async def _main(self, coro: Awaitable[T]) -> T:
+        try:
+            await self._start()
+        except BaseException:
+            if isinstance(coro, Coroutine):
+                coro.close()
+            raise
+        work = asyncio.ensure_future(coro)
+        gone = self.loop.create_task(self._bridge.until_gone(), name="bridge")
+        try:
+            await asyncio.wait(
+                (work, gone),
+                timeout=max(0.0, self._time_limit - self.now),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if work.done() and work.exception() is not None:
+                # It may have failed because the bridge ended, which shows a little later.
+                await asyncio.wait((gone,), timeout=_AFTERMATH_SECONDS)
+            elif work.done():
+                return work.result()
+            if gone.done():
+                raise self._bridge.gone(self.now)
+            if work.done():
+                return work.result()
+            raise WallError(f"the time limit of {self._time_limit:g} s is over")
+        finally:
+            for task in (work, gone):
+                task.cancel()
+            await asyncio.wait((work, gone))
+
+    async def _start(self) -> None:
+        for door in self._doors[len(self._servers) :]:
+            opening = self.loop.listen(door.name, door.make_protocol, BRIDGE_HOST, door.sock)
+            self._servers.append(
+                await self.loop.create_task(opening, context=context_on(door.name))
+            )
+        if self._is_up:
+            return
+        await self._bridge.wait_until_up()
+        self._is_up = True
+        for _ in range(_LAST_ITERATIONS):  # in which the connection that asked is closed
+            await asyncio.sleep(0)
+        if not len(self._timeline) and not self.loop.lines:
+            self.loop.pacing.restart()
+
+    async def arrivals(
+        self, caller: Callable[[int], Coroutine[Any, Any, T]], *, count: int, per_minute: float
+    ) -> list[T]:
+        """Let callers come by chance; see :meth:`simkit.Simulation.arrivals`."""
+        draw = self._random_for("arrivals")
+        calls: list[asyncio.Task[T]] = []
+        due_ns = self.now_ns
+        async with asyncio.TaskGroup() as group:
+            for number in range(1, count + 1):
+                due_ns += round(draw.expovariate(per_minute / 60) * 1e9)
+                await self._clock.sleep_until(due_ns)
+                calls.append(group.create_task(caller(number), name=f"caller {number}"))
+        return [call.result() for call in calls]
+
+    def finish(self) -> Timeline:
+        """Let the world come to rest: a second after the last call's end; returns the timeline.
+
+        The run's own pacing error is on it then.
+
+        Raises:
+            BridgeError: the bridge has ended.
+        """
+        if not self._is_closed:
+            self._runner.run(self._main(self._settle()))
+        return self.timeline
+
+    async def _settle(self) -> None:
+        ended = self._timeline.of("ended")
+        if ended and len(ended) == len(self.twilio.calls):
+            await self._clock.sleep_until(ended[-1].t_ns + _SETTLE_NS)
+        await self._bridge.see_that_it_is_up()
+        fields = self.loop.pacing.summary()
+        if self._pacing_event is None:
+            self._pacing_event = self._timeline.record("pacing", "simkit")
+        self._pacing_event.fields = dict(fields)
+
+    def close(self) -> None:
+        """End the bridge that was started, give back every port; what happened stays readable."""
+        if self._is_closed:
+            return
+        try:
+            if hasattr(self, "vapi"):
+                self._bring_up_to_date()
+            self._is_closed = True
+            self._runner.run(self._shut_down())
+        finally:
+            self._is_closed = True
+            self._runner.close()
+            for door in self._doors:
+                door.sock.close()
+            self._bridge.end()
+
+    async def _shut_down(self) -> None:
+        for server in self._servers:
+            server.close()
+        for line in tuple(self.loop.lines):
+            line.cut()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        for _ in range(_LAST_ITERATIONS):  # in which the loop closes their sockets
+            await asyncio.sleep(0)
+
+    def __enter__(self) -> WallSimulation:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    # What happened
+
+    @property
+    def timeline(self) -> Timeline:
+        """Everything that happened so far."""
+        self._bring_up_to_date()
+        return self._timeline
+
+    def _bring_up_to_date(self) -> None:
+        if not self._is_closed:
+            self.twilio.settle()
+            self.vapi.settle()
+            for upstream in self._upstreams.values():
+                upstream.settle()
+
+    @property
+    def measures(self) -> CallMeasures:
+        """What all calls together were like so far."""
+        return measures(self.timeline)
+
+    def write_audio(self, path: str | os.PathLike[str], call: int = 1) -> None:
+        """Write a call as stereo; see :meth:`simkit.Simulation.write_audio`."""
+        self.twilio.write_audio(path, call)
