@@ -14,7 +14,7 @@ from .format import (
 from .import_log import import_log
 from .media import MediaFormat, MediaRun
 from .reading import Recording, read
-from .replay import Replay, replay
+from .replay import Replay, own_bridge, replay
 from .writing import write
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "SoundRef",
     "Speaks",
     "import_log",
+    "own_bridge",
     "read",
     "replay",
     "write",

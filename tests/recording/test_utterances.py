@@ -1,0 +1,129 @@
+"""Utterances: a captured call says who spoke when, and replays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from simkit import Simulation
+from simkit.audio import mulaw
+from simkit.recording import Header, MediaFormat, own_bridge, read, replay
+from simkit.recording.capture import Capture
+from simkit.recording.media import Numbers
+from simkit.recording.recorder import Recorder
+from simkit.recording.utterances import UNKNOWN, track, utterances
+from simkit.timeline import barge_ins
+
+MULAW = MediaFormat("mulaw", 8000)
+PCM = MediaFormat("pcm_s16le", 16000)
+
+
+@pytest.fixture(scope="module")
+def captured(tmp_path_factory):
+    """A call with a barge-in through our bridge: its timeline, and what was captured of it."""
+    folder = tmp_path_factory.mktemp("captured")
+    capture = Capture(folder, name=lambda sid: sid)
+    with Simulation() as sim:
+        sim.host("bridge.example.com").serve(capture.asgi(own_bridge()))
+        sim.vapi.assistant(
+            first_message="Your appointment is scheduled for Tuesday at 3 PM",
+            replies=["Thursday it is."],
+        )
+
+        async def call():
+            phone = await sim.twilio.call(to="+15550100")
+            await phone.hears("Your appointment")
+            await phone.says("wait, can we do Thursday instead?")
+            await phone.hears("Thursday it is.")
+            await phone.hangs_up()
+
+        sim.run(call())
+        timeline = sim.finish()
+    capture.close()
+    [path] = folder.iterdir()
+    return timeline, read(path)
+
+
+def test_the_caller_is_found_where_they_spoke(captured):
+    timeline, recording = captured
+    [found] = utterances(recording, "caller")
+    [spoke] = [event for event in timeline.of("speaks") if event.source == "caller"]
+    stream = next(event for event in timeline.of("connected"))
+    # On the recording's clock, which begins with the socket; and one flight later.
+    expected_ms = (spoke.t_ns - stream.t_ns) / 1e6 + 20
+    assert abs(found.t_ms - expected_ms) <= 60
+    assert abs(found.speech.duration_ns - spoke.fields["duration_ns"]) <= 120_000_000
+
+
+def test_the_agent_is_found_in_what_was_sent_to_twilio(captured):
+    _, recording = captured
+    assert len(utterances(recording, "agent")) == 2
+
+
+def test_what_no_transcript_tells_is_unclear(captured):
+    _, recording = captured
+    assert {said.speech.text for said in utterances(recording, "caller")} == {UNKNOWN}
+
+
+def test_a_captured_barge_in_happens_again(captured):
+    timeline, recording = captured
+    again = replay(recording)
+    assert again.passed
+    [before], [after] = barge_ins(timeline), again.barge_ins
+    assert after.time_to_stop_ms is not None
+    assert abs(after.time_to_stop_ms - before.time_to_stop_ms) < 150
+
+
+def test_frames_that_were_lost_on_the_way_are_silence(tmp_path):
+    taken = Recorder(tmp_path / "call", Header(source="a test"))
+    tone = mulaw.encode(np.full(160, 1000, np.int16))
+    for number in (0, 1, 5):
+        at_ns = 100_000_000 + number * 20_000_000
+        taken.frame(at_ns, "twilio", "in", tone, MULAW, Numbers(None, None, 57 + 20 * number))
+    taken.finish(300_000_000)
+    sound = track(read(tmp_path / "call"), "caller")
+    assert len(sound) == 2400
+    assert np.flatnonzero(sound).tolist() == [*range(800, 1120), *range(1600, 1760)]
+
+
+def test_vapis_audio_that_came_in_one_burst_is_heard_one_after_the_other(tmp_path):
+    taken = Recorder(tmp_path / "call", Header(source="a test"))
+    for number in range(10):
+        taken.frame(
+            number * 1_000_000, "vapi", "in", b"\x10\x27" * 320, MediaFormat("pcm_s16le", 16000)
+        )
+    taken.finish(400_000_000)
+    sound = track(read(tmp_path / "call"), "agent")
+    assert len(np.flatnonzero(np.abs(sound) > 5000)) == pytest.approx(1600, abs=40)
+
+
+@pytest.mark.parametrize("level", [0, 30])
+def test_noise_alone_is_nobodys_utterance(tmp_path, level):
+    taken = Recorder(tmp_path / "call", Header(source="a test"))
+    noise = np.random.default_rng(0).normal(0, level, 16_000).astype(np.int16)
+    for number in range(100):
+        frame = mulaw.encode(noise[number * 160 :][:160])
+        taken.frame(number * 20_000_000, "twilio", "in", frame, MULAW)
+    taken.finish(2_000_000_000)
+    assert utterances(read(tmp_path / "call"), "caller") == []
+
+
+def test_transcripts_tell_the_words(tmp_path):
+    taken = Recorder(tmp_path / "call", Header(source="a test"))
+    sound = np.zeros(32_000, np.int16)
+    sound[4000:9000] = sound[18_000:24_000] = 3000
+    for number in range(200):
+        frame = mulaw.encode(sound[number * 160 :][:160])
+        taken.frame(number * 20_000_000, "twilio", "in", frame, MULAW)
+    for t_ms, kind, text in (
+        (900, "partial", "I"),
+        (1400, "final", "I have"),
+        (1500, "final", "a question"),
+        (3500, "final", "about prices"),
+    ):
+        message = {"type": "transcript", "role": "user", "transcriptType": kind, "transcript": text}
+        taken.message(t_ms * 1_000_000, "vapi", "in", message)
+    taken.finish(4_000_000_000)
+    found = utterances(read(tmp_path / "call"), "caller")
+    assert [said.speech.text for said in found] == ["I have a question", "about prices"]
+    assert [word.text for word in found[0].speech.words] == ["I", "have", "a", "question"]
