@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ..audio import AudioFileError
 from . import tape
 from .format import EVENTS_FILE, Header, RecordedEvent, RecordingError, line_of
-from .media import UNNUMBERED, Folding, MediaFormat, Numbers
+from .media import UNNUMBERED, Folding, MediaFormat, MediaRun, Numbers
 from .reading import read
 
 Leg = Literal["twilio", "vapi"]
@@ -37,6 +37,7 @@ class Recorder:
     Args:
         folder: made here; must not exist.
         header: the first line.
+        origin: how what is taken down is known.
 
     Raises:
         RecordingError: the folder exists, or cannot be made.
@@ -51,8 +52,15 @@ class Recorder:
     (3, 20.0)
     """
 
-    def __init__(self, folder: str | os.PathLike[str], header: Header) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        header: Header,
+        *,
+        origin: Literal["captured", "log", "inferred"] = "captured",
+    ) -> None:
         self.path = Path(folder)
+        self._origin = origin
         self.bytes_written = 0
         """In all files, so far."""
         self._ways: dict[tuple[Leg, Direction], _Way] = {}
@@ -82,7 +90,7 @@ class Recorder:
             OSError: it cannot be written.
             ValueError: it holds what JSON cannot.
         """
-        self._line(RecordedEvent(t_ms=t_ns / 1e6, leg=leg, direction=direction, message=message))
+        self._line(t_ns, leg, direction, message)
         self._write_old_frames(t_ns)
 
     def frame(
@@ -123,7 +131,7 @@ class Recorder:
             for way in self._ways.values():
                 way.flush(self)
             end = {"event": "lost", "reason": lost} if lost else {"event": "ended"}
-            self._line(RecordedEvent(t_ms=t_ns / 1e6, leg="call", message=end))
+            self._line(t_ns, "call", None, end)
         finally:
             self.abandon()
         for way in self._ways.values():
@@ -155,7 +163,22 @@ class Recorder:
             if way.oldest_ns is not None and now_ns - way.oldest_ns >= _PATIENCE_NS:
                 way.flush(self)
 
-    def _line(self, event: RecordedEvent) -> None:
+    def _line(
+        self,
+        t_ns: int,
+        leg: Leg | Literal["call"],
+        direction: Direction | None,
+        message: dict[str, Any],
+        media: MediaRun | None = None,
+    ) -> None:
+        event = RecordedEvent(
+            t_ms=t_ns / 1e6,
+            leg=leg,
+            direction=direction,
+            message=message,
+            media=media,
+            origin=self._origin,
+        )
         self._write(self._events, line_of(event))
 
     def _write(self, file: int, data: bytes) -> None:
@@ -196,12 +219,10 @@ class _Way:
         if rest is not None:
             self._put(recorder, *rest)
 
-    def _put(self, recorder: Recorder, t_ns: int, run: Any) -> None:
+    def _put(self, recorder: Recorder, t_ns: int, run: MediaRun) -> None:
         data, self._audio, self.oldest_ns = b"".join(self._audio), [], None
         recorder._write(self._file, data)
-        recorder._line(
-            RecordedEvent(t_ms=t_ns / 1e6, leg=self.leg, direction=self.direction, media=run)
-        )
+        recorder._line(t_ns, self.leg, self.direction, {}, run)
 
     def close(self) -> None:
         if self._file >= 0:
