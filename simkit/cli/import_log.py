@@ -1,25 +1,40 @@
-"""``simkit import``: makes a recording of a log."""
+"""``simkit import``: makes a recording of a file."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import click
 
 from ..audio.espeak import EspeakError
-from ..recording import RecordingError, import_log
+from ..recording import RecordingError
+from ..recording.import_log import Voice
+from ..recording.imports import Kind, import_file
 from ..report import console
 from .main import Refusal
 
+_SHOWN = 5
 
-def run_import(log: str, output: str, *, voice: str) -> None:
-    """Import, and say what was made."""
-    speaker = cast(Literal["synthetic", "espeak"], voice)
+
+def run_import(log: str, output: str, *, kind: str | None, voice: str) -> None:
+    """Import, and say what was made and what could not be used."""
     try:
         with console(sys.stderr).status("importing"):
-            events = import_log(Path(log), Path(output), speaker=speaker)
+            report = import_file(
+                Path(log),
+                Path(output),
+                kind=cast("Kind | None", kind),
+                speaker=cast("Voice", voice),
+            )
     except (RecordingError, EspeakError) as error:
         raise Refusal(str(error)) from None
-    click.echo(f"{output}: {events} events; replay it with: simkit replay {output}")
+    for number, why in report.faults[:_SHOWN]:
+        click.echo(f"simkit: {log}:{number}: not used: {why}", err=True)
+    if report.unused_lines > _SHOWN:
+        click.echo(f"simkit: {log}: {report.unused_lines} lines not used in all", err=True)
+    frames = f" and {report.frames} frames of audio" if report.frames else ""
+    click.echo(
+        f"{output}: {report.messages} events{frames}; replay it with: simkit replay {output}"
+    )

@@ -95,14 +95,19 @@ def replay_command(
     help="Where the recording goes; must not exist.",
 )
 @click.option(
+    "--kind",
+    type=click.Choice(["event-log", "twilio-log"]),
+    help="What the file is; recognised if not given.",
+)
+@click.option(
     "--voice",
     type=click.Choice(["synthetic", "espeak"]),
     default="synthetic",
     show_default=True,
     help="Who speaks: the same bits everywhere, or words that people understand.",
 )
-def import_command(log: str, output: str, voice: str) -> None:
-    """Make a recording of an event log."""
+def import_command(log: str, output: str, kind: str | None, voice: str) -> None:
+    """Make a recording of a log: of events, or of Twilio's messages."""
     from .import_log import run_import
 
-    run_import(log, output, voice=voice)
+    run_import(log, output, kind=kind, voice=voice)

@@ -60,6 +60,11 @@ _CLOCK_KINDS: list[tuple[Kind, str]] = [
 ]
 
 
+def looks_like(line: str) -> bool:
+    """Tell whether a line begins as those of either log do."""
+    return bool(_EPOCH.match(line.strip()) or _CLOCK.match(line.strip()))
+
+
 def read(path: Path) -> list[LogLine]:
     """Read a log of either kind.
 

@@ -102,6 +102,13 @@ def _number(value: Any) -> int | None:
 # Lines
 
 
+def looks_like(text: str) -> bool:
+    """Tell whether a line holds one of Twilio's messages."""
+    begin = text.find("{")
+    found = _decode(text[begin:]) if begin >= 0 else None
+    return found is not None and _unwrap(found)[0] is not None
+
+
 def _lines(path: Path, report: ImportReport) -> Iterator[_Line]:
     try:
         with path.open("rb") as file:
@@ -111,7 +118,7 @@ def _lines(path: Path, report: ImportReport) -> Iterator[_Line]:
                     return
                 if len(raw) > MAX_LINE:
                     raise RecordingError(f"{path}:{number}: a line of over {MAX_LINE:,} bytes")
-                if raw.strip():
+                if raw.strip() and not raw.startswith(b"#"):
                     line = _line(number, raw.decode("utf-8", "replace"), report)
                     if line is not None:
                         yield line

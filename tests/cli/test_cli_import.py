@@ -106,3 +106,25 @@ def test_an_output_that_no_file_system_takes_is_told():
 def test_the_recording_is_what_the_library_makes(tmp_path):
     invoke(SOURCE, "-o", str(tmp_path / "call"))
     assert read(tmp_path / "call").header.source == "log pricing-question.log"
+
+
+MEDIA = '{"event": "media", "streamSid": "MZ1", "media": {"payload": "/w==", "chunk": "1"}}'
+
+
+def test_a_log_of_messages_is_recognised_and_what_was_not_used_is_told(tmp_path):
+    log = tmp_path / "a.log"
+    log.write_text("\n".join(["hello"] * 7 + [MEDIA]))
+    result = invoke(str(log), "-o", str(tmp_path / "call"))
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [
+        *(f"simkit: {log}:{number}: not used: no JSON object: 'hello'" for number in range(1, 6)),
+        f"simkit: {log}: 7 lines not used in all",
+    ]
+    assert result.stdout.startswith(f"{tmp_path / 'call'}: 0 events and 1 frames of audio; replay")
+
+
+def test_a_kind_that_is_told_is_taken(tmp_path):
+    log = tmp_path / "a.log"
+    log.write_text(MEDIA)
+    line = refused(invoke(str(log), "-o", str(tmp_path / "call"), "--kind", "event-log"))
+    assert line.startswith(f"{log}:1: time: expected [1704123456789]")
