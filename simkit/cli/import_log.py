@@ -11,25 +11,31 @@ import click
 from ..audio.espeak import EspeakError
 from ..recording import RecordingError
 from ..recording.import_log import Voice
-from ..recording.imports import Kind, import_file
+from ..recording.imports import Kind, import_files
 from ..report import console
 from .main import Refusal
 
 _SHOWN = 5
 
 
-def run_import(log: str, output: str, *, kind: str | None, voice: str) -> None:
+def run_import(
+    paths: tuple[str, ...], output: str, *, kind: str | None, voice: str, swapped: bool
+) -> None:
     """Import, and say what was made and what could not be used."""
     try:
         with console(sys.stderr).status("importing"):
-            report = import_file(
-                Path(log),
+            report = import_files(
+                [Path(path) for path in paths],
                 Path(output),
                 kind=cast("Kind | None", kind),
                 speaker=cast("Voice", voice),
+                swapped=swapped,
             )
     except (RecordingError, EspeakError) as error:
         raise Refusal(str(error)) from None
+    log = paths[0]
+    for note in report.notes:
+        click.echo(f"simkit: {note}", err=True)
     for number, why in report.faults[:_SHOWN]:
         click.echo(f"simkit: {log}:{number}: not used: {why}", err=True)
     if report.unused_lines > _SHOWN:

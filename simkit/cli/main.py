@@ -85,7 +85,7 @@ def replay_command(
 
 
 @main.command("import")
-@click.argument("log", type=click.Path())
+@click.argument("files", type=click.Path(), nargs=-1, required=True)
 @click.option(
     "-o",
     "--output",
@@ -96,7 +96,7 @@ def replay_command(
 )
 @click.option(
     "--kind",
-    type=click.Choice(["event-log", "twilio-log"]),
+    type=click.Choice(["event-log", "twilio-log", "vapi-call", "vapi-log", "sound"]),
     help="What the file is; recognised if not given.",
 )
 @click.option(
@@ -106,8 +106,15 @@ def replay_command(
     show_default=True,
     help="Who speaks: the same bits everywhere, or words that people understand.",
 )
-def import_command(log: str, output: str, kind: str | None, voice: str) -> None:
-    """Make a recording of a log: of events, or of Twilio's messages."""
+@click.option("--swapped", is_flag=True, help="In a sound alone, the agent is on the left.")
+def import_command(
+    files: tuple[str, ...], output: str, kind: str | None, voice: str, swapped: bool
+) -> None:
+    """Make a recording: of a log of events or of Twilio's messages, of Vapi's account, of sound.
+
+    Vapi's account of a call (GET /call, or its call log) and the stereo recording of the same call
+    may be given together.
+    """
     from .import_log import run_import
 
-    run_import(log, output, kind=kind, voice=voice)
+    run_import(files, output, kind=kind, voice=voice, swapped=swapped)

@@ -2,37 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
-from . import seed_logs, twilio_log
+import msgspec
+
+from . import seed_logs, twilio_log, vapi_call
 from .format import RecordingError
 from .import_log import Voice, import_log
+from .import_vapi import import_account, import_sound
 from .report import ImportReport
 
-Kind = Literal["event-log", "twilio-log"]
-"""Transcripts and flushes as two articles print them; Twilio's messages, one a line."""
+Kind = Literal["event-log", "twilio-log", "vapi-call", "vapi-log", "sound"]
+"""Transcripts and flushes as two articles print them; Twilio's messages, one a line; Vapi's
+``GET /call``; its call log; a stereo sound file."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _LOOKED_AT = 64 * 1024
+_SOUND = (b"RIFF", b"fLaC", b"RF64")
 
 
-def import_file(
-    path: Path, folder: Path, *, kind: Kind | None = None, speaker: Voice = "synthetic"
+def import_files(
+    paths: Sequence[Path],
+    folder: Path,
+    *,
+    kind: Kind | None = None,
+    speaker: Voice = "synthetic",
+    swapped: bool = False,
 ) -> ImportReport:
-    """Make a recording of a file.
+    """Make a recording of a file; of Vapi's account and a stereo sound of the same call, of both.
 
     Args:
-        path: the file.
+        paths: one file, or an account and a sound.
         folder: where the recording goes; must not exist.
-        kind: what the file is; None: it is recognised.
-        speaker: who speaks where a log tells words only.
+        kind: what the file, or the account, is; None: it is recognised.
+        speaker: who speaks where an event log tells words only.
+        swapped: in a sound alone, the agent is on the left.
 
     Raises:
-        RecordingError: the file cannot be read, is of no known kind, or the folder exists.
+        RecordingError: a file cannot be read, is of no known kind, or the folder exists.
         EspeakError: espeak-ng is not to be had.
     """
-    if (kind or recognise(path)) == "twilio-log":
+    kinds = [recognise(path) for path in paths] if kind is None or len(paths) > 1 else [kind]
+    if len(paths) == 2 and "sound" in kinds:
+        sound = paths[kinds.index("sound")]
+        path = paths[1 - kinds.index("sound")]
+        kind = kind or kinds[1 - kinds.index("sound")]
+    elif len(paths) == 1:
+        sound, path, kind = None, paths[0], kinds[0]
+    else:
+        raise RecordingError(
+            f"{paths[-1]}: {len(paths)} files of the kinds {', '.join(kinds)}; expected one, or "
+            "Vapi's account of a call and its stereo sound"
+        )
+    if kind in ("vapi-call", "vapi-log"):
+        report = ImportReport(str(folder), "call of Vapi's")
+        read = vapi_call.read_call if kind == "vapi-call" else vapi_call.read_log
+        source = f"{'call' if kind == 'vapi-call' else 'call log'} {path.name}"
+        return import_account(read(path, report), sound, folder, report, source)
+    if sound is not None:
+        raise RecordingError(f"{sound}: a sound is of use beside Vapi's account, not a {kind}")
+    if kind == "sound":
+        return import_sound(path, folder, swapped=swapped)
+    if kind == "twilio-log":
         return twilio_log.import_twilio_log(path, folder)
     report = ImportReport(str(folder), "event log")
     report.messages = import_log(path, folder, speaker=speaker)
@@ -47,14 +80,30 @@ def recognise(path: Path) -> Kind:
     """
     try:
         with path.open("rb") as file:
-            text = file.read(_LOOKED_AT).decode("utf-8", "replace")
+            begin = file.read(_LOOKED_AT)
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror}") from None
-    for line in text.splitlines():
+    if begin.startswith(_SOUND):
+        return "sound"
+    if begin.startswith(b"\x1f\x8b"):  # gzip
+        begin = vapi_call.read_file(path)[:_LOOKED_AT]
+    for line in begin.decode("utf-8", "replace").splitlines():
         if twilio_log.looks_like(line):
             return "twilio-log"
+        if vapi_call.is_log_row(_json(line)):
+            return "vapi-log"
         if seed_logs.looks_like(line):
             return "event-log"
+    if begin.lstrip().startswith(b"{") and vapi_call.is_call(_json(vapi_call.read_file(path))):
+        return "vapi-call"
     raise RecordingError(
         f"{path}: of no known kind; expected {' or '.join(KINDS)}, which --kind can tell"
     )
+
+
+def _json(data: str | bytes) -> object:
+    try:
+        found: object = msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return None
+    return found

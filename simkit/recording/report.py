@@ -31,6 +31,8 @@ class ImportReport:
     faults: list[tuple[int, str]] = field(default_factory=list)
     """Lines that could not be used, with the reason; the first thousand."""
     unused_lines: int = 0
+    notes: list[str] = field(default_factory=list)
+    """What was found out on the way."""
 
     def unused(self, line: int, why: str) -> None:
         """Note a line that could not be used."""

@@ -69,7 +69,7 @@ def utterances(recording: Recording, person: Person) -> list[Utterance]:
             for event, said in told
         ]
     sound = track(recording, person)
-    places = list(_loud_stretches(sound))
+    places = list(loud_stretches(sound))
     texts = _texts(recording, person, [start * 1000 / RATE for start, _ in places])
     found = []
     for (start, end), text in zip(places, texts, strict=True):
@@ -154,7 +154,7 @@ def _samples(t_ns: int) -> int:
     return t_ns * RATE // 1_000_000_000
 
 
-def _loud_stretches(sound: Samples) -> Iterator[tuple[int, int]]:
+def loud_stretches(sound: Samples) -> Iterator[tuple[int, int]]:
     """Yield first sample and end of everything that is louder than the room for a while."""
     blocks = len(sound) // _BLOCK
     if not blocks:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simkit.recording import RecordingError, read
-from simkit.recording.imports import import_file, recognise
+from simkit.recording.imports import import_files, recognise
 
 SOURCES = Path(__file__).parents[2] / "recordings" / "sources"
 MEDIA = '{"event": "media", "streamSid": "MZ1", "media": {"payload": "/w==", "chunk": "1"}}'
@@ -41,7 +41,7 @@ def test_a_file_of_no_known_kind_is_told_what_there_is(tmp_path, text):
 
 def test_what_it_is_can_be_told(tmp_path):
     (tmp_path / "a.log").write_text("x\n" * 40_000 + MEDIA)
-    report = import_file(tmp_path / "a.log", tmp_path / "call", kind="twilio-log")
+    report = import_files([tmp_path / "a.log"], tmp_path / "call", kind="twilio-log")
     assert (report.kind, report.frames, report.unused_lines) == ("Twilio message log", 1, 40_000)
     assert len(report.faults) == 1000
     assert len(list(read(tmp_path / "call").frames("twilio", "in"))) == 1
