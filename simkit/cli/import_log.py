@@ -9,9 +9,10 @@ from typing import cast
 import click
 
 from ..audio.espeak import EspeakError
-from ..recording import RecordingError
+from ..recording import RecordingError, read
 from ..recording.import_log import Voice
 from ..recording.imports import Kind, import_files
+from ..recording.scrub import findings
 from ..report import console
 from .main import Refusal
 
@@ -40,6 +41,11 @@ def run_import(
         click.echo(f"simkit: {log}:{number}: not used: {why}", err=True)
     if report.unused_lines > _SHOWN:
         click.echo(f"simkit: {log}: {report.unused_lines} lines not used in all", err=True)
+    personal = findings(read(output))
+    if personal:
+        kinds = ", ".join(f"{kind} x{count}" for kind, count in sorted(personal.items()))
+        click.echo(f"simkit: {output} holds what looks personal or secret: {kinds}", err=True)
+        click.echo(f"simkit: simkit scrub {output} -o FOLDER makes a copy without", err=True)
     frames = f" and {report.frames} frames of audio" if report.frames else ""
     click.echo(
         f"{output}: {report.messages} events{frames}; replay it with: simkit replay {output}"

@@ -118,3 +118,35 @@ def import_command(
     from .import_log import run_import
 
     run_import(files, output, kind=kind, voice=voice, swapped=swapped)
+
+
+@main.command("scrub")
+@click.argument("recording", type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Where the copy goes; must not exist.",
+)
+@click.option(
+    "--name", "names", multiple=True, metavar="WORD", help="Replace this, too; repeatable."
+)
+@click.option(
+    "--names-from", type=click.Path(), metavar="FILE", help="Names to replace, one a line."
+)
+@click.option("--text", is_flag=True, help="Replace every word that somebody said.")
+@click.option("--voices", is_flag=True, help="Replace voices by synthetic ones of the same timing.")
+def scrub_command(
+    recording: str,
+    output: str,
+    names: tuple[str, ...],
+    names_from: str | None,
+    text: bool,
+    voices: bool,
+) -> None:
+    """Copy a recording without numbers, SIDs, keys, addresses and names."""
+    from .scrub import run_scrub
+
+    run_scrub(recording, output, names=names, names_from=names_from, text=text, voices=voices)

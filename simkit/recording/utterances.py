@@ -26,7 +26,6 @@ Person = Literal["caller", "agent"]
 UNKNOWN = "unclear"
 """Stands for the words of an utterance that no transcript tells."""
 
-_BLOCK = RATE // 50
 _LOUD = 4.0
 """How many times the room's own noise an utterance is louder than."""
 _FLOOR = 60.0
@@ -154,12 +153,13 @@ def _samples(t_ns: int) -> int:
     return t_ns * RATE // 1_000_000_000
 
 
-def loud_stretches(sound: Samples) -> Iterator[tuple[int, int]]:
+def loud_stretches(sound: Samples, rate: int = RATE) -> Iterator[tuple[int, int]]:
     """Yield first sample and end of everything that is louder than the room for a while."""
-    blocks = len(sound) // _BLOCK
+    size = rate // 50
+    blocks = len(sound) // size
     if not blocks:
         return
-    power = sound[: blocks * _BLOCK].reshape(blocks, _BLOCK).astype(np.int64) ** 2
+    power = sound[: blocks * size].reshape(blocks, size).astype(np.int64) ** 2
     level = np.sqrt(power.mean(axis=1))
     room = float(np.percentile(level, 20))
     loud = np.flatnonzero(level > max(_FLOOR, room * _LOUD))
@@ -171,7 +171,7 @@ def loud_stretches(sound: Samples) -> Iterator[tuple[int, int]]:
     for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
         if last - first + 1 >= _SHORTEST_BLOCKS:
             start = max(0, first - _EDGE_BLOCKS)
-            yield start * _BLOCK, min(blocks, last + 1 + _EDGE_BLOCKS) * _BLOCK
+            yield start * size, min(blocks, last + 1 + _EDGE_BLOCKS) * size
 
 
 def _texts(recording: Recording, person: Person, starts_ms: list[float]) -> list[str]:
