@@ -150,3 +150,27 @@ def scrub_command(
     from .scrub import run_scrub
 
     run_scrub(recording, output, names=names, names_from=names_from, text=text, voices=voices)
+
+
+@main.group("recording")
+def recording_group() -> None:
+    """Look at recordings, and finish what a crash left."""
+
+
+@recording_group.command("check")
+@click.argument("recordings", nargs=-1, required=True, type=click.Path())
+@click.option("--recover", "finish", is_flag=True, help="Finish what a crash left unfinished.")
+def check_command(recordings: tuple[str, ...], finish: bool) -> None:
+    """Read recordings whole, and say what each is."""
+    from .recording import run_check
+
+    run_check(recordings, finish=finish)
+
+
+@recording_group.command("show")
+@click.argument("recording", type=click.Path())
+def show_command(recording: str) -> None:
+    """Print every event of a recording, one a line."""
+    from .recording import run_show
+
+    run_show(recording)
