@@ -105,13 +105,16 @@ class BridgeUnderTest:
         while self.child is None or self.child.code is None:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def see_that_it_is_up(self) -> None:
-        """Look whether it still listens, where nobody watches it.
+    async def see_that_it_is_up(self, now: float) -> None:
+        """Look whether it is still there.
 
         Raises:
-            BridgeError: it does not.
+            BridgeError: it is not.
         """
-        if self.child is None and self.address is not None:
+        if self.child is not None:
+            if self.child.code is not None:
+                raise self.gone(now)
+        elif self.address is not None:
             try:
                 line, _ = await asyncio.get_running_loop().create_connection(
                     asyncio.Protocol, BRIDGE_HOST, 80

@@ -7,7 +7,7 @@ import os
 import random
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ..audio import Repertoire
 from ..timeline import CallMeasures, Clock, Event, Timeline, measures
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SETTLE_NS = 1_000_000_000
+_ONLY_SIMULATED = ("cpu", "env", "host", "http", "trail", "twilio_host", "vapi_host", "wait_for")
 _AFTERMATH_SECONDS = 0.2
 _LAST_ITERATIONS = 5
 
@@ -379,7 +380,7 @@ class WallSimulation:
         ended = self._timeline.of("ended")
         if ended and len(ended) == len(self.twilio.calls):
             await self._clock.sleep_until(ended[-1].t_ns + _SETTLE_NS)
-        await self._bridge.see_that_it_is_up()
+        await self._bridge.see_that_it_is_up(self.now)
         fields = self.loop.pacing.summary()
         if self._pacing_event is None:
             self._pacing_event = self._timeline.record("pacing", "simkit")
@@ -412,6 +413,10 @@ class WallSimulation:
         await asyncio.gather(*rest, return_exceptions=True)
         for _ in range(_LAST_ITERATIONS):  # in which the loop closes their sockets
             await asyncio.sleep(0)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        what = f"no {name} in wall mode" if name in _ONLY_SIMULATED else f"no attribute {name!r}"
+        raise AttributeError(f"{type(self).__name__}: {what}")
 
     def __enter__(self) -> WallSimulation:
         return self
