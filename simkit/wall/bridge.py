@@ -25,13 +25,13 @@ class BridgeUnderTest:
     Attributes:
         address: where it listens; None until somebody says so.
         child: the process, if it was started here.
+        patience: seconds that it has until it answers; None: however long it takes.
     """
 
     def __init__(self) -> None:
+        self.patience: float | None = 0.0
         self.address: BridgeAddress | None = None
         self.child: Child | None = None
-        self._started = 0.0
-        self._start_seconds = 0.0
 
     def start(
         self,
@@ -52,7 +52,7 @@ class BridgeUnderTest:
         with contextlib.suppress(OSError), _connected(self.address):
             raise BridgeError(f"port {self.address.port}, meant for the bridge, is taken")
         self.child = Child(command, environment, verbose=verbose)
-        self._started, self._start_seconds = time.monotonic(), start_seconds
+        self.patience = start_seconds
         return self.child
 
     async def wait_until_up(self) -> None:
@@ -63,16 +63,17 @@ class BridgeUnderTest:
         """
         if self.address is None:
             raise BridgeError("there is no bridge: say where it runs, or let serve() start it")
+        began = time.monotonic()
+        child = self.child
         while not await self._answers(self.address):
-            child = self.child
-            if child is None:
-                raise BridgeError(f"bridge {self.address}: nothing listens there; start it first")
-            if child.code is not None:
+            if child is not None and child.code is not None:
                 raise self.gone(None)
-            if time.monotonic() - self._started > self._start_seconds:
+            if self.patience is not None and time.monotonic() - began >= self.patience:
+                if child is None:
+                    raise BridgeError(f"bridge {self.address}: nothing listens there; start it")
                 raise BridgeError(
                     f"the bridge ({child.command}) does not listen on port {self.address.port} "
-                    f"after {self._start_seconds:g} s{child.said()}"
+                    f"after {self.patience:g} s{child.said()}"
                 )
             await asyncio.sleep(_LOOK_SECONDS)
 

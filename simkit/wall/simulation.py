@@ -46,6 +46,7 @@ class WallSimulation:
         seed: what the fakes draw follows from it; time and the bridge do not.
         bridge: where a bridge listens that runs already, as in ``http://127.0.0.1:3000``; a path is
             that of its voice webhook.
+        patience: seconds that such a bridge has until it answers; None: however long it takes.
         twilio_port: where the REST API of Twilio listens; 0: any free port.
         vapi_port: where the API of Vapi listens; 0: any free port.
         time_limit: seconds after which a run is ended.
@@ -60,6 +61,7 @@ class WallSimulation:
         seed: int = 0,
         *,
         bridge: str | None = None,
+        patience: float | None = 0.0,
         twilio_port: int = 0,
         vapi_port: int = 0,
         time_limit: float = 3600.0,
@@ -71,6 +73,7 @@ class WallSimulation:
         self.seed = seed
         self._time_limit = time_limit
         self._bridge = BridgeUnderTest()
+        self._bridge.patience = patience
         self._is_up = self._is_closed = False
         self._links: dict[frozenset[str], WallLink] = {}
         self._streams: dict[str, random.Random] = {}
@@ -392,7 +395,7 @@ class WallSimulation:
             return
         try:
             if hasattr(self, "vapi"):
-                self._bring_up_to_date()
+                self.settle()
             self._is_closed = True
             self._runner.run(self._shut_down())
         finally:
@@ -429,10 +432,11 @@ class WallSimulation:
     @property
     def timeline(self) -> Timeline:
         """Everything that happened so far."""
-        self._bring_up_to_date()
+        self.settle()
         return self._timeline
 
-    def _bring_up_to_date(self) -> None:
+    def settle(self) -> None:
+        """Bring the timeline up to date with what was heard so far."""
         if not self._is_closed:
             self.twilio.settle()
             self.vapi.settle()

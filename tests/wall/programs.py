@@ -24,6 +24,12 @@ def program(source: str) -> list[str]:
 
 
 REFUSES = program(_SERVES.format(post="self.send_error(500)"))
+REJECTS = program(
+    _SERVES.format(
+        post="self.send_response(200); self.send_header('Content-Type', 'text/xml'); "
+        "self.end_headers(); self.wfile.write(b'<Response><Reject/></Response>')"
+    )
+)
 DIES = program(_SERVES.format(post="print('no database', flush=True); os._exit(7)"))
 NEVER_LISTENS = program("import time; print('thinking', flush=True); time.sleep(60)")
 ENDS_AT_ONCE = program("raise SystemExit('no licence')")

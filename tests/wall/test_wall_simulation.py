@@ -28,7 +28,7 @@ async def greeting(sim: World) -> str:
     """The caller is greeted and leaves."""
     call = await sim.twilio.call(to="+15550100")
     await call.hears("Hello.")
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.4)
     await call.hangs_up()
     return call.sid
 
