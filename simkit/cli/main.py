@@ -98,14 +98,22 @@ def replay_command(
 )
 @click.option("--twilio-port", default=8701, show_default=True, help="Of Twilio's REST API.")
 @click.option("--vapi-port", default=8702, show_default=True, help="Of Vapi's API.")
+@click.option(
+    "--latency",
+    type=(click.FloatRange(0, 10_000), click.FloatRange(0, 10_000)),
+    default=(20.0, 10.0),
+    show_default=True,
+    metavar="MS MS",
+    help="One way between Twilio and the bridge, and between the bridge and Vapi.",
+)
 @click.option("--first-message", metavar="TEXT", help="The assistant says it first.")
 @click.option("--reply", "replies", multiple=True, metavar="TEXT", help="Said in turn; repeatable.")
 @click.option(
     "--call",
     "number",
     metavar="NUMBER",
-    help="Call this number of the bridge, print the call, and end. Without it the fakes run until "
-    "Ctrl-C.",
+    help="Call this number of the bridge, and end with the call. Without it the fakes run until "
+    "Ctrl-C, and programs call with POST /2010-04-01/Accounts/<sid>/Calls.json.",
 )
 @click.option(
     "--say",

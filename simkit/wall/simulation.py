@@ -384,10 +384,10 @@ class WallSimulation:
         if ended and len(ended) == len(self.twilio.calls):
             await self._clock.sleep_until(ended[-1].t_ns + _SETTLE_NS)
         await self._bridge.see_that_it_is_up(self.now)
-        fields = self.loop.pacing.summary()
+        fields: dict[str, Any] = self.loop.pacing.summary()
         if self._pacing_event is None:
-            self._pacing_event = self._timeline.record("pacing", "simkit")
-        self._pacing_event.fields = dict(fields)
+            self._pacing_event = self._timeline.record("pacing", "simkit", **fields)
+        self._pacing_event.fields = fields
 
     def close(self) -> None:
         """End the bridge that was started, give back every port; what happened stays readable."""
