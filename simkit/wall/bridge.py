@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 import time
 from collections.abc import Mapping, Sequence
 
+from ..twilio import ACCOUNT_SID, AUTH_TOKEN
+from ..vapi import API_KEY
 from ..wire.http import HttpError, fetch
 from ..world import BRIDGE_HOST
 from .address import BridgeAddress
@@ -138,6 +141,33 @@ class BridgeUnderTest:
         """End the process that was started."""
         if self.child is not None:
             self.child.end()
+
+
+def environment(twilio_url: str, vapi_url: str, address: BridgeAddress | None) -> dict[str, str]:
+    """Return what a bridge has to be told: its name, the fakes' addresses and accounts, its port.
+
+    The variables are those that bridges commonly read.
+    """
+    found = {
+        "PUBLIC_URL": f"https://{BRIDGE_HOST}",
+        "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+        "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+        "TWILIO_API_URL": twilio_url,
+        "VAPI_API_KEY": API_KEY,
+        "VAPI_ASSISTANT_ID": "simkit-assistant",
+        "VAPI_URL": vapi_url,
+        "VAPI_BASE_URL": vapi_url,
+    }
+    if address is not None:
+        found["PORT"] = str(address.port)
+    return found
+
+
+def uvicorn_command(app: str | None, address: BridgeAddress) -> list[str]:
+    """Return what serves an ASGI application; None for simkit's own bridge."""
+    which = [app] if app is not None else ["simkit.bridge:create_app", "--factory"]
+    where = ["--host", address.host, "--port", str(address.port)]
+    return [sys.executable, "-m", "uvicorn", *which, *where, "--no-access-log"]
 
 
 def _connected(address: BridgeAddress) -> socket.socket:

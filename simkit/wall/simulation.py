@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ..audio import Repertoire
 from ..timeline import CallMeasures, Clock, Event, Timeline, measures
-from ..twilio import ACCOUNT_SID, AUTH_TOKEN, Twilio
-from ..vapi import API_KEY, CONTROL_HOST, STORAGE_HOST, Origins, Vapi
+from ..twilio import Twilio
+from ..vapi import CONTROL_HOST, STORAGE_HOST, Origins, Vapi
 from ..vapi import HOST as VAPI_HOST
-from ..world import BRIDGE_HOST, TWILIO_HOST, TWILIO_LATENCY, VAPI_LATENCY, VOICE_PATH
+from ..world import (
+    BRIDGE_HOST,
+    TWILIO_HOST,
+    TWILIO_LATENCY,
+    VAPI_LATENCY,
+    VOICE_PATH,
+    check_arrivals,
+)
 from .address import BridgeAddress, bridge_address
-from .bridge import BridgeUnderTest
+from .bridge import BridgeUnderTest, environment, uvicorn_command
 from .child import Child, free_port
 from .doors import Door, context_on, open_door
 from .errors import WallError
-from .links import WallDirection, WallLink
+from .links import Links, WallLink
 from .loop import WallLoop, machine
 
 if TYPE_CHECKING:
@@ -32,7 +38,6 @@ T = TypeVar("T")
 _SETTLE_NS = 1_000_000_000
 _ONLY_SIMULATED = ("cpu", "env", "host", "http", "trail", "twilio_host", "vapi_host", "wait_for")
 _AFTERMATH_SECONDS = 0.2
-_LAST_ITERATIONS = 5
 
 
 class WallSimulation:
@@ -75,7 +80,7 @@ class WallSimulation:
         self._bridge = BridgeUnderTest()
         self._bridge.patience = patience
         self._is_up = self._is_closed = False
-        self._links: dict[frozenset[str], WallLink] = {}
+        self._links = Links({TWILIO_HOST: TWILIO_LATENCY}, VAPI_LATENCY, BRIDGE_HOST)
         self._streams: dict[str, random.Random] = {}
         self._upstreams: dict[str, Upstream] = {}
         self._pacing_event: Event | None = None
@@ -98,7 +103,7 @@ class WallSimulation:
         self._clock = Clock(loop, pacing.read_ns, pacing.call_at)
         self._timeline = Timeline(pacing.read_ns)
         self._repertoire = Repertoire()
-        loop.between = self._direction
+        loop.between = self._links.direction
         loop.on_refused = lambda name, port: self._timeline.record(
             "outside-world", machine.get("test"), name=name
         )
@@ -134,19 +139,7 @@ class WallSimulation:
     @property
     def environment(self) -> dict[str, str]:
         """What a bridge has to be told: where the fakes are, and the keys of their accounts."""
-        found = {
-            "PUBLIC_URL": f"https://{BRIDGE_HOST}",
-            "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
-            "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
-            "TWILIO_API_URL": self.urls[TWILIO_HOST],
-            "VAPI_API_KEY": API_KEY,
-            "VAPI_ASSISTANT_ID": "simkit-assistant",
-            "VAPI_URL": self.urls[VAPI_HOST],
-            "VAPI_BASE_URL": self.urls[VAPI_HOST],
-        }
-        if self._bridge.address is not None:
-            found["PORT"] = str(self._bridge.address.port)
-        return found
+        return environment(self.urls[TWILIO_HOST], self.urls[VAPI_HOST], self._bridge.address)
 
     def serve(
         self,
@@ -190,11 +183,7 @@ class WallSimulation:
             BridgeError: as :meth:`serve`.
         """
         address = self._find_port()
-        which = [app] if app is not None else ["simkit.bridge:create_app", "--factory"]
-        where = ["--host", address.host, "--port", str(address.port)]
-        return self.serve(
-            [sys.executable, "-m", "uvicorn", *which, *where, "--no-access-log"], **options
-        )
+        return self.serve(uvicorn_command(app, address), **options)
 
     def _find_port(self) -> BridgeAddress:
         return self._bridge.address or self._point_at(BridgeAddress("127.0.0.1", free_port()))
@@ -249,19 +238,7 @@ class WallSimulation:
             if name not in self.loop.places and name != BRIDGE_HOST:
                 there = ", ".join({BRIDGE_HOST: None} | self.loop.places)
                 raise ValueError(f"{name!r} is not part of this world; there are: {there}")
-        return self._link(*names)
-
-    def _link(self, a: str, b: str) -> WallLink:
-        ends = frozenset((a, b))
-        if ends not in self._links:
-            latency = 0.0
-            if BRIDGE_HOST in ends and len(ends) == 2 and "" not in ends:
-                latency = TWILIO_LATENCY if TWILIO_HOST in ends else VAPI_LATENCY
-            self._links[ends] = WallLink(a, b, latency=latency)
-        return self._links[ends]
-
-    def _direction(self, source: str, target: str) -> WallDirection:
-        return self._link(source, target).towards(target)
+        return self._links.between(*names)
 
     def _random_for(self, purpose: str) -> random.Random:
         """Return the generator of a purpose: the one that a simulation has."""
@@ -348,8 +325,7 @@ class WallSimulation:
             return
         await self._bridge.wait_until_up()
         self._is_up = True
-        for _ in range(_LAST_ITERATIONS):  # in which the connection that asked is closed
-            await asyncio.sleep(0)
+        await self.loop.close_what_is_over()
         if not len(self._timeline) and not self.loop.lines:
             self.loop.pacing.restart()
 
@@ -357,6 +333,7 @@ class WallSimulation:
         self, caller: Callable[[int], Coroutine[Any, Any, T]], *, count: int, per_minute: float
     ) -> list[T]:
         """Let callers come by chance; see :meth:`simkit.Simulation.arrivals`."""
+        check_arrivals(count, per_minute)
         draw = self._random_for("arrivals")
         calls: list[asyncio.Task[T]] = []
         due_ns = self.now_ns
@@ -397,25 +374,13 @@ class WallSimulation:
             if hasattr(self, "vapi"):
                 self.settle()
             self._is_closed = True
-            self._runner.run(self._shut_down())
+            self._runner.run(self.loop.end(self._servers))
         finally:
             self._is_closed = True
             self._runner.close()
             for door in self._doors:
                 door.sock.close()
             self._bridge.end()
-
-    async def _shut_down(self) -> None:
-        for server in self._servers:
-            server.close()
-        for line in tuple(self.loop.lines):
-            line.cut()
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-        for _ in range(_LAST_ITERATIONS):  # in which the loop closes their sockets
-            await asyncio.sleep(0)
 
     def __getattr__(self, name: str) -> NoReturn:
         what = f"no {name} in wall mode" if name in _ONLY_SIMULATED else f"no attribute {name!r}"

@@ -193,6 +193,8 @@ def test_callers_can_come_by_chance_at_the_instants_of_a_simulation():
     with WallSimulation(bridge="http://127.0.0.1:1") as sim:
         sim._is_up = True
         assert sim.run(crowd) == [1, 2, 3]
+        with pytest.raises(ValueError, match="arrivals: count is 1 or more; found 0"):
+            sim.run(sim.arrivals(crowd, count=0, per_minute=1))
     with Simulation() as virtual:
         assert virtual.run(crowd) == [1, 2, 3]
     real, ideal = came.values()
