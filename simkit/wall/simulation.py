@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -283,7 +284,16 @@ class WallSimulation:
             BridgeError: the bridge is not there, or ended meanwhile.
             WallError: the time limit is over.
         """
-        return self._runner.run(self._main(coro if isinstance(coro, Awaitable) else coro(self)))
+        if not isinstance(coro, Awaitable):
+            coro = coro(self)
+        main = self._main(coro)
+        try:
+            return self._runner.run(main)
+        finally:
+            if inspect.getcoroutinestate(main) == inspect.CORO_CREATED:  # interrupted before
+                main.close()
+                if isinstance(coro, Coroutine):
+                    coro.close()
 
     async def _main(self, coro: Awaitable[T]) -> T:
         try:
@@ -353,7 +363,7 @@ class WallSimulation:
             BridgeError: the bridge has ended.
         """
         if not self._is_closed:
-            self._runner.run(self._main(self._settle()))
+            self.run(self._settle())
         return self.timeline
 
     async def _settle(self) -> None:
