@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .kernel import seconds
+from .world import check_arrivals
 
 if TYPE_CHECKING:
     import simpy
@@ -24,12 +25,7 @@ async def arrive(
     per_minute: float,
 ) -> list[T]:
     """Let callers arrive as a Poisson process, and wait until the last one is done."""
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ValueError(f"arrivals: count is 1 or more; found {count!r}")
-    if not isinstance(per_minute, int | float) or not 0 < per_minute <= 60_000:
-        raise ValueError(
-            f"arrivals: per_minute is more than 0, 60000 at most; found {per_minute!r}"
-        )
+    check_arrivals(count, per_minute)
     draw = sim.loop.entropy.stream("arrivals")
     calls: list[asyncio.Task[T]] = []
 

@@ -88,3 +88,17 @@ class World(Protocol):
 
     def __exit__(self, *exc_info: object) -> None:
         """Close it."""
+
+
+def check_arrivals(count: int, per_minute: float) -> None:
+    """Refuse callers by chance that are none, or too many.
+
+    Raises:
+        ValueError: no caller, or no rate.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ValueError(f"arrivals: count is 1 or more; found {count!r}")
+    if not isinstance(per_minute, int | float) or not 0 < per_minute <= 60_000:
+        raise ValueError(
+            f"arrivals: per_minute is more than 0, 60000 at most; found {per_minute!r}"
+        )

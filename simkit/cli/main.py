@@ -84,6 +84,53 @@ def replay_command(
     run_replay(recording, app=app, seed=seed, as_json=as_json, audio=audio, **wall)
 
 
+@main.command("fakes")
+@click.option(
+    "--bridge",
+    default="http://127.0.0.1:3000",
+    show_default=True,
+    metavar="URL",
+    help="Where your bridge listens, with the path of its voice webhook if that is not "
+    "/voice/inbound.",
+)
+@click.option(
+    "--exec", "command", metavar="COMMAND", help='Start the bridge, as in --exec "node server.js".'
+)
+@click.option("--twilio-port", default=8701, show_default=True, help="Of Twilio's REST API.")
+@click.option("--vapi-port", default=8702, show_default=True, help="Of Vapi's API.")
+@click.option(
+    "--latency",
+    type=(click.FloatRange(0, 10_000), click.FloatRange(0, 10_000)),
+    default=(20.0, 10.0),
+    show_default=True,
+    metavar="MS MS",
+    help="One way between Twilio and the bridge, and between the bridge and Vapi.",
+)
+@click.option("--first-message", metavar="TEXT", help="The assistant says it first.")
+@click.option("--reply", "replies", multiple=True, metavar="TEXT", help="Said in turn; repeatable.")
+@click.option(
+    "--call",
+    "number",
+    metavar="NUMBER",
+    help="Call this number of the bridge, and end with the call. Without it the fakes run until "
+    "Ctrl-C, and programs call with POST /2010-04-01/Accounts/<sid>/Calls.json.",
+)
+@click.option(
+    "--say",
+    "says",
+    multiple=True,
+    metavar="TEXT",
+    help="With --call: said by the caller each time the agent has finished; repeatable.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of what the fakes draw.")
+@click.option("-v", "--verbose", is_flag=True, help="With --exec: show what the bridge prints.")
+def fakes_command(**options: Any) -> None:
+    """Run fake Twilio and Vapi on this machine, in real time, for a bridge in any language."""
+    from .fakes import run_fakes
+
+    run_fakes(**options)
+
+
 @main.command("import")
 @click.argument("files", type=click.Path(), nargs=-1, required=True)
 @click.option(

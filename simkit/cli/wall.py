@@ -38,8 +38,7 @@ def open_wall(
         raise Refusal("--app: is served on a port of simkit's choice; --bridge, --exec: another's")
     from ..wall import WallSimulation
 
-    # Asked to end, end the bridge first.
-    signal.signal(signal.SIGTERM, _leave)
+    end_in_order()
     world = WallSimulation(seed, bridge=bridge)
     try:
         if command is not None:
@@ -50,6 +49,11 @@ def open_wall(
         world.close()
         raise
     return world
+
+
+def end_in_order() -> None:
+    """Let SIGTERM end the bridge first, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _leave)
 
 
 def _leave(number: int, frame: Any) -> None:

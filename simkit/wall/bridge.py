@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 import time
 from collections.abc import Mapping, Sequence
 
+from ..twilio import ACCOUNT_SID, AUTH_TOKEN
+from ..vapi import API_KEY
 from ..wire.http import HttpError, fetch
 from ..world import BRIDGE_HOST
 from .address import BridgeAddress
@@ -25,13 +28,13 @@ class BridgeUnderTest:
     Attributes:
         address: where it listens; None until somebody says so.
         child: the process, if it was started here.
+        patience: seconds that it has until it answers; None: however long it takes.
     """
 
     def __init__(self) -> None:
+        self.patience: float | None = 0.0
         self.address: BridgeAddress | None = None
         self.child: Child | None = None
-        self._started = 0.0
-        self._start_seconds = 0.0
 
     def start(
         self,
@@ -52,7 +55,7 @@ class BridgeUnderTest:
         with contextlib.suppress(OSError), _connected(self.address):
             raise BridgeError(f"port {self.address.port}, meant for the bridge, is taken")
         self.child = Child(command, environment, verbose=verbose)
-        self._started, self._start_seconds = time.monotonic(), start_seconds
+        self.patience = start_seconds
         return self.child
 
     async def wait_until_up(self) -> None:
@@ -63,16 +66,17 @@ class BridgeUnderTest:
         """
         if self.address is None:
             raise BridgeError("there is no bridge: say where it runs, or let serve() start it")
+        began = time.monotonic()
+        child = self.child
         while not await self._answers(self.address):
-            child = self.child
-            if child is None:
-                raise BridgeError(f"bridge {self.address}: nothing listens there; start it first")
-            if child.code is not None:
+            if child is not None and child.code is not None:
                 raise self.gone(None)
-            if time.monotonic() - self._started > self._start_seconds:
+            if self.patience is not None and time.monotonic() - began >= self.patience:
+                if child is None:
+                    raise BridgeError(f"bridge {self.address}: nothing listens there; start it")
                 raise BridgeError(
                     f"the bridge ({child.command}) does not listen on port {self.address.port} "
-                    f"after {self._start_seconds:g} s{child.said()}"
+                    f"after {self.patience:g} s{child.said()}"
                 )
             await asyncio.sleep(_LOOK_SECONDS)
 
@@ -105,13 +109,16 @@ class BridgeUnderTest:
         while self.child is None or self.child.code is None:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def see_that_it_is_up(self) -> None:
-        """Look whether it still listens, where nobody watches it.
+    async def see_that_it_is_up(self, now: float) -> None:
+        """Look whether it is still there.
 
         Raises:
-            BridgeError: it does not.
+            BridgeError: it is not.
         """
-        if self.child is None and self.address is not None:
+        if self.child is not None:
+            if self.child.code is not None:
+                raise self.gone(now)
+        elif self.address is not None:
             try:
                 line, _ = await asyncio.get_running_loop().create_connection(
                     asyncio.Protocol, BRIDGE_HOST, 80
@@ -134,6 +141,33 @@ class BridgeUnderTest:
         """End the process that was started."""
         if self.child is not None:
             self.child.end()
+
+
+def environment(twilio_url: str, vapi_url: str, address: BridgeAddress | None) -> dict[str, str]:
+    """Return what a bridge has to be told: its name, the fakes' addresses and accounts, its port.
+
+    The variables are those that bridges commonly read.
+    """
+    found = {
+        "PUBLIC_URL": f"https://{BRIDGE_HOST}",
+        "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+        "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+        "TWILIO_API_URL": twilio_url,
+        "VAPI_API_KEY": API_KEY,
+        "VAPI_ASSISTANT_ID": "simkit-assistant",
+        "VAPI_URL": vapi_url,
+        "VAPI_BASE_URL": vapi_url,
+    }
+    if address is not None:
+        found["PORT"] = str(address.port)
+    return found
+
+
+def uvicorn_command(app: str | None, address: BridgeAddress) -> list[str]:
+    """Return what serves an ASGI application; None for simkit's own bridge."""
+    which = [app] if app is not None else ["simkit.bridge:create_app", "--factory"]
+    where = ["--host", address.host, "--port", str(address.port)]
+    return [sys.executable, "-m", "uvicorn", *which, *where, "--no-access-log"]
 
 
 def _connected(address: BridgeAddress) -> socket.socket:

@@ -43,7 +43,9 @@ def open_door(name: str, port: int, make_protocol: Callable[[], asyncio.Protocol
     Raises:
         WallError: the port is taken, or none.
     """
-    sock = socket.socket()
+    # Said to be TCP: asyncio switches Nagle's algorithm off only then, which would keep small
+    # frames back until the bridge says something itself.
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("127.0.0.1", port))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -88,6 +89,36 @@ class WallLink:
     @property
     def _name(self) -> str:
         return f"link {self.ends[0]} - {self.ends[1]}"
+
+
+class Links:
+    """All links of a world: those to the bridge have a latency, others take no time.
+
+    Args:
+        latencies: one-way seconds between some hosts and the bridge.
+        latency: the same for every other host.
+        bridge: the bridge's host.
+    """
+
+    def __init__(self, latencies: Mapping[str, float], latency: float, bridge: str) -> None:
+        self._latencies = latencies
+        self._latency = latency
+        self._bridge = bridge
+        self._links: dict[frozenset[str], WallLink] = {}
+
+    def between(self, a: str, b: str) -> WallLink:
+        """Return the link between two hosts; an empty name is nobody's."""
+        ends = frozenset((a, b))
+        if ends not in self._links:
+            far = ends - {self._bridge, ""}
+            there = [self._latencies.get(name, self._latency) for name in far]
+            latency = there[0] if self._bridge in ends and there else 0.0
+            self._links[ends] = WallLink(a, b, latency=latency)
+        return self._links[ends]
+
+    def direction(self, source: str, target: str) -> WallDirection:
+        """Return one way along a link."""
+        return self.between(source, target).towards(target)
 
 
 def _unknown(where: str, name: str) -> AttributeError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,6 +16,9 @@ from .selector import FineSelector
 
 machine: ContextVar[str] = ContextVar("machine")
 """The host on which the current code runs: one of the fakes, or nobody's."""
+
+_LAST_ITERATIONS = 5
+"""Of the loop, in which a connection that was closed gives its socket back."""
 
 Between = Callable[[str, str], WallDirection]
 """Returns the direction from one host to another."""
@@ -136,6 +139,23 @@ class WallLoop(asyncio.SelectorEventLoop):
             ),
             sock=sock,
         )
+
+    async def close_what_is_over(self) -> None:
+        """Let the loop close the sockets of connections that ended just now."""
+        for _ in range(_LAST_ITERATIONS):
+            await asyncio.sleep(0)
+
+    async def end(self, servers: Iterable[asyncio.Server]) -> None:
+        """End everything that runs here: servers, connections, tasks."""
+        for server in servers:
+            server.close()
+        for line in tuple(self.lines):
+            line.cut()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        await self.close_what_is_over()
 
     async def _sleep_until(self, when_ns: int) -> None:
         if when_ns > self.pacing.read_ns():

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import random
-import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ..audio import Repertoire
 from ..timeline import CallMeasures, Clock, Event, Timeline, measures
-from ..twilio import ACCOUNT_SID, AUTH_TOKEN, Twilio
-from ..vapi import API_KEY, CONTROL_HOST, STORAGE_HOST, Origins, Vapi
+from ..twilio import Twilio
+from ..vapi import CONTROL_HOST, STORAGE_HOST, Origins, Vapi
 from ..vapi import HOST as VAPI_HOST
-from ..world import BRIDGE_HOST, TWILIO_HOST, TWILIO_LATENCY, VAPI_LATENCY, VOICE_PATH
+from ..world import (
+    BRIDGE_HOST,
+    TWILIO_HOST,
+    TWILIO_LATENCY,
+    VAPI_LATENCY,
+    VOICE_PATH,
+    check_arrivals,
+)
 from .address import BridgeAddress, bridge_address
-from .bridge import BridgeUnderTest
+from .bridge import BridgeUnderTest, environment, uvicorn_command
 from .child import Child, free_port
 from .doors import Door, context_on, open_door
 from .errors import WallError
-from .links import WallDirection, WallLink
+from .links import Links, WallLink
 from .loop import WallLoop, machine
 
 if TYPE_CHECKING:
@@ -30,8 +37,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SETTLE_NS = 1_000_000_000
+_ONLY_SIMULATED = ("cpu", "env", "host", "http", "trail", "twilio_host", "vapi_host", "wait_for")
 _AFTERMATH_SECONDS = 0.2
-_LAST_ITERATIONS = 5
 
 
 class WallSimulation:
@@ -45,6 +52,7 @@ class WallSimulation:
         seed: what the fakes draw follows from it; time and the bridge do not.
         bridge: where a bridge listens that runs already, as in ``http://127.0.0.1:3000``; a path is
             that of its voice webhook.
+        patience: seconds that such a bridge has until it answers; None: however long it takes.
         twilio_port: where the REST API of Twilio listens; 0: any free port.
         vapi_port: where the API of Vapi listens; 0: any free port.
         time_limit: seconds after which a run is ended.
@@ -59,6 +67,7 @@ class WallSimulation:
         seed: int = 0,
         *,
         bridge: str | None = None,
+        patience: float | None = 0.0,
         twilio_port: int = 0,
         vapi_port: int = 0,
         time_limit: float = 3600.0,
@@ -70,8 +79,9 @@ class WallSimulation:
         self.seed = seed
         self._time_limit = time_limit
         self._bridge = BridgeUnderTest()
+        self._bridge.patience = patience
         self._is_up = self._is_closed = False
-        self._links: dict[frozenset[str], WallLink] = {}
+        self._links = Links({TWILIO_HOST: TWILIO_LATENCY}, VAPI_LATENCY, BRIDGE_HOST)
         self._streams: dict[str, random.Random] = {}
         self._upstreams: dict[str, Upstream] = {}
         self._pacing_event: Event | None = None
@@ -94,7 +104,7 @@ class WallSimulation:
         self._clock = Clock(loop, pacing.read_ns, pacing.call_at)
         self._timeline = Timeline(pacing.read_ns)
         self._repertoire = Repertoire()
-        loop.between = self._direction
+        loop.between = self._links.direction
         loop.on_refused = lambda name, port: self._timeline.record(
             "outside-world", machine.get("test"), name=name
         )
@@ -130,19 +140,7 @@ class WallSimulation:
     @property
     def environment(self) -> dict[str, str]:
         """What a bridge has to be told: where the fakes are, and the keys of their accounts."""
-        found = {
-            "PUBLIC_URL": f"https://{BRIDGE_HOST}",
-            "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
-            "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
-            "TWILIO_API_URL": self.urls[TWILIO_HOST],
-            "VAPI_API_KEY": API_KEY,
-            "VAPI_ASSISTANT_ID": "simkit-assistant",
-            "VAPI_URL": self.urls[VAPI_HOST],
-            "VAPI_BASE_URL": self.urls[VAPI_HOST],
-        }
-        if self._bridge.address is not None:
-            found["PORT"] = str(self._bridge.address.port)
-        return found
+        return environment(self.urls[TWILIO_HOST], self.urls[VAPI_HOST], self._bridge.address)
 
     def serve(
         self,
@@ -186,11 +184,7 @@ class WallSimulation:
             BridgeError: as :meth:`serve`.
         """
         address = self._find_port()
-        which = [app] if app is not None else ["simkit.bridge:create_app", "--factory"]
-        where = ["--host", address.host, "--port", str(address.port)]
-        return self.serve(
-            [sys.executable, "-m", "uvicorn", *which, *where, "--no-access-log"], **options
-        )
+        return self.serve(uvicorn_command(app, address), **options)
 
     def _find_port(self) -> BridgeAddress:
         return self._bridge.address or self._point_at(BridgeAddress("127.0.0.1", free_port()))
@@ -245,19 +239,7 @@ class WallSimulation:
             if name not in self.loop.places and name != BRIDGE_HOST:
                 there = ", ".join({BRIDGE_HOST: None} | self.loop.places)
                 raise ValueError(f"{name!r} is not part of this world; there are: {there}")
-        return self._link(*names)
-
-    def _link(self, a: str, b: str) -> WallLink:
-        ends = frozenset((a, b))
-        if ends not in self._links:
-            latency = 0.0
-            if BRIDGE_HOST in ends and len(ends) == 2 and "" not in ends:
-                latency = TWILIO_LATENCY if TWILIO_HOST in ends else VAPI_LATENCY
-            self._links[ends] = WallLink(a, b, latency=latency)
-        return self._links[ends]
-
-    def _direction(self, source: str, target: str) -> WallDirection:
-        return self._link(source, target).towards(target)
+        return self._links.between(*names)
 
     def _random_for(self, purpose: str) -> random.Random:
         """Return the generator of a purpose: the one that a simulation has."""
@@ -302,7 +284,16 @@ class WallSimulation:
             BridgeError: the bridge is not there, or ended meanwhile.
             WallError: the time limit is over.
         """
-        return self._runner.run(self._main(coro if isinstance(coro, Awaitable) else coro(self)))
+        if not isinstance(coro, Awaitable):
+            coro = coro(self)
+        main = self._main(coro)
+        try:
+            return self._runner.run(main)
+        finally:
+            if inspect.getcoroutinestate(main) == inspect.CORO_CREATED:  # interrupted before
+                main.close()
+                if isinstance(coro, Coroutine):
+                    coro.close()
 
     async def _main(self, coro: Awaitable[T]) -> T:
         try:
@@ -344,8 +335,7 @@ class WallSimulation:
             return
         await self._bridge.wait_until_up()
         self._is_up = True
-        for _ in range(_LAST_ITERATIONS):  # in which the connection that asked is closed
-            await asyncio.sleep(0)
+        await self.loop.close_what_is_over()
         if not len(self._timeline) and not self.loop.lines:
             self.loop.pacing.restart()
 
@@ -353,6 +343,7 @@ class WallSimulation:
         self, caller: Callable[[int], Coroutine[Any, Any, T]], *, count: int, per_minute: float
     ) -> list[T]:
         """Let callers come by chance; see :meth:`simkit.Simulation.arrivals`."""
+        check_arrivals(count, per_minute)
         draw = self._random_for("arrivals")
         calls: list[asyncio.Task[T]] = []
         due_ns = self.now_ns
@@ -372,18 +363,18 @@ class WallSimulation:
             BridgeError: the bridge has ended.
         """
         if not self._is_closed:
-            self._runner.run(self._main(self._settle()))
+            self.run(self._settle())
         return self.timeline
 
     async def _settle(self) -> None:
         ended = self._timeline.of("ended")
         if ended and len(ended) == len(self.twilio.calls):
             await self._clock.sleep_until(ended[-1].t_ns + _SETTLE_NS)
-        await self._bridge.see_that_it_is_up()
-        fields = self.loop.pacing.summary()
+        await self._bridge.see_that_it_is_up(self.now)
+        fields: dict[str, Any] = self.loop.pacing.summary()
         if self._pacing_event is None:
-            self._pacing_event = self._timeline.record("pacing", "simkit")
-        self._pacing_event.fields = dict(fields)
+            self._pacing_event = self._timeline.record("pacing", "simkit", **fields)
+        self._pacing_event.fields = fields
 
     def close(self) -> None:
         """End the bridge that was started, give back every port; what happened stays readable."""
@@ -391,9 +382,9 @@ class WallSimulation:
             return
         try:
             if hasattr(self, "vapi"):
-                self._bring_up_to_date()
+                self.settle()
             self._is_closed = True
-            self._runner.run(self._shut_down())
+            self._runner.run(self.loop.end(self._servers))
         finally:
             self._is_closed = True
             self._runner.close()
@@ -401,17 +392,9 @@ class WallSimulation:
                 door.sock.close()
             self._bridge.end()
 
-    async def _shut_down(self) -> None:
-        for server in self._servers:
-            server.close()
-        for line in tuple(self.loop.lines):
-            line.cut()
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-        for _ in range(_LAST_ITERATIONS):  # in which the loop closes their sockets
-            await asyncio.sleep(0)
+    def __getattr__(self, name: str) -> NoReturn:
+        what = f"no {name} in wall mode" if name in _ONLY_SIMULATED else f"no attribute {name!r}"
+        raise AttributeError(f"{type(self).__name__}: {what}")
 
     def __enter__(self) -> WallSimulation:
         return self
@@ -424,10 +407,11 @@ class WallSimulation:
     @property
     def timeline(self) -> Timeline:
         """Everything that happened so far."""
-        self._bring_up_to_date()
+        self.settle()
         return self._timeline
 
-    def _bring_up_to_date(self) -> None:
+    def settle(self) -> None:
+        """Bring the timeline up to date with what was heard so far."""
         if not self._is_closed:
             self.twilio.settle()
             self.vapi.settle()

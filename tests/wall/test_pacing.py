@@ -1,0 +1,83 @@
+"""How late a run was for its own deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+
+from simkit.report import console, print_measures
+from simkit.timeline import PacingError, Timeline, measures
+from simkit.wall.pacing import Pacing
+
+MS = 1_000_000
+
+
+def test_without_deadlines_there_is_nothing_to_be_late_for():
+    loop = asyncio.new_event_loop()
+    assert Pacing(loop).summary() == {"deadlines": 0}
+    loop.close()
+
+
+def test_every_deadline_counts_and_none_is_served_early():
+    async def body() -> None:
+        pacing = Pacing(asyncio.get_running_loop())
+        served: list[tuple[int, int]] = []
+        for ms in (3, 1, 2, 2, 0):
+            when_ns = pacing.read_ns() + ms * MS
+            pacing.call_at(
+                when_ns, lambda due_ns: served.append((due_ns, pacing.read_ns())), when_ns
+            )
+        pacing.call_at(pacing.read_ns(), lambda: None).cancel()
+        while len(served) < 5:
+            await asyncio.sleep(0.001)
+        assert all(due_ns <= now_ns for due_ns, now_ns in served)
+        assert pacing.summary()["deadlines"] == 5
+        assert pacing.summary()["max_ms"] >= pacing.summary()["p50_ms"] >= 0
+
+    asyncio.run(body())
+
+
+def test_lateness_is_told_in_percentiles_that_occurred():
+    loop = asyncio.new_event_loop()
+    pacing = Pacing(loop)
+    pacing._late_ns.extend(number * MS for number in range(1, 201))
+    assert pacing.summary() == {
+        "deadlines": 200,
+        "p50_ms": 100.0,
+        "p95_ms": 190.0,
+        "p99_ms": 198.0,
+        "max_ms": 200.0,
+    }
+    pacing.restart()
+    assert pacing.summary() == {"deadlines": 0}
+    loop.close()
+
+
+def paced(p99_ms: float) -> Timeline:
+    timeline = Timeline()
+    timeline.record(
+        "pacing", "simkit", deadlines=200, p50_ms=0.25, p95_ms=1.0, p99_ms=p99_ms, max_ms=20.0
+    )
+    return timeline
+
+
+def report(timeline: Timeline) -> str:
+    out = io.StringIO()
+    print_measures(console(out), measures(timeline))
+    return out.getvalue()
+
+
+def test_measures_carry_it_from_the_timeline():
+    found = measures(paced(2.0)).pacing_error_ms
+    assert found == PacingError(deadlines=200, p50_ms=0.25, p95_ms=1.0, p99_ms=2.0, max_ms=20.0)
+    assert measures(Timeline()).pacing_error_ms is None
+    nothing_due = Timeline()
+    nothing_due.record("pacing", "simkit", deadlines=0)
+    assert measures(nothing_due).pacing_error_ms is None
+
+
+def test_figures_of_a_run_that_was_late_are_not_to_be_trusted_and_the_report_says_so():
+    assert report(paced(10.0)) == (
+        "pacing error       p50 0.2 ms, p95 1.0 ms, p99 10.0 ms, at most 20.0 ms (200)\n"
+    )
+    assert "; SO LATE THAT NO FIGURE HERE CAN BE TRUSTED\n" in report(paced(10.1))
