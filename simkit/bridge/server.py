@@ -20,6 +20,7 @@ from starlette.websockets import WebSocket
 from ..wire import WireError, signatures, twilio
 from .config import Config
 from .core import CallCore
+from .metrics import Metrics
 from .session import Session
 from .vapi_leg import dialect, http_client
 
@@ -42,6 +43,8 @@ class Bridge:
         self._make_core = make_core
         self.sessions: set[Session] = set()
         """Calls that are running."""
+        self.metrics = Metrics()
+        """What is counted, for all calls of the process."""
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
