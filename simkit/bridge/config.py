@@ -53,6 +53,34 @@ class Config(Struct, frozen=True, kw_only=True):
     """After the agent's last sound, a transcript of the caller still counts as an interruption."""
     new_reply_gap: Seconds = 0.3
     """A pause in the agent's audio after which more of it belongs to a new reply."""
+    cold_start_bytes: Annotated[int, Meta(ge=1600, le=104_857_600)] = 262_144
+    """The same bound in bytes of mu-law, 8 a millisecond."""
+    stale_after: Annotated[float, Meta(ge=0.1, le=3600)] = 2.0
+    """Caller audio that comes later than this behind a stall is dropped, never answered."""
+    debounce: Seconds = 0.3
+    """After an interruption, what else hints at the same one is not another."""
+    own_vad: bool = False
+    """The bridge listens for the caller's voice itself; else that is left to Vapi."""
+    own_vad_level: Annotated[float, Meta(ge=-70, le=0)] = -35.0
+    """Loudness of voice for ``own_vad``, in dB below full scale."""
+    own_vad_voice: Annotated[float, Meta(ge=0.02, le=5)] = 0.2
+    """Continuous voice that interrupts the agent, with ``own_vad``."""
+    endpointing: Annotated[float, Meta(ge=0.1, le=5)] = 0.6
+    """Silence that ends the caller's turn, with ``own_vad``; 0.5 to 0.8 are usual."""
+    reply_timeout: Annotated[float, Meta(ge=0.5, le=3600)] = 10.0
+    """From the caller's turn to any audio of the agent; then the fallback line is said, once."""
+    lost_reply: Literal["play", "clear"] = "play"
+    """When Vapi is lost: what the caller has not heard yet of the agent plays out, or is cut."""
+    poll_timeout: Seconds = 3.0
+    """For the look-up of a call whose socket was given up."""
+    dtmf: Literal["message", "ignore"] = "message"
+    """Keys of the phone: told to the agent in words, "The caller pressed 1.", or ignored."""
+    stream_timeout: Annotated[float, Meta(ge=1, le=3600)] = 45.0
+    """Without any message from Twilio for so long, its socket is taken for dead."""
+    max_session: Annotated[float, Meta(ge=1, le=86_400)] = 14_400.0
+    """The longest call, in seconds; Twilio itself ends calls after four hours."""
+    on_wrong_rate: Literal["note", "end"] = "note"
+    """Agent audio at half or double the declared rate: said once, or the call ends besides."""
     queue_limit_bytes: Annotated[int, Meta(ge=65_536, le=104_857_600)] = 5 * 1024 * 1024
     """Unsent bytes per leg; beyond it audio is dropped, and said so."""
 
