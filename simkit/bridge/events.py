@@ -41,6 +41,8 @@ class PolledCall(Struct, frozen=True):
     """``ended`` and the like; empty when nobody answered."""
     messages: tuple[str, ...] = ()
     """What was said so far, the agent's and the caller's, as Vapi wrote it down."""
+    reason: str = ""
+    """Why it ended, in Vapi's words."""
 
 
 class AgentAudio(Struct, frozen=True):
@@ -107,7 +109,13 @@ class SlowReader(Struct, frozen=True):
     chunks: int
     """How many messages wait, about."""
     refused: bool
-    """The queue was full and audio was refused; else only a warning."""
+    """The queue is full and audio is refused; else only a warning."""
+
+
+class FallbackQueued(Struct, frozen=True):
+    """The fallback line was handed on, and plays for so long."""
+
+    duration_ns: int
 
 
 class TimerDue(Struct, frozen=True):
@@ -137,6 +145,7 @@ CoreEvent = (
     | VapiEvent
     | Malformed
     | SlowReader
+    | FallbackQueued
     | TimerDue
 )
 
@@ -209,13 +218,6 @@ class Count(Struct, frozen=True):
     """The reason or the outcome, where a counter tells them apart."""
 
 
-class Observe(Struct, frozen=True):
-    """Something for the metrics: a duration."""
-
-    name: str
-    seconds: float
-
-
 Action = (
     twilio.ToTwilio
     | OpenVapi
@@ -229,5 +231,4 @@ Action = (
     | SetTimer
     | Note
     | Count
-    | Observe
 )
