@@ -20,7 +20,8 @@ from websockets.uri import parse_uri
 
 from simkit.audio import Speech, mulaw
 from simkit.bridge import Bridge, Config
-from simkit.bridge.vapi_leg import TransportDialect
+from simkit.bridge.vapi_rest import CreatedCall
+from simkit.bridge.vapi_transport import TransportDialect
 from simkit.wire import twilio
 
 CALL_SID = "CA1"
@@ -100,8 +101,8 @@ class DirectLoop(asyncio.BaseEventLoop):
 class Created(TransportDialect):
     """The transport dialect, with a call that exists already."""
 
-    async def socket_url(self, call_sid: str) -> str:
-        return "ws://vapi.example.com/transport"
+    async def create(self, call_sid: str, *, greets: bool = True) -> CreatedCall:
+        return CreatedCall("call", "ws://vapi.example.com/transport")
 
 
 def frames(agent: Speech, caller: Speech) -> tuple[list[bytes], list[bytes]]:
@@ -137,7 +138,8 @@ async def feed(loop: DirectLoop, agent: Speech, caller: Speech) -> float:
     config.load()
     lifespan = config.lifespan_class(config)
     await lifespan.startup()
-    bridge._dialect = Created(bridge.config, bridge._dialect._client)  # type: ignore[attr-defined]
+    client = bridge._dialect.rest._client  # type: ignore[attr-defined]
+    bridge._dialect = Created(bridge.config, client)
     protocol: Any = config.http_protocol_class(  # type: ignore[call-arg, operator]
         config=config, server_state=ServerState(), app_state=lifespan.state, _loop=loop
     )

@@ -102,7 +102,15 @@ class Config(Struct, frozen=True, kw_only=True):
     vapi_dialect: Literal["transport", "seed"] = "transport"
     """``seed`` speaks the JSON socket of two widely copied articles instead of the transport."""
     vapi_format: Literal["pcm_s16le", "mulaw"] = "pcm_s16le"
-    """What is declared to Vapi: PCM at 16 kHz, or mu-law at 8 kHz."""
+    """What is declared to Vapi: PCM at ``vapi_rate``, or mu-law at 8 kHz."""
+    vapi_rate: Annotated[int, Meta(ge=8000, le=48_000)] = 0
+    """Samples per second of that audio; without it 16000, or 8000 for mu-law."""
+    vapi_socket_hosts: tuple[str, ...] = ("*.vapi.ai",)
+    """Where calls may be joined and ended, besides the host of ``vapi_url``."""
+    vapi_max_message: Annotated[int, Meta(ge=65_536, le=16_777_216)] = 1_048_576
+    """Bytes of the largest message or answer taken from Vapi."""
+    rejoin: Literal["same-url", "new-call"] = "same-url"
+    """After a loss: the same call, or a new one where that is refused; or a new one at once."""
     vapi_timeout: Seconds = 10.0
     """Seconds for ``POST /call`` and for the opening of the socket, each."""
     keepalive: Annotated[float, Meta(ge=1, le=3600)] = 30.0
@@ -160,6 +168,12 @@ class Config(Struct, frozen=True, kw_only=True):
             missing, there = ("tls_key", "tls_cert") if self.tls_cert else ("tls_cert", "tls_key")
             raise ConfigError(f"{missing}: missing, and {there} is set; TLS needs both")
 
+        if not self.vapi_rate:
+            rate = 8000 if self.sends_mulaw else 16000
+            msgspec.structs.force_setattr(self, "vapi_rate", rate)
+        elif self.sends_mulaw and self.vapi_rate != 8000:
+            raise ConfigError(f"vapi_rate: expected 8000 for mu-law, found {self.vapi_rate}")
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, **settings: Any) -> Config:
         """Read the configuration from the environment alone; ``settings`` come before it.
@@ -177,11 +191,6 @@ class Config(Struct, frozen=True, kw_only=True):
     def media_url(self) -> str:
         """Where Twilio opens its stream."""
         return self.public_url.replace("http", "ws", 1) + "/media"
-
-    @property
-    def vapi_rate(self) -> int:
-        """Samples per second of the audio that is exchanged with Vapi."""
-        return 8000 if self.vapi_format == "mulaw" or self.vapi_dialect == "seed" else 16000
 
     @property
     def sends_mulaw(self) -> bool:

@@ -22,7 +22,7 @@ from .config import Config
 from .core import CallCore
 from .metrics import Metrics
 from .session import Session
-from .vapi_leg import dialect, http_client
+from .vapi_leg import open_dialect
 
 log = logging.getLogger("simkit.bridge")
 
@@ -59,8 +59,7 @@ class Bridge:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        async with http_client(self.config) as client:
-            self._dialect = dialect(self.config, client)
+        async with open_dialect(self.config) as self._dialect:
             yield
 
     # The voice webhook

@@ -22,30 +22,25 @@ from .events import (
     SetTimer,
     TimerDue,
     TwilioGone,
-    VapiGone,
-    VapiReady,
 )
+from .metrics import Metrics
 from .outbound import Outbound
-from .vapi_leg import Dialect, VapiError, VapiSocket, open_socket
+from .vapi_leg import Dialect, VapiLeg
 
 log = logging.getLogger("simkit.bridge")
-
-_CLOSING_SECONDS = 1.0
 
 
 class Session:
     """Runs one call from its stream's start to the end of both sockets."""
 
-    def __init__(self, config: Config, dialect: Dialect, core: CallCore) -> None:
-        self._config = config
-        self._dialect = dialect
+    def __init__(
+        self, config: Config, dialect: Dialect, core: CallCore, metrics: Metrics | None = None
+    ) -> None:
         self._core = core
         self._loop = asyncio.get_running_loop()
         self._to_twilio = Outbound(config.queue_limit_bytes)
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._opening: asyncio.Task[None] | None = None
-        self._vapi: VapiSocket | None = None
-        self._refused = 0
+        self._vapi = VapiLeg(config, dialect, self._handle, metrics or Metrics())
         self._closing_twilio = False
         self.call_sid = ""
 
@@ -77,18 +72,10 @@ class Session:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        tasks = [writer] if self._opening is None else [writer, self._opening]
-        for task in tasks:
-            task.cancel()
-        # Without those that are done: over them gather takes a step more on Python 3.11.
-        waiting = [task for task in tasks if not task.done()]
-        await asyncio.gather(*waiting, return_exceptions=True)
-        if self._vapi is not None and self._vapi.transport is not None:
-            try:
-                async with asyncio.timeout(_CLOSING_SECONDS):
-                    await asyncio.shield(self._vapi.closed)
-            except TimeoutError:
-                self._vapi.drop()
+        writer.cancel()
+        if not writer.done():
+            await asyncio.gather(writer, return_exceptions=True)
+        await self._vapi.close()
 
     async def _read_twilio(self, socket: WebSocket) -> None:
         while True:
@@ -113,7 +100,7 @@ class Session:
 
     def _do(self, action: Action) -> None:
         if isinstance(action, SendCallerAudio):
-            self._send_caller_audio(action.data)
+            self._vapi.send_audio(action.data)
         elif isinstance(action, twilio.SendMedia):
             self._to_twilio.put(twilio.encode(action).decode(), droppable=True)
         elif isinstance(action, (twilio.SendMark, twilio.Clear)):
@@ -121,11 +108,9 @@ class Session:
         elif isinstance(action, SetTimer):
             self._set_timer(action)
         elif isinstance(action, OpenVapi):
-            self._opening = self._loop.create_task(
-                self._open_vapi(action.call_sid), name=f"vapi {self.call_sid}"
-            )
+            self._vapi.open(action.call_sid, action.attempt)
         elif isinstance(action, EndVapi):
-            self._end_vapi()
+            self._vapi.end()
         elif isinstance(action, CloseTwilio):
             self._closing_twilio = True
             self._to_twilio.finish()
@@ -143,50 +128,6 @@ class Session:
     def _timer_due(self, name: str) -> None:
         self._timers.pop(name, None)
         self._handle(TimerDue(name))
-
-    # The Vapi leg
-
-    async def _open_vapi(self, call_sid: str) -> None:
-        config = self._config
-        try:
-            url = await self._dialect.socket_url(call_sid)
-            self._vapi = VapiSocket(
-                url,
-                config.vapi_api_key,
-                on_message=self._on_vapi_message,
-                on_gone=lambda reason: self._handle(VapiGone(reason)),
-                keepalive=config.keepalive,
-            )
-            await open_socket(self._vapi, url, config.vapi_timeout)
-        except VapiError as error:
-            self._handle(VapiGone(str(error)))
-        else:
-            self._handle(VapiReady())
-
-    def _on_vapi_message(self, message: bytes, is_text: bool) -> None:
-        try:
-            event = self._dialect.read(message, is_text)
-        except WireError as error:
-            log.warning("call %s: ignored: %s", self.call_sid, error)
-            return
-        if event is not None:
-            self._handle(event)
-
-    def _send_caller_audio(self, data: bytes) -> None:
-        if self._vapi is None:
-            return
-        if self._vapi.unsent > self._config.queue_limit_bytes:
-            self._refused += 1
-            if self._refused == 1:
-                log.warning("call %s: Vapi reads too slowly: dropping audio", self.call_sid)
-            return
-        self._dialect.send_audio(self._vapi, data)
-
-    def _end_vapi(self) -> None:
-        """Say goodbye and close."""
-        if self._vapi is not None:
-            self._dialect.say_goodbye(self._vapi)
-            self._vapi.close(1000)
 
 
 async def _send_text(socket: WebSocket, message: str | bytes) -> None:
