@@ -28,7 +28,7 @@ class Legs(Talk):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         # The caller's leg
-        self._to_vapi = ToVapi(as_mulaw=config.sends_mulaw)
+        self._to_vapi = ToVapi(as_mulaw=config.sends_mulaw, rate=config.vapi_rate)
         self._caller_order: InOrder[bytes] = InOrder()
         self._lateness = Lateness(ns(config.stale_after))
         self._waiting = Waiting(
@@ -49,7 +49,8 @@ class Legs(Talk):
 
     def _begin_agent_leg(self) -> None:
         """Begin to receive from a socket: no number, no half of a sample is left of another."""
-        self._from_vapi = FromVapi(as_mulaw=self._config.sends_mulaw)
+        config = self._config
+        self._from_vapi = FromVapi(as_mulaw=config.sends_mulaw, rate=config.vapi_rate)
         self._agent_order: InOrder[bytes] = InOrder()
 
     # Caller audio
