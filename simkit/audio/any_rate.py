@@ -70,6 +70,8 @@ class AnyRate:
 
     def process(self, samples: npt.NDArray[Any]) -> Samples:
         """Return what ``samples`` (shape ``(n,)``, int16 or exact float) make complete."""
+        if not len(samples):
+            return np.zeros(0, dtype=np.int16)
         x = np.concatenate((self._x, samples))
         size = len(x) - self._before
         due = -(-size * self._outputs // self._inputs)
