@@ -57,7 +57,8 @@ class Legs(Talk):
 
     def _on_media(self, event: twilio.Media, now_ns: int) -> list[Action]:
         body = event.media
-        self._check_stream("media", event.stream_sid)
+        if event.stream_sid != self._stream_sid:
+            self._check_stream("media", event.stream_sid)
         try:
             sound = binascii.a2b_base64(body.payload)
         except ValueError as error:
