@@ -111,7 +111,7 @@ class Config(Struct, frozen=True, kw_only=True):
     """Bytes of the largest message or answer taken from Vapi."""
     rejoin: Literal["same-url", "new-call"] = "same-url"
     """After a loss: the same call, or a new one where that is refused; or a new one at once."""
-    vapi_timeout: Seconds = 10.0
+    vapi_timeout: Seconds = 15.0
     """Seconds for ``POST /call`` and for the opening of the socket, each."""
     keepalive: Annotated[float, Meta(ge=1, le=3600)] = 30.0
     """Seconds between pings to Vapi; one not answered by the next loses the socket."""
@@ -144,6 +144,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """From the caller's turn to any audio of the agent; then the fallback line is said, once."""
     lost_reply: Literal["play", "clear"] = "play"
     """When Vapi is lost: what the caller has not heard yet of the agent plays out, or is cut."""
+    vapi_patience: Annotated[float, Meta(ge=1, le=600)] = 20.0
+    """Seconds without Vapi, whatever is being tried, after which the call is given up."""
     poll_timeout: Seconds = 3.0
     """For the look-up of a call whose socket was given up."""
     dtmf: Literal["message", "ignore"] = "message"

@@ -100,6 +100,7 @@ class CallCore(Legs):
             "keys": self._tell_keys,
             "reply": self._on_reply_timer,
             "reconnect": self._on_reconnect_timer,
+            "vapi": self._on_vapi_timer,
             "poll": self._on_poll_timer,
             "hang-up": self._on_hang_up_timer,
             "hang-up-limit": self._hang_up,
@@ -136,6 +137,7 @@ class CallCore(Legs):
             return self._end([Note(f"start refused: {wrong}", True), CloseTwilio()], "refused")
         return [
             OpenVapi(self._call_sid),
+            SetTimer("vapi", now_ns + ns(self._config.vapi_patience)),
             SetTimer("stream", now_ns + ns(self._config.stream_timeout)),
             SetTimer("session", now_ns + ns(self._config.max_session)),
         ]
@@ -165,7 +167,9 @@ class CallCore(Legs):
     # Vapi, there or not
 
     def _on_vapi_ready(self, event: VapiReady, now_ns: int) -> list[Action]:
-        self._vapi_is_ready = True
+        if self._is_leaving:
+            return []
+        self._vapi_is_ready, self._is_polling = True, False
         self._reconnects.opened(now_ns)
         if self._was_ready:
             how = "the same call" if event.rejoined else "a new call"
@@ -196,14 +200,21 @@ class CallCore(Legs):
         self._caller_speaks = False
         self._agent.lost()
         self._begin_agent_leg()
-        if self._config.lost_reply == "clear":
-            return self._cut_off(now_ns)
-        return self._mark_if_needed()
+        cut = self._config.lost_reply == "clear"
+        actions = self._cut_off(now_ns) if cut else self._mark_if_needed()
+        return [*actions, SetTimer("vapi", now_ns + ns(self._config.vapi_patience))]
 
     def _on_reconnect_timer(self, now_ns: int) -> list[Action]:
-        if self._is_leaving or self._vapi_is_ready:
+        if self._is_leaving or self._is_polling or self._vapi_is_ready:
             return []
         return [OpenVapi(self._call_sid, self._attempt)]
+
+    def _on_vapi_timer(self, now_ns: int) -> list[Action]:
+        """However many tries are left: nobody waits longer than that on the phone."""
+        if self._vapi_is_ready or self._is_leaving or self._is_polling:
+            return []
+        text = f"no Vapi for {self._config.vapi_patience:g} s; given up"
+        return [Note(text, True), *self._farewell(now_ns)]
 
     def _give_up(self, why: str, now_ns: int) -> list[Action]:
         """The socket is lost for good. If there was a call, REST may tell what became of it."""

@@ -116,7 +116,7 @@ class Bridge:
             return
         if start is None:
             return
-        session = Session(self.config, self._dialect, self._make_core(self.config))
+        session = Session(self.config, self._dialect, self._make_core(self.config), self.metrics)
         self.sessions.add(session)
         try:
             await session.run(socket, start)

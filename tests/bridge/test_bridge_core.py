@@ -43,7 +43,11 @@ from tests.bridge.calls import (
 def test_start_opens_vapi():
     actions = make().handle(start(), 0)
     assert done(actions) == [OpenVapi("CA1")]
-    assert timers(actions) == {"stream": 45_000 * MS, "session": 14_400_000 * MS}
+    assert timers(actions) == {
+        "vapi": 20_000 * MS,
+        "stream": 45_000 * MS,
+        "session": 14_400_000 * MS,
+    }
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_a_lost_socket_is_opened_again_and_nothing_of_the_caller_is_lost():
     core = running(vapi_format="mulaw")
     core.handle(media(1, b"a" * 160), 20 * MS)
     lost = core.handle(RESET, 30 * MS)
-    assert timers(lost) == {"reconnect": 30 * MS}
+    assert timers(lost)["reconnect"] == 30 * MS
     assert "try 1 of 3" in notes(lost)
     assert opened(core, 30 * MS) == [OpenVapi("CA1", 1)]
     assert core.handle(media(2, b"b" * 160), 40 * MS) == []
@@ -79,7 +79,7 @@ def test_a_socket_that_stays_lost_is_tried_three_times_and_then_looked_up():
 
 def test_a_look_up_that_takes_too_long_is_not_waited_for():
     core = running()
-    assert timers(core.handle(VapiGone("bad call", 1008), 0)) == {"poll": 3 * SECOND}
+    assert timers(core.handle(VapiGone("bad call", 1008), 0))["poll"] == 3 * SECOND
     assert kinds(core.handle(TimerDue("poll"), 3 * SECOND)) == ["SayFallback"]
     assert core.handle(PolledCall("ended"), 4 * SECOND) == []
 
@@ -150,6 +150,31 @@ def test_the_reply_timer_waits_for_the_socket():
     assert timers(core.handle(TimerDue("reply"), 10 * SECOND)) == {"reply": 11 * SECOND}
     core.handle(VapiReady(), 11 * SECOND)
     assert kinds(core.handle(TimerDue("reply"), 11 * SECOND)) == ["SayFallback"]
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_nobody_waits_over_20_seconds_for_vapi_whatever_is_being_tried(was_there):
+    core = make()
+    began = core.handle(start(), 0)
+    if was_there:
+        core.handle(VapiReady(), 0)
+        assert core.handle(TimerDue("vapi"), 20 * SECOND) == []
+        began = core.handle(RESET, 60 * SECOND)
+    due_ns = timers(began)["vapi"]
+    assert due_ns == (80 if was_there else 20) * SECOND
+    assert kinds(core.handle(TimerDue("vapi"), due_ns)) == ["SayFallback"]
+    # Whatever was being tried comes too late.
+    assert core.handle(VapiReady(), due_ns) == []
+    assert core.handle(VapiGone("refused", None, 0.5), due_ns) == []
+    assert core.handle(media(1), due_ns) == []
+
+
+def test_a_vapi_that_comes_back_during_the_look_up_is_taken():
+    core = running()
+    core.handle(VapiGone("bad call", 1008), 0)
+    core.handle(VapiReady(), SECOND)
+    assert core.handle(PolledCall("in-progress"), 2 * SECOND) == []
+    assert kinds(core.handle(media(1), 3 * SECOND)) == ["SendCallerAudio"]
 
 
 def test_in_the_seed_dialect_there_is_nothing_to_look_up():

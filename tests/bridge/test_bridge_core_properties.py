@@ -267,7 +267,7 @@ class AnyCall(RuleBasedStateMachine):
         if core.is_over or core._is_leaving:
             return
         there = len(self.sent) + self.silences + core._waiting.size // 160
-        held = len(core._caller_order._held)
+        held = sum(map(bool, core._caller_order._held.values()))
         assert there + held + self.dropped == self.delivered + self.filled
 
     @invariant()
