@@ -177,7 +177,9 @@ class VapiRest:
                     timeout=timeout,
                 ) as response,
             ):
-                async for part in response.aiter_raw():
+                if response.headers.get("content-encoding", "identity") != "identity":
+                    raise VapiError(f"{method} {path}: the answer is compressed, unasked")
+                async for part in response.aiter_bytes():
                     content += part
                     if len(content) > limit:
                         raise VapiError(f"{method} {path}: the answer is larger than {limit} bytes")
