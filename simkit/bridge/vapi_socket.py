@@ -49,7 +49,6 @@ class VapiSocket(WebSocketPeer):
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._pinged_ns: int | None = None
-        self._violation: int | None = None
         self.close_code: int | None = None
         """Why the socket closed, once it has."""
         self.on_message: Callable[[bytes, bool], object] = _ignore
@@ -109,13 +108,13 @@ class VapiSocket(WebSocketPeer):
     def on_violation(self, reason: str) -> None:
         """Keep the code with which we close; none may come back."""
         if self.core.close_sent is not None:
-            self._violation = self.core.close_sent.code
+            self.close_code = self.core.close_sent.code
         self.close_soon()
 
     def on_close(self, code: int, reason: str) -> None:
         """Tell who waits, and who listens."""
         self.close_soon()
-        self.close_code = code = self._violation or code
+        self.close_code = code = self.close_code or code
         if not self.opened.done():
             why = f"socket: {reason or f'closed with {code}'}"
             self.opened.set_exception(VapiError(why, self.refused_with or code))

@@ -332,40 +332,6 @@ def test_nothing_shows_the_key_or_the_address(caplog):
     assert KEY not in repr(config())
 
 
-@pytest.mark.parametrize("greets", [True, False])
-def test_the_official_client_makes_the_same_request(greets):
-    from vapi import AssistantOverrides, AsyncVapi
-    from vapi.calls import CreateCallDtoTransport_VapiWebsocket
-
-    api = Api(created(), created(), vapi_assistant_id="a1")
-
-    async def body() -> None:
-        await api.rest.create("CA1", greets=greets)
-        ours = json.loads(api.requests[0].content)
-        official = AsyncVapi(token=KEY, httpx_client=api.client)
-        found = await official.calls.create(
-            assistant_id="a1",
-            transport=CreateCallDtoTransport_VapiWebsocket.model_validate(ours["transport"]),
-            **(
-                {}
-                if greets
-                else {
-                    "assistant_overrides": AssistantOverrides(
-                        first_message="", first_message_mode="assistant-waits-for-user"
-                    )
-                }
-            ),
-        )
-        assert found.id == "7420f27a"
-
-    run(body)
-    ours, theirs = (json.loads(request.content) for request in api.requests)
-    assert ours.pop("metadata") == {"twilioCallSid": "CA1"}
-    assert ours == theirs
-    assert api.requests[0].url == api.requests[1].url
-    assert api.requests[0].headers["authorization"] == api.requests[1].headers["authorization"]
-
-
 def test_an_answer_that_is_compressed_unasked_is_refused():
     body = httpx.Response(201, content=b"x", headers={"Content-Encoding": "zstd-bomb"})
     assert "compressed" in str(failure(Api(body)))
