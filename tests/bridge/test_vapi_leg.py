@@ -451,7 +451,7 @@ async def test_pongs_are_timed(sim, caller):
 
 
 async def test_a_reader_that_stops_is_said_and_audio_is_dropped(sim, caller):
-    vapi = OtherVapi(sim)
+    OtherVapi(sim)
     async with caller(vapi_url=f"https://{HOST}", queue_limit_bytes=262_144) as at:
         await at.opens()
         at.leg.send_audio(SILENCE)
