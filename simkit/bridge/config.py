@@ -109,6 +109,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """Where calls may be joined and ended, besides the host of ``vapi_url``."""
     vapi_max_message: Annotated[int, Meta(ge=65_536, le=16_777_216)] = 1_048_576
     """Bytes of the largest message or answer taken from Vapi."""
+    fallback_file: str = ""
+    """WAV or FLAC, at most 15 s, said when there is no agent; empty for a line in English."""
     rejoin: Literal["same-url", "new-call"] = "same-url"
     """After a loss: the same call, or a new one where that is refused; or a new one at once."""
     vapi_timeout: Seconds = 15.0

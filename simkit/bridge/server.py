@@ -20,6 +20,7 @@ from starlette.websockets import WebSocket
 from ..wire import WireError, signatures, twilio
 from .config import Config
 from .core import CallCore
+from .fallback import fallback_clip
 from .metrics import Metrics
 from .session import Session
 from .vapi_leg import open_dialect
@@ -40,6 +41,7 @@ class Bridge:
 
     def __init__(self, config: Config, make_core: Callable[[Config], CallCore] = CallCore) -> None:
         self.config = config
+        fallback_clip(config)
         self._make_core = make_core
         self.sessions: set[Session] = set()
         """Calls that are running."""
