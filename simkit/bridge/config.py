@@ -111,6 +111,14 @@ class Config(Struct, frozen=True, kw_only=True):
     """Bytes of the largest message or answer taken from Vapi."""
     fallback_file: str = ""
     """WAV or FLAC, at most 15 s, said when there is no agent; empty for a line in English."""
+    vapi_pool: Annotated[int, Meta(ge=0, le=100)] = 0
+    """Sockets opened ahead of calls (``seed``), or connections to the API kept open."""
+    vapi_pool_reuse: bool = False
+    """Whether a socket of the pool serves one call after the other, flushed in between."""
+    prewarm_calls: Annotated[int, Meta(ge=0, le=100)] = 0
+    """Calls created ahead, which count as running; their metadata lacks Twilio's SID."""
+    prewarm_age: Annotated[float, Meta(ge=5, le=3600)] = 60.0
+    """Seconds after which such a call is replaced."""
     rejoin: Literal["same-url", "new-call"] = "same-url"
     """After a loss: the same call, or a new one where that is refused; or a new one at once."""
     vapi_timeout: Seconds = 15.0

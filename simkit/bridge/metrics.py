@@ -33,6 +33,8 @@ HELP = {
     "reconnects": "Attempts to get Vapi's socket back, by outcome.",
     "refused": "Requests, sockets and messages that were refused, by reason.",
     "sessions": "Calls that are running.",
+    "vapi_pong_seconds": "From a ping to Vapi's pong.",
+    "vapi_ready": "Calls or sockets at Vapi that wait for a caller.",
     "vapi_open_seconds": "From Twilio's start to Vapi being ready.",
 }
 """What each name means; names that are not listed are shown without help."""

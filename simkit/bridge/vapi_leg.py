@@ -18,11 +18,13 @@ from .events import AgentAudio, Malformed, PolledCall, SlowReader, VapiEvent, Va
 from .metrics import Metrics
 from .vapi_rest import CreatedCall, http_client
 from .vapi_seed import SeedDialect
-from .vapi_socket import VapiError, VapiSocket
+from .vapi_socket import VapiError, VapiSocket, new_socket
 from .vapi_transport import TransportDialect
 
 log = logging.getLogger("simkit.bridge")
 
+_NOT_THE_ADDRESS = (None, 401, 403)
+"""Failures that another call would meet as well: nobody answers, or the key is refused."""
 _TRY_LATER = 1011
 """How a socket that nobody answers on is reported."""
 
@@ -37,6 +39,12 @@ class Dialect(Protocol):
 
     can_rejoin: bool
     """Whether a call has an address of its own, to be joined again after a loss."""
+
+    def start(self) -> None:
+        """Begin to make what is to wait for calls."""
+
+    def ready(self) -> int:
+        """Return how many calls or sockets wait."""
 
     async def create(self, call_sid: str, *, greets: bool = True) -> CreatedCall:
         """Create a call, or return where there is one; raises :class:`VapiError`."""
@@ -62,8 +70,8 @@ class Dialect(Protocol):
     def tell(self, socket: VapiSocket, text: str) -> None:
         """Tell the agent something, where there is a word for it."""
 
-    def say_goodbye(self, socket: VapiSocket) -> None:
-        """Say that the call is over, and close."""
+    def say_goodbye(self, socket: VapiSocket) -> bool:
+        """Say that the call is over, and close; False when another call may have the socket."""
 
     def read(self, message: bytes, is_text: bool) -> AgentAudio | VapiEvent | None:
         """Translate a message; None when it is of no concern."""
@@ -77,10 +85,13 @@ def dialect(config: Config, client: httpx.AsyncClient) -> Dialect:
 
 
 @contextlib.asynccontextmanager
-async def open_dialect(config: Config) -> AsyncIterator[Dialect]:
+async def open_dialect(config: Config, metrics: Metrics | None = None) -> AsyncIterator[Dialect]:
     """Yield what speaks the configured dialect; ends its calls and connections afterwards."""
     async with http_client(config) as client:
         speaks = dialect(config, client)
+        speaks.start()
+        if metrics is not None:
+            metrics.gauge("vapi_ready", speaks.ready)
         try:
             yield speaks
         finally:
@@ -161,11 +172,21 @@ class VapiLeg:
             if await self._joins_again(self._call):
                 return self._call is self._spoken_in
             self._forget()
-        if self._call is None:
+        if self._call is not None:
+            await self._connect(self._call)
+            return False
+        while True:
             greets = self._spoken_in is None
-            self._call = await self._dialect.create(self.call_sid, greets=greets)
-        await self._connect(self._call)
-        return False
+            self._call = call = await self._dialect.create(self.call_sid, greets=greets)
+            try:
+                await self._connect(call)
+            except VapiError as error:
+                if not call.is_ahead or error.code in _NOT_THE_ADDRESS:
+                    raise
+                log.info("call %s: one created ahead cannot be joined: %s", self.call_sid, error)
+                self._forget()
+            else:
+                return False
 
     async def _joins_again(self, call: CreatedCall) -> bool:
         """Try the address of the call that is there, if that is wanted and makes sense.
@@ -178,21 +199,15 @@ class VapiLeg:
         try:
             await self._connect(call)
         except VapiError as error:
-            if error.code in (None, 401, 403):
+            if error.code in _NOT_THE_ADDRESS:
                 raise
             log.info("call %s: cannot be joined again: %s", self.call_sid, error)
             return False
         return True
 
     async def _connect(self, call: CreatedCall) -> None:
-        config = self._config
         self._hears = False
-        self._socket = socket = VapiSocket(
-            call.url,
-            config.vapi_api_key,
-            keepalive=config.keepalive,
-            max_message=config.vapi_max_message,
-        )
+        self._socket = socket = new_socket(self._config, call.url)
         socket.on_message = self._on_message
         socket.on_pong_seconds = self._on_pong
         self._socket = socket = await self._dialect.connect(call, socket)
@@ -286,7 +301,8 @@ class VapiLeg:
         self._is_over = True
         socket = self._socket
         if socket is not None and socket.is_open:
-            self._dialect.say_goodbye(socket)
+            if not self._dialect.say_goodbye(socket):
+                self._socket = None
             self._call = None
         elif socket is not None:
             socket.finish()

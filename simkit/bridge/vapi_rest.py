@@ -35,6 +35,8 @@ class CreatedCall:
 
     id: str
     url: str
+    is_ahead: bool = False
+    """It was created before there was a caller."""
 
     def __repr__(self) -> str:
         return f"<CreatedCall {self.id}>"

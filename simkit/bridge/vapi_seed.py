@@ -7,8 +7,9 @@ import binascii
 from ..wire import WireError, seed_dialect
 from .config import Config
 from .events import AgentAudio, CallerSaid, Interrupted, PolledCall, VapiEvent
+from .seed_sockets import SeedSockets
 from .vapi_rest import CreatedCall
-from .vapi_socket import VapiSocket, open_socket
+from .vapi_socket import VapiSocket, new_socket, open_socket
 
 
 class SeedDialect:
@@ -18,17 +19,40 @@ class SeedDialect:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._sockets: SeedSockets | None = None
+
+    def start(self) -> None:
+        """Open the sockets that are to wait for calls."""
+        config = self._config
+        if config.vapi_pool:
+            self._sockets = SeedSockets(
+                self._open_one, size=config.vapi_pool, reuses=config.vapi_pool_reuse
+            )
+            self._sockets.pool.start()
+
+    def ready(self) -> int:
+        """Return how many sockets wait."""
+        return 0 if self._sockets is None else len(self._sockets.pool)
+
+    async def _open_one(self) -> VapiSocket:
+        call = await self.create("")
+        socket = new_socket(self._config, call.url)
+        await open_socket(socket, call.url, self._config.vapi_timeout)
+        return socket
 
     async def create(self, call_sid: str, *, greets: bool = True) -> CreatedCall:
         """Return the one address there is."""
         return CreatedCall("", self._config.vapi_url.replace("http", "ws", 1) + "/ws")
 
     async def connect(self, call: CreatedCall, socket: VapiSocket) -> VapiSocket:
-        """Open the socket.
+        """Open the socket, or return one that waited.
 
         Raises:
             VapiError: the socket was refused, or did not open in time.
         """
+        ready = self._sockets and self._sockets.take(socket)
+        if ready:
+            return ready
         await open_socket(socket, call.url, self._config.vapi_timeout)
         return socket
 
@@ -40,7 +64,9 @@ class SeedDialect:
         return PolledCall("")
 
     async def close(self) -> None:
-        """Nothing is kept."""
+        """Close what waits; takes a second at most."""
+        if self._sockets is not None:
+            await self._sockets.close()
 
     def send_audio(self, socket: VapiSocket, data: bytes) -> None:
         """Send a JSON message."""
@@ -54,10 +80,13 @@ class SeedDialect:
     def tell(self, socket: VapiSocket, text: str) -> None:
         """Nothing: there is no word for it."""
 
-    def say_goodbye(self, socket: VapiSocket) -> None:
-        """Send the flush that keeps the next call from inheriting audio, and close."""
+    def say_goodbye(self, socket: VapiSocket) -> bool:
+        """Send the flush that keeps the next call from inheriting audio, and close; or keep it."""
+        if self._sockets is not None and self._sockets.take_back(socket):
+            return False
         socket.send_text(seed_dialect.encode(seed_dialect.Flush()))
         socket.finish()
+        return True
 
     def read(self, message: bytes, is_text: bool) -> AgentAudio | VapiEvent | None:
         """Translate a message.

@@ -11,6 +11,7 @@ from functools import cache
 from websockets.http11 import Request
 
 from ..wire.websocket import WebSocketPeer, address_of, client_core
+from .config import Config
 
 USER_AGENT = "simkit-bridge/0.1"
 """Vapi's front refuses requests without one."""
@@ -158,6 +159,16 @@ def _ignore(*arguments: object) -> None:
 def default_ssl_context() -> ssl.SSLContext:
     """Return the context for connections to Vapi: loading the certificates takes a while."""
     return ssl.create_default_context()
+
+
+def new_socket(config: Config, url: str) -> VapiSocket:
+    """Make a socket as it is configured."""
+    return VapiSocket(
+        url,
+        config.vapi_api_key,
+        keepalive=config.keepalive,
+        max_message=config.vapi_max_message,
+    )
 
 
 async def open_socket(socket: VapiSocket, url: str, timeout: float) -> None:  # noqa: ASYNC109

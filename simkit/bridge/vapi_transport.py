@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import httpx
 
 from ..wire import vapi
@@ -21,6 +24,7 @@ from .events import (
     VapiEvent,
 )
 from .polling import poll
+from .pool import Pool, keep_warm
 from .vapi_rest import CreatedCall, VapiRest
 from .vapi_socket import VapiSocket, open_socket
 
@@ -38,13 +42,42 @@ class TransportDialect:
     def __init__(self, config: Config, client: httpx.AsyncClient) -> None:
         self._config = config
         self.rest = VapiRest(config, client)
+        self._calls: Pool[CreatedCall] | None = None
+        self._warm: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Make what is to wait for calls: connections, and calls that nobody has joined."""
+        config = self._config
+        if config.vapi_pool:
+            self._warm = asyncio.get_running_loop().create_task(
+                keep_warm(self.rest, config.vapi_pool, config.keepalive), name="vapi connections"
+            )
+        if config.prewarm_calls:
+            self._calls = Pool(
+                self._create_ahead,
+                lambda call: self.rest.end(call, was_joined=False),
+                size=config.prewarm_calls,
+                max_age=config.prewarm_age,
+            )
+            self._calls.start()
+
+    def ready(self) -> int:
+        """Return how many calls wait."""
+        return 0 if self._calls is None else len(self._calls)
+
+    async def _create_ahead(self) -> CreatedCall:
+        call = await self.rest.create("")
+        return replace(call, is_ahead=True)
 
     async def create(self, call_sid: str, *, greets: bool = True) -> CreatedCall:
-        """Create a call.
+        """Create a call, or return one that waited; that one has no SID in its metadata.
 
         Raises:
             VapiError: Vapi refused, or did not answer in time.
         """
+        ready = self._calls.take() if self._calls is not None and greets else None
+        if ready is not None:
+            return ready
         return await self.rest.create(call_sid, greets=greets)
 
     async def connect(self, call: CreatedCall, socket: VapiSocket) -> VapiSocket:
@@ -66,6 +99,11 @@ class TransportDialect:
 
     async def close(self) -> None:
         """End what is to be ended; takes a second at most."""
+        if self._warm is not None:
+            self._warm.cancel()
+            await asyncio.gather(self._warm, return_exceptions=True)
+        if self._calls is not None:
+            await self._calls.close()
         await self.rest.close()
 
     def send_audio(self, socket: VapiSocket, data: bytes) -> None:
@@ -80,10 +118,11 @@ class TransportDialect:
         message = vapi.AddMessage(vapi.ChatMessage("system", text))
         socket.send_text(vapi.encode(message))
 
-    def say_goodbye(self, socket: VapiSocket) -> None:
+    def say_goodbye(self, socket: VapiSocket) -> bool:
         """Send the documented end of a call, and close."""
         socket.send_text(vapi.encode(vapi.EndCall()))
         socket.finish()
+        return True
 
     def read(self, message: bytes, is_text: bool) -> AgentAudio | VapiEvent | None:
         """Translate a frame.

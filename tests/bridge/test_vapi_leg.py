@@ -14,7 +14,6 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from simkit.audio import mulaw
-from simkit.bridge import Config
 from simkit.bridge.events import (
     AgentAudio,
     AgentStarted,
@@ -28,80 +27,11 @@ from simkit.bridge.events import (
     VapiGone,
     VapiReady,
 )
-from simkit.bridge.metrics import Metrics
-from simkit.bridge.vapi_leg import VapiLeg, open_dialect
 from simkit.bridge.vapi_socket import VapiError, VapiSocket, open_socket
 from simkit.vapi.faults import Close, Only
+from tests.bridge.legs import SILENCE, opened
 
 HOST = "vapi.example.com"
-SILENCE = bytes(640)
-
-
-def config(**settings: Any) -> Config:
-    return Config(
-        public_url="https://bridge.example.com",
-        twilio_auth_token="token",
-        vapi_api_key="key",
-        **settings,
-    )
-
-
-class Caller:
-    """A leg, and what it told."""
-
-    def __init__(self, settings: Config, dialect: Any) -> None:
-        self.metrics = Metrics()
-        self.told: list[Any] = []
-        self.came = asyncio.Event()
-        self.leg = VapiLeg(settings, dialect, self.hear, self.metrics)
-
-    def hear(self, event: Any) -> None:
-        self.told.append(event)
-        self.came.set()
-
-    def of(self, kind: type) -> list[Any]:
-        return [event for event in self.told if isinstance(event, kind)]
-
-    async def until(self, kind: type, count: int = 1) -> Any:
-        while len(self.of(kind)) < count:
-            self.came.clear()
-            await self.came.wait()
-        return self.of(kind)[-1]
-
-    async def opens(self, attempt: int = 0) -> Any:
-        before = len(self.of(VapiReady)) + len(self.of(VapiGone))
-        self.leg.open("CA1", attempt)
-        while len(self.of(VapiReady)) + len(self.of(VapiGone)) == before:
-            self.came.clear()
-            await self.came.wait()
-        return [event for event in self.told if isinstance(event, VapiReady | VapiGone)][-1]
-
-    async def speaks(self, seconds: float) -> None:
-        for _ in range(round(seconds * 50)):
-            self.leg.send_audio(SILENCE)
-            await asyncio.sleep(0.02)
-
-
-@pytest.fixture
-def caller():
-    """Return what opens a leg with some settings, and closes it in the end."""
-
-    class Opened:
-        def __init__(self, **settings: Any) -> None:
-            self.config = config(**settings)
-
-        async def __aenter__(self) -> Caller:
-            self.dialect = open_dialect(self.config)
-            self.caller = Caller(self.config, await self.dialect.__aenter__())
-            return self.caller
-
-        async def __aexit__(self, *error: Any) -> None:
-            await self.caller.leg.close()
-            await self.dialect.__aexit__(*error)
-            names = [task.get_name() for task in asyncio.all_tasks()]
-            assert not any("CA1" in name or name.startswith("end ") for name in names)
-
-    return Opened
 
 
 class OtherVapi:
@@ -167,9 +97,9 @@ class OtherVapi:
 # Opening
 
 
-async def test_a_leg_opens_carries_audio_and_says_goodbye(sim, caller):
+async def test_a_leg_opens_carries_audio_and_says_goodbye(sim):
     sim.vapi.assistant(first_message="Hello there.")
-    async with caller() as at:
+    async with opened() as at:
         assert await at.opens() == VapiReady()
         await at.speaks(2)
         at.leg.end()
@@ -182,9 +112,9 @@ async def test_a_leg_opens_carries_audio_and_says_goodbye(sim, caller):
 
 
 @pytest.mark.parametrize("rate", [8000, 24000, 44100, 48000])
-async def test_any_rate_is_declared_and_carried(sim, caller, rate):
+async def test_any_rate_is_declared_and_carried(sim, rate):
     sim.vapi.assistant(first_message="Hello there.")
-    async with caller(vapi_rate=rate) as at:
+    async with opened(vapi_rate=rate) as at:
         await at.opens()
         await at.until(AgentStarted)
         await asyncio.sleep(0.5)
@@ -193,26 +123,26 @@ async def test_any_rate_is_declared_and_carried(sim, caller, rate):
     assert {len(event.data) for event in at.of(AgentAudio)} == {rate // 50 * 2}
 
 
-async def test_an_opening_that_is_refused_says_with_what(sim, caller):
+async def test_an_opening_that_is_refused_says_with_what(sim):
     sim.vapi.faults.failed_open = Only(403)
-    async with caller() as at:
+    async with opened() as at:
         gone = await at.opens()
     assert gone.reason == "socket: upgrade refused with HTTP 403"
     assert gone.code == 403
     assert 0 <= gone.chance < 1
 
 
-async def test_a_call_that_was_created_and_cannot_be_joined_is_deleted(sim, caller):
+async def test_a_call_that_was_created_and_cannot_be_joined_is_deleted(sim):
     sim.vapi.faults.failed_open = 500
-    async with caller() as at:
+    async with opened() as at:
         await at.opens()
         at.leg.end()
     assert [event.fields["method"] for event in sim.timeline.of("request")] == ["POST", "DELETE"]
 
 
-async def test_an_opening_that_takes_too_long_is_given_up_once(sim, caller):
+async def test_an_opening_that_takes_too_long_is_given_up_once(sim):
     sim.vapi.faults.slow_open = 30.0
-    async with caller(vapi_timeout=2.0) as at:
+    async with opened(vapi_timeout=2.0) as at:
         gone = await at.opens()
         assert gone.code is None
         assert gone.reason.startswith("socket: TimeoutError")
@@ -220,9 +150,9 @@ async def test_an_opening_that_takes_too_long_is_given_up_once(sim, caller):
         assert at.told == [gone]
 
 
-async def test_a_hang_up_while_the_call_is_created_leaves_no_call(sim, caller):
+async def test_a_hang_up_while_the_call_is_created_leaves_no_call(sim):
     sim.vapi.create_delay = 1.0
-    async with caller() as at:
+    async with opened() as at:
         at.leg.open("CA1")
         await asyncio.sleep(0.5)
         at.leg.end()
@@ -232,9 +162,9 @@ async def test_a_hang_up_while_the_call_is_created_leaves_no_call(sim, caller):
     assert [event.fields["method"] for event in sim.timeline.of("request")] == ["POST", "DELETE"]
 
 
-async def test_a_hang_up_while_the_socket_opens_leaves_no_socket(sim, caller):
+async def test_a_hang_up_while_the_socket_opens_leaves_no_socket(sim):
     sim.vapi.faults.slow_open = 5.0
-    async with caller() as at:
+    async with opened() as at:
         at.leg.open("CA1")
         await asyncio.sleep(0.5)
         at.leg.end()
@@ -249,9 +179,9 @@ async def test_a_hang_up_while_the_socket_opens_leaves_no_socket(sim, caller):
 
 
 @pytest.mark.parametrize("code", [1005, 1006, 1011, 1012])
-async def test_a_loss_is_told_once_with_its_code(sim, caller, code):
+async def test_a_loss_is_told_once_with_its_code(sim, code):
     sim.vapi.faults.close = Close(code, at=1.0)
-    async with caller() as at:
+    async with opened() as at:
         await at.opens()
         gone = await at.until(VapiGone)
         await at.speaks(1)
@@ -260,12 +190,10 @@ async def test_a_loss_is_told_once_with_its_code(sim, caller, code):
     assert gone.reason == f"socket closed with {code}"
 
 
-async def test_after_a_loss_a_call_that_cannot_be_joined_is_replaced_and_does_not_greet(
-    sim, caller
-):
+async def test_after_a_loss_a_call_that_cannot_be_joined_is_replaced_and_does_not_greet(sim):
     sim.vapi.assistant(first_message="Hello there.")
     sim.vapi.faults.close = Only(Close(1006, at=3.0))
-    async with caller() as at:
+    async with opened() as at:
         await at.opens()
         await at.until(VapiGone)
         greeted = len(at.of(AgentStarted))
@@ -279,9 +207,9 @@ async def test_after_a_loss_a_call_that_cannot_be_joined_is_replaced_and_does_no
     assert at.metrics.value("reconnects", outcome="new call") == 1
 
 
-async def test_with_new_call_the_old_address_is_not_tried_and_its_call_is_ended(sim, caller):
+async def test_with_new_call_the_old_address_is_not_tried_and_its_call_is_ended(sim):
     vapi = OtherVapi(sim)
-    async with caller(vapi_url=f"https://{HOST}", rejoin="new-call") as at:
+    async with opened(vapi_url=f"https://{HOST}", rejoin="new-call") as at:
         await at.opens()
         await vapi.sockets[0].close(1011)
         await at.until(VapiGone)
@@ -292,9 +220,9 @@ async def test_with_new_call_the_old_address_is_not_tried_and_its_call_is_ended(
     assert sorted(vapi.asked) == ["GET /call/c1", "POST /call", "POST /call"]
 
 
-async def test_a_call_that_may_be_joined_again_goes_on(sim, caller):
+async def test_a_call_that_may_be_joined_again_goes_on(sim):
     vapi = OtherVapi(sim)
-    async with caller(vapi_url=f"https://{HOST}") as at:
+    async with opened(vapi_url=f"https://{HOST}") as at:
         await at.opens()
         await vapi.sockets[0].close(1011)
         await at.until(VapiGone)
@@ -311,9 +239,9 @@ async def test_a_call_that_may_be_joined_again_goes_on(sim, caller):
 
 
 @pytest.mark.parametrize("code", [500, 404, 1008])
-async def test_an_address_that_is_refused_the_second_time_means_a_new_call(sim, caller, code):
+async def test_an_address_that_is_refused_the_second_time_means_a_new_call(sim, code):
     vapi = OtherVapi(sim)
-    async with caller(vapi_url=f"https://{HOST}") as at:
+    async with opened(vapi_url=f"https://{HOST}") as at:
         await at.opens()
         await vapi.sockets[0].close(1011)
         await at.until(VapiGone)
@@ -329,9 +257,9 @@ async def test_an_address_that_is_refused_the_second_time_means_a_new_call(sim, 
 
 
 @pytest.mark.parametrize("code", [401, 403])
-async def test_a_key_that_is_refused_the_second_time_is_no_reason_for_a_new_call(sim, caller, code):
+async def test_a_key_that_is_refused_the_second_time_is_no_reason_for_a_new_call(sim, code):
     vapi = OtherVapi(sim)
-    async with caller(vapi_url=f"https://{HOST}") as at:
+    async with opened(vapi_url=f"https://{HOST}") as at:
         await at.opens()
         await vapi.sockets[0].close(1011)
         await at.until(VapiGone)
@@ -344,7 +272,7 @@ async def test_a_key_that_is_refused_the_second_time_is_no_reason_for_a_new_call
 # Messages
 
 
-async def test_messages_are_translated_flat_or_in_an_envelope(sim, caller):
+async def test_messages_are_translated_flat_or_in_an_envelope(sim):
     vapi = OtherVapi(sim)
     final = {"type": "transcript", "role": "user", "transcriptType": "final", "transcript": "Hi."}
     vapi.says = [
@@ -356,7 +284,7 @@ async def test_messages_are_translated_flat_or_in_an_envelope(sim, caller):
         "{broken",
         b"\1\2\3",
     ]
-    async with caller(vapi_url=f"https://{HOST}") as at:
+    async with opened(vapi_url=f"https://{HOST}") as at:
         await at.opens()
         await at.until(AgentAudio)
     assert at.of(CallerSaid) == [CallerSaid("Hi.", final=True)] * 2
@@ -367,27 +295,27 @@ async def test_messages_are_translated_flat_or_in_an_envelope(sim, caller):
     assert len(at.of(Malformed)) == 1
 
 
-async def test_a_message_that_is_too_large_closes_for_good(sim, caller):
+async def test_a_message_that_is_too_large_closes_for_good(sim):
     vapi = OtherVapi(sim)
     vapi.says = [bytes(70_000)]
-    async with caller(vapi_url=f"https://{HOST}", vapi_max_message=65_536) as at:
+    async with opened(vapi_url=f"https://{HOST}", vapi_max_message=65_536) as at:
         at.leg.open("CA1")
         gone = await at.until(VapiGone)
     assert gone.code == 1009
 
 
-async def test_an_address_elsewhere_is_not_followed(sim, caller):
+async def test_an_address_elsewhere_is_not_followed(sim):
     vapi = OtherVapi(sim, url="wss://elsewhere.example.com/{call}/transport")
-    async with caller(vapi_url=f"https://{HOST}") as at:
+    async with opened(vapi_url=f"https://{HOST}") as at:
         gone = await at.opens()
     assert "elsewhere.example.com" in gone.reason
     assert "/c1/" not in gone.reason
     assert vapi.joined == []
 
 
-async def test_the_agent_is_told_what_the_transport_has_words_for(sim, caller):
+async def test_the_agent_is_told_what_the_transport_has_words_for(sim):
     vapi = OtherVapi(sim)
-    async with caller(vapi_url=f"https://{HOST}") as at:
+    async with opened(vapi_url=f"https://{HOST}") as at:
         at.leg.tell("too early")
         await at.opens()
         at.leg.cancel_reply()
@@ -398,9 +326,9 @@ async def test_the_agent_is_told_what_the_transport_has_words_for(sim, caller):
     assert [(text["type"], text["message"]) for text in texts] == [("add-message", said)]
 
 
-async def test_the_seed_dialect_has_a_word_for_cancelling_and_flushes_at_the_end(sim, caller):
+async def test_the_seed_dialect_has_a_word_for_cancelling_and_flushes_at_the_end(sim):
     sim.vapi.assistant(first_message="Hello there, this takes a while to say.")
-    async with caller(vapi_dialect="seed") as at:
+    async with opened(vapi_dialect="seed") as at:
         await at.opens()
         await at.until(AgentAudio)
         at.leg.send_audio(bytes([mulaw.SILENCE]) * 160)
@@ -415,9 +343,9 @@ async def test_the_seed_dialect_has_a_word_for_cancelling_and_flushes_at_the_end
 # Polling
 
 
-async def test_a_call_without_a_socket_is_looked_up(sim, caller):
+async def test_a_call_without_a_socket_is_looked_up(sim):
     vapi = OtherVapi(sim)
-    async with caller(vapi_url=f"https://{HOST}") as at:
+    async with opened(vapi_url=f"https://{HOST}") as at:
         await at.opens()
         await vapi.sockets[0].close(1011)
         await at.until(VapiGone)
@@ -426,9 +354,9 @@ async def test_a_call_without_a_socket_is_looked_up(sim, caller):
     assert found == PolledCall("ended", ("assistant: Hello.",), "silence-timed-out")
 
 
-async def test_a_call_that_nobody_knows_of_has_no_status(sim, caller):
+async def test_a_call_that_nobody_knows_of_has_no_status(sim):
     sim.vapi.faults.close = Close(1006, at=1.0)
-    async with caller() as at:
+    async with opened() as at:
         at.leg.poll()
         assert await at.until(PolledCall) == PolledCall("")
         await at.opens()
@@ -441,18 +369,18 @@ async def test_a_call_that_nobody_knows_of_has_no_status(sim, caller):
 # Alive, slow, gone
 
 
-async def test_pongs_are_timed(sim, caller):
+async def test_pongs_are_timed(sim):
     sim.link("api.vapi.ai", "home").latency = 0.1
-    async with caller(keepalive=1.0) as at:
+    async with opened(keepalive=1.0) as at:
         await at.opens()
         await asyncio.sleep(3.5)
         text = at.metrics.text()
     assert "simkit_bridge_vapi_pong_seconds_count 3" in text
 
 
-async def test_a_reader_that_stops_is_said_and_audio_is_dropped(sim, caller):
+async def test_a_reader_that_stops_is_said_and_audio_is_dropped(sim):
     OtherVapi(sim)
-    async with caller(vapi_url=f"https://{HOST}", queue_limit_bytes=262_144) as at:
+    async with opened(vapi_url=f"https://{HOST}", queue_limit_bytes=262_144) as at:
         await at.opens()
         at.leg.send_audio(SILENCE)
         await asyncio.sleep(0.1)
@@ -465,9 +393,9 @@ async def test_a_reader_that_stops_is_said_and_audio_is_dropped(sim, caller):
         assert at.metrics.value("dropped", reason="vapi reads slowly") > 0
 
 
-async def test_a_far_end_that_does_not_answer_is_left_after_a_second(sim, caller):
+async def test_a_far_end_that_does_not_answer_is_left_after_a_second(sim):
     OtherVapi(sim)
-    async with caller(vapi_url=f"https://{HOST}") as at:
+    async with opened(vapi_url=f"https://{HOST}") as at:
         await at.opens()
         sim.link(HOST, "home").half_open()
         began = sim.now
