@@ -84,7 +84,7 @@ def load(path: Path | None, environ: Mapping[str, str], settings: Mapping[str, A
         port = values.get("port", 3000)
         values["public_url"] = f"http://127.0.0.1:{port}"
         warnings.append(
-            f"public_url is not set: {values['public_url']} is assumed, where Twilio cannot come"
+            f"public_url is not set: {values['public_url']} is assumed, which Twilio cannot reach"
         )
     try:
         config = Config(**values)

@@ -48,7 +48,7 @@ def test_two_secrets_are_enough() -> None:
     loaded = load(None, {"TWILIO_AUTH_TOKEN": SECRET, "VAPI_API_KEY": SECRET}, {"port": 4000})
     assert loaded.config.public_url == "http://127.0.0.1:4000"
     assert loaded.warnings == [
-        "public_url is not set: http://127.0.0.1:4000 is assumed, where Twilio cannot come"
+        "public_url is not set: http://127.0.0.1:4000 is assumed, which Twilio cannot reach"
     ]
 
 

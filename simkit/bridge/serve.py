@@ -1,0 +1,218 @@
+"""Serving: the bridge as a process, from a configuration to the last call's end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+import time
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .config import SECRETS, Config
+from .logs import start_logging
+from .server import Bridge
+from .sources import Loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+log = logging.getLogger("simkit.bridge")
+
+_LAST_WORDS_SECONDS = 2.0
+"""What calls get to take leave of Vapi when they are ended."""
+
+_BACKLOG = 2048
+
+
+class ServeError(Exception):
+    """The server cannot begin; one line says why."""
+
+
+def serve(loaded: Loaded) -> None:
+    """Serve until told to end, then drain.
+
+    Raises:
+        ServeError: the port is taken, the address is none of ours, a certificate is not one.
+    """
+    config = loaded.config
+    start_logging(config.log, [getattr(config, name) for name in SECRETS])
+    check_certificate(config)
+    listener = listen(config.host, config.port)
+    if loaded.origin["public_url"] == "default":
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        config = msgspec.structs.replace(config, public_url=url)
+    for warning in loaded.warnings:
+        log.warning("%s", warning, extra={"event": "configuration"})
+    server = Server(Bridge(config))
+    try:
+        server.run(sockets=[listener])
+    except SystemExit:
+        raise ServeError("the application did not start; the log says why") from None
+
+
+def check_certificate(config: Config) -> None:
+    """Load the certificate, if there is one.
+
+    Raises:
+        ServeError: it cannot be read, or it does not belong to the key.
+    """
+    if not config.tls_cert:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            config.tls_cert, config.tls_key, password=lambda: b""
+        )
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        raise ServeError(f"tls_cert {config.tls_cert}, tls_key {config.tls_key}: {why}") from None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        ServeError: the port is taken or forbidden, or the address is none of this machine's.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise ServeError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+
+
+class ServerConfig(uvicorn.Config):
+    """uvicorn, set up for streams that strangers may try to open.
+
+    Args:
+        bridge: what is served.
+        settings: further settings of uvicorn.
+    """
+
+    def __init__(self, bridge: Bridge, **settings: Any) -> None:
+        config = bridge.config
+        self.bridge = bridge
+        super().__init__(
+            bridge.app(),
+            http=Http,
+            # Of the three that uvicorn knows the cheapest per frame, and it needs no task.
+            ws="websockets-sansio",
+            ws_max_size=config.max_message_bytes,
+            ws_per_message_deflate=False,  # Twilio does not offer it; inflating is a risk
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # the guard decides whom to believe
+            timeout_graceful_shutdown=2,
+            backlog=_BACKLOG,
+            ssl_certfile=config.tls_cert or None,
+            ssl_keyfile=config.tls_key or None,
+            **settings,
+        )
+
+
+class Server(uvicorn.Server):
+    """uvicorn, that drains: on the first signal new calls are refused and running ones go on.
+
+    Args:
+        bridge: what is served.
+        settings: further settings of uvicorn.
+    """
+
+    def __init__(self, bridge: Bridge, **settings: Any) -> None:
+        super().__init__(ServerConfig(bridge, **settings))
+        self._bridge = bridge
+        self._signals = 0
+        self._drain_until = 0.0
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain; on a second signal end at once."""
+        self._bridge.drain()
+        self._signals += 1
+
+    async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
+        """Listen, and say where."""
+        await super().startup(list(sockets) if sockets is not None else None)
+        for server in self.servers:
+            for listener in server.sockets:
+                host, port = listener.getsockname()[:2]
+                extra = {"event": "listening", "host": host, "port": port}
+                log.info("listening on %s port %d", host, port, extra=extra)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look whether the end has come."""
+        if await super().on_tick(counter):
+            return True
+        bridge = self._bridge
+        if not bridge.draining:
+            return False
+        now = time.monotonic()
+        if not self._drain_until:
+            self._drain_until = now + bridge.config.drain_limit
+            extra = {"event": "draining", "calls": len(bridge.sessions)}
+            log.info("draining: %d calls go on", len(bridge.sessions), extra=extra)
+        if bridge.is_drained():
+            return True
+        if self._signals < 2 and now < self._drain_until:
+            return False
+        await self._end_calls()
+        return True
+
+    async def _end_calls(self) -> None:
+        calls = self._bridge.end_calls()
+        extra = {"event": "ended", "calls": len(calls)}
+        log.warning("ended %d calls", len(calls), extra=extra)
+        if calls:
+            await asyncio.wait(calls, timeout=_LAST_WORDS_SECONDS)
+
+
+class Http(H11Protocol):
+    """uvicorn's HTTP, that waits for the head of a request only so long.
+
+    h11 rather than httptools: a call is two requests, and its reading is the stricter one.
+    """
+
+    config: ServerConfig
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, if there is room."""
+        super().connection_made(transport)
+        if len(self.connections) > self.config.bridge.config.max_connections:
+            self.config.bridge.metrics.count("refused", reason="max_connections")
+            transport.abort()
+            return
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a head that is complete may take as long as its answer does."""
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before or self.transport.get_protocol() is not self:
+            self._stop_waiting()
+        elif self._patience is None and (self.cycle is None or self.cycle.response_complete):
+            self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait_for_head(self) -> None:
+        seconds = self.config.bridge.config.read_timeout
+        self._patience = self.loop.call_later(seconds, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _give_up(self) -> None:
+        self._patience = None
+        self.config.bridge.metrics.count("refused", reason="head too slow")
+        self.transport.abort()
