@@ -41,7 +41,7 @@ class Media:
         try:
             self._judge(HTTPConnection(scope))
         except Refused as refused:
-            bridge.note_refusal(f"stream refused: {refused.reason}", refused.reason)
+            self._note(f"stream refused: {refused.reason}", refused.reason)
             await refuse(scope, receive, send, refused)
             return
         stream = Stream(bridge.config, self._traffic, receive, send)
@@ -51,10 +51,15 @@ class Media:
             if start is not None:
                 await self._carry(stream, start)
         except Refused as refused:
-            bridge.note_refusal(f"stream closed: {refused.reason}", refused.reason)
+            self._note(f"stream closed: {refused.reason}", refused.reason)
             await stream.close(1008)
         if stream.breach:
-            bridge.note_refusal(f"stream closed: {stream.breach}", stream.breach)
+            self._note(f"stream closed: {stream.breach}", stream.breach)
+
+    def _note(self, text: str, reason: str) -> None:
+        """Note a refusal, and charge the source for it."""
+        self._bridge.note_refusal(text, reason)
+        self._bridge.limiter.take(logs.source.get(), time.monotonic_ns())
 
     def _judge(self, request: HTTPConnection) -> None:
         """Look at a stream before it opens.
@@ -63,7 +68,7 @@ class Media:
             Refused: Twilio does not come like this.
         """
         config = self._bridge.config
-        if request.url.query:
+        if request.scope["query_string"]:
             raise Refused(403, "query on stream")
         if "origin" in request.headers:
             raise Refused(403, "browser on stream")

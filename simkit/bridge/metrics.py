@@ -28,7 +28,8 @@ HELP = {
     "clear_seconds": "From the news of an interruption to the clear being handed to Twilio.",
     "draining": "1 while no new calls are taken.",
     "dropped": "Frames of audio that were dropped, by reason.",
-    "frames": "Frames of audio, by leg and direction.",
+    "fallbacks": "Times the fallback line was said, by reason.",
+    "frames": "Messages on the streams, by leg and direction.",
     "lost_series": "Counts that found no room because there were too many kinds of labels.",
     "reconnects": "Attempts to get Vapi's socket back, by outcome.",
     "refused": "Requests, sockets and messages that were refused, by reason.",
@@ -47,7 +48,7 @@ class Metrics:
     >>> metrics.count("frames", leg="twilio", direction="in")
     >>> metrics.gauge("sessions", lambda: 2)
     >>> print(metrics.text(), end="")
-    # HELP simkit_bridge_frames_total Frames of audio, by leg and direction.
+    # HELP simkit_bridge_frames_total Messages on the streams, by leg and direction.
     # TYPE simkit_bridge_frames_total counter
     simkit_bridge_frames_total{direction="in",leg="twilio"} 1
     # HELP simkit_bridge_sessions Calls that are running.

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .config import SECRETS, Config
 from .logs import start_logging
+from .protocols import BACKLOG, ServerConfig
 from .server import Bridge
 from .sources import Loaded
 
@@ -26,8 +26,6 @@ log = logging.getLogger("simkit.bridge")
 
 _LAST_WORDS_SECONDS = 2.0
 """What calls get to take leave of Vapi when they are ended."""
-
-_BACKLOG = 2048
 
 
 class ServeError(Exception):
@@ -81,39 +79,9 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         raise ServeError(f"cannot listen on {host} port {port}: {error.strerror}") from None
-
-
-class ServerConfig(uvicorn.Config):
-    """uvicorn, set up for streams that strangers may try to open.
-
-    Args:
-        bridge: what is served.
-        settings: further settings of uvicorn.
-    """
-
-    def __init__(self, bridge: Bridge, **settings: Any) -> None:
-        config = bridge.config
-        self.bridge = bridge
-        super().__init__(
-            bridge.app(),
-            http=Http,
-            # Of the three that uvicorn knows the cheapest per frame, and it needs no task.
-            ws="websockets-sansio",
-            ws_max_size=config.max_message_bytes,
-            ws_per_message_deflate=False,  # Twilio does not offer it; inflating is a risk
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # the guard decides whom to believe
-            timeout_graceful_shutdown=2,
-            backlog=_BACKLOG,
-            ssl_certfile=config.tls_cert or None,
-            ssl_keyfile=config.tls_key or None,
-            **settings,
-        )
 
 
 class Server(uvicorn.Server):
@@ -169,50 +137,3 @@ class Server(uvicorn.Server):
         log.warning("ended %d calls", len(calls), extra=extra)
         if calls:
             await asyncio.wait(calls, timeout=_LAST_WORDS_SECONDS)
-
-
-class Http(H11Protocol):
-    """uvicorn's HTTP, that waits for the head of a request only so long.
-
-    h11 rather than httptools: a call is two requests, and its reading is the stricter one.
-    """
-
-    config: ServerConfig
-    _patience: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, if there is room."""
-        super().connection_made(transport)
-        if len(self.connections) > self.config.bridge.config.max_connections:
-            self.config.bridge.metrics.count("refused", reason="max_connections")
-            transport.abort()
-            return
-        self._wait_for_head()
-
-    def data_received(self, data: bytes) -> None:
-        """Read on; a head that is complete may take as long as its answer does."""
-        before = self.cycle
-        super().data_received(data)
-        if self.cycle is not before or self.transport.get_protocol() is not self:
-            self._stop_waiting()
-        elif self._patience is None and (self.cycle is None or self.cycle.response_complete):
-            self._wait_for_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def _wait_for_head(self) -> None:
-        seconds = self.config.bridge.config.read_timeout
-        self._patience = self.loop.call_later(seconds, self._give_up)
-
-    def _stop_waiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-
-    def _give_up(self) -> None:
-        self._patience = None
-        self.config.bridge.metrics.count("refused", reason="head too slow")
-        self.transport.abort()

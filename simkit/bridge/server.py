@@ -123,8 +123,8 @@ class Bridge:
         # As it was sent: a signature is over the text of the URL. Only public_url says which
         # host that is; Host and X-Forwarded-* may say what they like.
         url = self.config.public_url + request.scope["path"]
-        if request.url.query:
-            url += f"?{request.url.query}"
+        if request.scope["query_string"]:
+            url += "?" + request.scope["query_string"].decode("latin-1")
         signature = request.headers.get("x-twilio-signature", "")
         if not self._is_signed(url, form, signature):
             raise Refused(403, "signature does not match")
