@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 import time
@@ -39,9 +40,9 @@ def serve(loaded: Loaded) -> None:
         ServeError: the port is taken, the address is none of ours, a certificate is not one.
     """
     config = loaded.config
-    start_logging(config.log, [getattr(config, name) for name in SECRETS])
     check_certificate(config)
     listener = listen(config.host, config.port)
+    start_logging(config.log, [getattr(config, name) for name in SECRETS])
     if loaded.origin["public_url"] == "default":
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         config = msgspec.structs.replace(config, public_url=url)
@@ -81,7 +82,9 @@ def listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        raise ServeError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+        name_is_unknown = isinstance(error, socket.gaierror) or not error.errno
+        why = error.strerror if name_is_unknown else os.strerror(error.errno or 0)
+        raise ServeError(f"cannot listen on {host} port {port}: {why}") from None
 
 
 class Server(uvicorn.Server):
