@@ -196,18 +196,25 @@ class CallCore(Legs):
         return [*actions, Note(text, True), SetTimer("reconnect", at_ns)]
 
     def _lose_agent(self, now_ns: int) -> list[Action]:
-        """What was sent of the agent's words plays out, unless it is to be cut."""
+        """What was sent of the agent's words plays out, unless it is to be cut.
+
+        An agent that was cut short owes the caller the rest.
+        """
         self._caller_speaks = False
+        if self._agent.vapi_speaks:
+            self._guard.over(now_ns)
         self._agent.lost()
         self._begin_agent_leg()
         cut = self._config.lost_reply == "clear"
         actions = self._cut_off(now_ns) if cut else self._mark_if_needed()
+        if self._guard.is_owed:
+            actions.append(SetTimer("reply", now_ns + ns(self._config.reply_timeout)))
         return [*actions, SetTimer("vapi", now_ns + ns(self._config.vapi_patience))]
 
     def _on_reconnect_timer(self, now_ns: int) -> list[Action]:
         if self._is_leaving or self._is_polling or self._vapi_is_ready:
             return []
-        return [OpenVapi(self._call_sid, self._attempt)]
+        return [OpenVapi(self._call_sid, self._attempt, greets=not self._agent.was_heard)]
 
     def _on_vapi_timer(self, now_ns: int) -> list[Action]:
         """However many tries are left: nobody waits longer than that on the phone."""

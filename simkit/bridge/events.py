@@ -158,6 +158,8 @@ class OpenVapi(Struct, frozen=True):
     call_sid: str
     attempt: int = 0
     """0 at the start of a call, then how many times the socket was lost."""
+    greets: bool = True
+    """Nothing of the agent was heard yet: if this makes a new call, its agent greets."""
 
 
 class PollVapi(Struct, frozen=True):

@@ -85,7 +85,9 @@ class Session:
             twilio.SendMark: self._send,
             twilio.Clear: self._clear,
             SetTimer: self._set_timer,
-            OpenVapi: lambda action: self._vapi.open(action.call_sid, action.attempt),
+            OpenVapi: lambda action: self._vapi.open(
+                action.call_sid, action.attempt, greets=action.greets
+            ),
             PollVapi: lambda action: self._vapi.poll(),
             CancelReply: lambda action: self._vapi.cancel_reply(),
             TellVapi: lambda action: self._vapi.tell(action.text),

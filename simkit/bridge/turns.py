@@ -46,6 +46,8 @@ class AgentSpeech:
         self._was_announced = False
         self.needs_mark = False
         """Sound was sent that no mark follows yet."""
+        self.was_heard = False
+        """Anything but silence was ever sent on."""
 
     def arrived(self, now_ns: int, duration_ns: int, *, is_silence: bool) -> bool:
         """Note agent audio from Vapi; returns whether to send it on.
@@ -64,7 +66,7 @@ class AgentSpeech:
         if not is_silence:
             self._last_voice_ns = now_ns
             self._audible_until_ns = self._queued_until_ns
-            self.needs_mark = True
+            self.needs_mark = self.was_heard = True
         return True
 
     def is_quiet(self, now_ns: int) -> bool:

@@ -136,7 +136,7 @@ class VapiLeg:
 
     # Opening
 
-    def open(self, call_sid: str, attempt: int = 0) -> None:
+    def open(self, call_sid: str, attempt: int = 0, *, greets: bool = False) -> None:
         """Create or rejoin the call; :class:`VapiReady` or :class:`VapiGone` follows.
 
         After a loss, ``rejoin`` decides between the same call and a new one that does not greet;
@@ -144,12 +144,14 @@ class VapiLeg:
         """
         self.call_sid = call_sid
         if not self._is_over:
-            self._task = self._loop.create_task(self._open(attempt), name=f"vapi {call_sid}")
+            self._task = self._loop.create_task(
+                self._open(attempt, greets), name=f"vapi {call_sid}"
+            )
 
-    async def _open(self, attempt: int) -> None:
+    async def _open(self, attempt: int, greets: bool) -> None:
         began_ns = time.monotonic_ns()
         try:
-            rejoined = await self._join(again=attempt > 0)
+            rejoined = await self._join(again=attempt > 0, greets=greets)
         except VapiError as error:
             outcome = "failed"
             self._gone(str(error), error.code)
@@ -162,7 +164,7 @@ class VapiLeg:
         if attempt:
             self._metrics.count("reconnects", outcome=outcome)
 
-    async def _join(self, *, again: bool) -> bool:
+    async def _join(self, *, again: bool, greets: bool) -> bool:
         """Join a call; returns whether it is the one that was lost.
 
         Raises:
@@ -176,7 +178,7 @@ class VapiLeg:
             await self._connect(self._call)
             return False
         while True:
-            greets = self._spoken_in is None
+            greets = greets or self._spoken_in is None
             self._call = call = await self._dialect.create(self.call_sid, greets=greets)
             try:
                 await self._connect(call)

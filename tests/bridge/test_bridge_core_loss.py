@@ -54,7 +54,7 @@ def test_a_lost_socket_is_opened_again_and_nothing_of_the_caller_is_lost():
     lost = core.handle(RESET, 30 * MS)
     assert timers(lost)["reconnect"] == 30 * MS
     assert "try 1 of 3" in notes(lost)
-    assert opened(core, 30 * MS) == [OpenVapi("CA1", 1)]
+    assert opened(core, 30 * MS) == [OpenVapi("CA1", 1, greets=True)]
     assert core.handle(media(2, b"b" * 160), 40 * MS) == []
     assert sounds(core.handle(VapiReady(rejoined=True), 50 * MS)) == [b"b" * 160]
     assert sounds(core.handle(media(3, b"c" * 160), 60 * MS)) == [b"c" * 160]
@@ -119,6 +119,21 @@ def test_the_close_that_follows_the_end_is_no_loss():
     speaking(core, 0)
     core.handle(CallEnded("assistant-ended-call"), 0)
     assert core.handle(RESET, 10 * MS) == []
+
+
+def test_an_agent_that_was_heard_already_does_not_greet_again():
+    core = running()
+    speaking(core, 0)
+    core.handle(RESET, SECOND)
+    assert opened(core, SECOND) == [OpenVapi("CA1", 1, greets=False)]
+
+
+def test_an_agent_that_was_cut_short_owes_the_caller_the_rest():
+    core = running()
+    speaking(core, 0)
+    assert timers(core.handle(RESET, SECOND))["reply"] == 11 * SECOND
+    core.handle(VapiReady(), 2 * SECOND)
+    assert kinds(core.handle(TimerDue("reply"), 11 * SECOND)) == ["SayFallback"]
 
 
 def test_what_the_agent_was_saying_plays_out():
