@@ -1,4 +1,4 @@
-"""Vapi never opens: refused, unanswered, forbidden, broken; the caller hears a line, and the end."""
+"""Vapi never opens: refused, unanswered, forbidden or broken. The caller hears a line."""
 
 from __future__ import annotations
 
