@@ -170,8 +170,7 @@ def test_no_other_stream_is_taken_for_one_of_another_rate(rhythm):
         if rhythm == "ahead of time":
             at_ms = n // 100 * 2000
         elif rhythm == "with pauses":
-            at_ms = n * 40 if n % 10 else n * 40 + 15
-            at_ms += n // 10 * 150
+            at_ms = n // 6 * 250 + n % 6 * 20  # half of the rate, over each half second
         elif rhythm == "uneven":
             at_ms = n * 20 + (n * 7919 % 60)
         assert not notes(core.handle(AgentAudio(LOUD), at_ms * MS))

@@ -292,7 +292,8 @@ def test_what_is_no_key_is_a_wire_error(digit):
 def test_a_long_last_word_is_heard_whole():
     core = running()
     speaking(core, 0, frames=1500)
-    core.handle(CallEnded("assistant-ended-call"), SECOND)
+    limit = timers(core.handle(CallEnded("assistant-ended-call"), SECOND))["hang-up-limit"]
+    assert limit == 35 * SECOND
     assert timers(core.handle(TimerDue("hang-up"), 29 * SECOND)) == {"hang-up": 29_020 * MS}
     assert "CloseTwilio" in kinds(core.handle(TimerDue("hang-up"), 33 * SECOND))
 
