@@ -39,6 +39,7 @@ class Legs(Talk):
         self._vad = _own_vad(config) if config.own_vad else None
         # The agent's leg
         self._agent_bytes = config.vapi_rate * (1 if config.sends_mulaw else 2)
+        self._agent_size = self._agent_ns = 0  # of the last frame: most are as long
         self._silence = b"\0\xff" if config.sends_mulaw else b"\0"
         self._begin_agent_leg()
         self._rate = RateWatch(self._agent_bytes)
@@ -151,22 +152,25 @@ class Legs(Talk):
 
     def _on_agent_frame(self, data: bytes, now_ns: int) -> list[Action]:
         size = len(data)
+        if size != self._agent_size:
+            self._agent_size = size
+            self._agent_ns = size * 1_000_000_000 // self._agent_bytes
         sound = self._from_vapi.convert(data)
         is_silence = not data.strip(self._silence)
+        actions: list[Action] = []
+        if self._agent.arrived(now_ns, self._agent_ns, is_silence=is_silence) and sound:
+            payload = binascii.b2a_base64(sound, newline=False).decode()
+            actions.append(twilio.SendMedia(self._stream_sid, twilio.Payload(payload)))
+            if not is_silence:
+                if self._guard.is_owed and self._agent.answers:
+                    self._guard.answered()
+                if not self._watching_quiet:
+                    self._watching_quiet = True
+                    actions.append(SetTimer("quiet", now_ns + ns(self._config.new_reply_gap)))
         wrong = self._rate.arrived(size, now_ns)
-        noted = [] if wrong is None else self._on_wrong_rate(wrong, now_ns)
-        duration_ns = size * 1_000_000_000 // self._agent_bytes
-        if not self._agent.arrived(now_ns, duration_ns, is_silence=is_silence) or not sound:
-            return noted
-        payload = binascii.b2a_base64(sound, newline=False).decode()
-        actions: list[Action] = [twilio.SendMedia(self._stream_sid, twilio.Payload(payload))]
-        if not is_silence:
-            if self._guard.is_owed and self._agent.answers:
-                self._guard.answered()
-            if not self._watching_quiet:
-                self._watching_quiet = True
-                actions.append(SetTimer("quiet", now_ns + ns(self._config.new_reply_gap)))
-        return actions + noted
+        if wrong is not None:
+            actions += self._on_wrong_rate(wrong, now_ns)
+        return actions
 
     def _on_wrong_rate(self, share: float, now_ns: int) -> list[Action]:
         """The agent's audio is not of the declared rate; said once a call."""
