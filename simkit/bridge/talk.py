@@ -73,7 +73,6 @@ class Talk:
 
     def _on_agent_started(self, event: AgentStarted, now_ns: int) -> list[Action]:
         self._agent.started()
-        self._guard.answered()
         return []
 
     def _on_agent_stopped(self, event: AgentStopped, now_ns: int) -> list[Action]:

@@ -6,7 +6,8 @@ from __future__ import annotations
 class TurnGuard:
     """Knows whether the agent owes the caller a reply.
 
-    A turn is over with its final transcript; transcripts that follow before the reply belong to it.
+    A turn is over with its final transcript; transcripts that follow before the reply, or the
+    excuse, belong to it.
     Where the bridge hears the end of the caller's voice itself, that counts too, unless a final
     transcript has come since that voice began: one utterance is one turn, whoever tells of it.
 
@@ -30,8 +31,7 @@ class TurnGuard:
 
     def over(self, now_ns: int) -> int:
         """The caller's turn is over; returns when the reply is late."""
-        if not self.is_owed:
-            self.is_owed, self._was_excused = True, False
+        self.is_owed, self._was_excused = True, False
         self._was_transcribed = True
         self._due_ns = now_ns + self._timeout_ns
         return self._due_ns

@@ -190,8 +190,23 @@ def test_each_turn_without_a_reply_is_excused():
         core.handle(FINAL, began)
         [line] = done(core.handle(TimerDue("reply"), began + 10 * SECOND))
         core.handle(mark(line.mark), began + 15 * SECOND)
-        core.handle(AgentStarted(), began + 20 * SECOND)
-        core.handle(AgentStopped(), began + 21 * SECOND)
+
+
+def test_an_agent_that_is_announced_and_not_heard_has_not_answered():
+    core = running()
+    core.handle(FINAL, 0)
+    core.handle(AgentStarted(), SECOND)
+    core.handle(AgentAudio(bytes(640)), SECOND)
+    assert kinds(core.handle(TimerDue("reply"), 10 * SECOND)) == ["SayFallback"]
+
+
+def test_a_background_sound_is_no_answer():
+    core = running()
+    core.handle(AgentStarted(), 0)
+    heard_out(core, SECOND)
+    core.handle(FINAL, 2 * SECOND)
+    core.handle(AgentAudio(LOUD), 2 * SECOND)
+    assert core._guard.is_owed
 
 
 def test_who_did_not_interrupt_the_agent_is_owed_nothing():
@@ -243,7 +258,7 @@ def test_the_end_of_a_voice_that_was_transcribed_and_answered_is_no_turn():
     core = running(own_vad=True)
     caller_speaks(core, 1, 50)
     core.handle(FINAL, 1100 * MS)
-    core.handle(AgentStarted(), 1200 * MS)
+    speaking(core, 1200 * MS, frames=1)
     heard_out(core, 1300 * MS)
     quiet = [core.handle(media(n, b"\xff" * 160), n * 20 * MS) for n in range(51, 120)]
     assert all("reply" not in timers(actions) for actions in quiet)

@@ -54,6 +54,22 @@ def test_llm_timeout_is_excused_once_and_the_late_reply_is_spoken_once(sim, serv
     assert len(sim.timeline.of("hang")) == 1  # told after 5 s; the call is not over
 
 
+def test_an_agent_that_loses_its_voice_is_excused(sim, serve):
+    """Messages still come from Vapi, and no audio."""
+    bridge = serve(reply_timeout=4.0)
+    sim.vapi.faults.mute_from = 1.5
+    sim.vapi.assistant(replies=["We open at nine."])
+
+    async def caller():
+        call = await sim.twilio.call(to=NUMBER)
+        await call.says("when do you open?")
+        await call.hears_sound(timeout=10)
+        await call.hangs_up()
+
+    sim.run(caller())
+    assert bridge.metrics.value("fallbacks", reason="late") == 1
+
+
 def test_hang_means_delay(sim, serve):
     """``hang`` is a notice that the answer is late; who takes it for a hang-up ends the call."""
     serve()
