@@ -138,7 +138,7 @@ class Talk:
         if now_ns < settled_ns:
             return [SetTimer("debounce", settled_ns)]
         actions = self._cut_off(now_ns)
-        return [*actions, CancelReply()] if actions else []
+        return [*actions, CancelReply()] if actions and self._vapi_is_ready else actions
 
     def _on_debounced(self, now_ns: int) -> list[Action]:
         return self._on_voice(now_ns) if self._caller_speaks else []

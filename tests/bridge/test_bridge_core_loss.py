@@ -142,6 +142,14 @@ def test_what_the_agent_was_saying_plays_out():
     assert kinds(core.handle(RESET, 100 * MS)) == ["SendMark"]
 
 
+def test_it_can_be_interrupted_as_it_plays_out_though_nobody_is_there_to_be_told():
+    core = running(own_vad=True)
+    speaking(core, 0, frames=200)
+    core.handle(RESET, 100 * MS)
+    came = [core.handle(media(n, b"\x00" * 160), (n * 20 + 100) * MS) for n in range(1, 20)]
+    assert [kind for actions in came for kind in kinds(actions)] == ["Clear"]
+
+
 def test_or_is_cut_where_that_is_wanted():
     core = running(lost_reply="clear")
     speaking(core, 0)

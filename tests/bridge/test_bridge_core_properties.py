@@ -285,5 +285,21 @@ class AnyCall(RuleBasedStateMachine):
             assert self.core.is_over
 
 
+class AnyCallWithAnEar(AnyCall):
+    """The bridge listens, too, and what it hears of these frames is voice, all the time."""
+
+    def make(self) -> CallCore:
+        return make(
+            cold_start_limit=1.0,
+            vapi_format="mulaw",
+            reply_timeout=2.0,
+            own_vad=True,
+            lost_reply="clear",
+            dtmf="ignore",
+        )
+
+
 TestAnyCall = AnyCall.TestCase
+TestAnyCallWithAnEar = AnyCallWithAnEar.TestCase
+TestAnyCallWithAnEar.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
 TestAnyCall.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
