@@ -20,7 +20,8 @@ from websockets.uri import parse_uri
 
 from simkit.audio import Speech, mulaw
 from simkit.bridge import Bridge, Config
-from simkit.bridge.vapi_leg import TransportDialect
+from simkit.bridge.vapi_rest import CreatedCall
+from simkit.bridge.vapi_transport import TransportDialect
 from simkit.wire import twilio
 
 CALL_SID = "CA1"
@@ -100,8 +101,8 @@ class DirectLoop(asyncio.BaseEventLoop):
 class Created(TransportDialect):
     """The transport dialect, with a call that exists already."""
 
-    async def socket_url(self, call_sid: str) -> str:
-        return "ws://vapi.example.com/transport"
+    async def create(self, call_sid: str, *, greets: bool = True) -> CreatedCall:
+        return CreatedCall("call", "ws://vapi.example.com/transport")
 
 
 def frames(agent: Speech, caller: Speech) -> tuple[list[bytes], list[bytes]]:
@@ -131,13 +132,15 @@ async def feed(loop: DirectLoop, agent: Speech, caller: Speech) -> float:
             twilio_auth_token="token",
             vapi_api_key="key",
             check_signatures=False,
+            message_burst=1_000_000,  # a minute's frames come at once
         )
     )
     config = uvicorn.Config(bridge.app(), loop="none", log_config=None, access_log=False)
     config.load()
     lifespan = config.lifespan_class(config)
     await lifespan.startup()
-    bridge._dialect = Created(bridge.config, bridge._dialect._client)  # type: ignore[attr-defined]
+    client = bridge._dialect.rest._client  # type: ignore[attr-defined]
+    bridge._dialect = Created(bridge.config, client)
     protocol: Any = config.http_protocol_class(  # type: ignore[call-arg, operator]
         config=config, server_state=ServerState(), app_state=lifespan.state, _loop=loop
     )
@@ -153,7 +156,7 @@ async def feed(loop: DirectLoop, agent: Speech, caller: Speech) -> float:
         call_sid=CALL_SID,
         tracks=["inbound"],
         media_format=twilio.MediaFormat(),
-        custom_parameters={"token": bridge._token(CALL_SID)},
+        custom_parameters={"token": bridge.tokens.issue(CALL_SID, time.time_ns() // 1_000_000)},
     )
     for message in (twilio.Connected(), twilio.Start("1", body, STREAM_SID)):
         sink.protocol.data_received(wire(phone, twilio.encode(message), text=True))

@@ -115,6 +115,29 @@ def read_any(path: Path, *, channel: int | None = None) -> Samples:
     return np.ascontiguousarray(sound) if rate == RATE else to_telephone(sound, rate)
 
 
+def read_clip(path: Path, limit: float) -> tuple[Samples, int]:
+    """Return the samples of a short mono FLAC or WAV file as they are, and their rate in Hz.
+
+    Args:
+        path: the file.
+        limit: the longest that is taken, in seconds.
+
+    Raises:
+        AudioFileError: with the file, what was found and what was expected.
+    """
+    with _opened(path) as file:
+        seconds = file.frames / file.samplerate
+        if file.channels != 1:
+            raise AudioFileError(f"{path}: found {file.channels} channels, expected 1")
+        if not 0 < seconds <= limit:
+            raise AudioFileError(
+                f"{path}: found {seconds:.3g} s of sound, expected more than 0 and at most "
+                f"{limit:g} s"
+            )
+        samples: Samples = _all_of(file, path, "int16")
+        return samples, file.samplerate
+
+
 def to_telephone(sound: Any, rate: int) -> Samples:
     """Return sound of another rate (floats from -1 to 1, shape ``(n,)``) at 8 kHz.
 

@@ -1,20 +1,22 @@
-"""Streaming conversion between mu-law at 8 kHz and PCM at 16 kHz, bytes to bytes.
+"""Streaming conversion between mu-law at 8 kHz and PCM of any rate, bytes to bytes.
 
-The filter is that of :mod:`~simkit.audio.resample`, and so are its results, to the bit. A bridge
-converts a frame every 20 ms in both directions, and numpy takes longer to be called than to
-compute so little. Therefore the filter is one matrix here: it makes 20 samples at 8 kHz, or the 40
-at 16 kHz that belong to them, out of all samples that they depend on. Its product is exact in
-float64, as the sums of the filter are, whatever the order of addition.
+At 16 kHz, the rate nearly all calls have, the filter is that of :mod:`~simkit.audio.resample`, and
+so are its results, to the bit. A bridge converts a frame every 20 ms in both directions, and numpy
+takes longer to be called than to compute so little. Therefore the filter is one matrix here: it
+makes 20 samples at 8 kHz, or the 40 at 16 kHz that belong to them, out of all samples that they
+depend on. Its product is exact in float64, as the sums of the filter are, whatever the order of
+addition. The other rates have the filter of :mod:`~simkit.audio.any_rate`; 8 kHz has none.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from . import mulaw
+from .any_rate import AnyRate
 from .resample import DECIMATE, INTERPOLATE, clip
 
 _Floats = npt.NDArray[np.float64]
@@ -114,3 +116,54 @@ def _down(pcm: bytes, size: int) -> bytes:
     total = _rounded(blocks.astype(np.float64).dot(_DOWN))
     # Negative samples count from the end of the table, where their codes are.
     return mulaw.CODES.take(total.astype(np.intp)).tobytes()[:size]
+
+
+class Converter(Protocol):
+    """Converts a stream of bytes, cut anywhere."""
+
+    def convert(self, data: bytes) -> bytes:
+        """Return what ``data`` makes complete."""
+
+
+def mulaw_to_pcm(rate: int) -> Converter:
+    """Make a converter of mu-law at 8 kHz to 16-bit little-endian PCM.
+
+    Raises:
+        ValueError: a rate that is not from 8000 to 48,000 Hz.
+    """
+    return MulawToPcm() if rate == 2 * mulaw.RATE else _MulawToPcmAt(rate)
+
+
+def pcm_to_mulaw(rate: int) -> Converter:
+    """Make a converter of 16-bit little-endian PCM to mu-law at 8 kHz.
+
+    Raises:
+        ValueError: a rate that is not from 8000 to 48,000 Hz.
+    """
+    return PcmToMulaw() if rate == 2 * mulaw.RATE else _PcmToMulawAt(rate)
+
+
+class _MulawToPcmAt:
+    def __init__(self, rate: int) -> None:
+        self._rate = None if rate == mulaw.RATE else AnyRate(mulaw.RATE, rate)
+
+    def convert(self, data: bytes) -> bytes:
+        samples = mulaw.decode(data)
+        if self._rate is not None:
+            samples = self._rate.process(samples)
+        return samples.astype(_PCM, copy=False).tobytes()
+
+
+class _PcmToMulawAt:
+    def __init__(self, rate: int) -> None:
+        self._rate = None if rate == mulaw.RATE else AnyRate(rate, mulaw.RATE)
+        self._half = b""  # of a sample
+
+    def convert(self, data: bytes) -> bytes:
+        data = self._half + data
+        whole = len(data) // 2
+        self._half = data[2 * whole :]
+        samples = np.frombuffer(data, _PCM, whole).astype(np.int16, copy=False)
+        if self._rate is not None:
+            samples = self._rate.process(samples)
+        return mulaw.encode(samples)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Any, Literal, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
+Password = Annotated[str, Meta(extra={"secret": True})]
+"""A key that comes from the environment or a file of its own, and is never shown."""
 
 
 class ConfigError(ValueError):
@@ -27,83 +30,174 @@ class Secret(str):
 class Config(Struct, frozen=True, kw_only=True):
     """How the bridge runs.
 
-    Secrets come from the environment (:meth:`from_env`) and never appear in logs or errors.
+    The same keys are arguments here, keys of the table ``[bridge]`` in a TOML file, and in upper
+    case, behind ``SIMKIT_BRIDGE_``, variables of the environment. Secrets come from the
+    environment or from files of their own and never appear in logs or errors.
     """
+
+    # Addresses and accounts
 
     public_url: str
     """Where Twilio reaches the bridge, ``https://host``; signatures are checked against it."""
-    twilio_auth_token: str
-    vapi_api_key: str
+    twilio_auth_token: Password
+    """Twilio's primary auth token: signs webhooks and streams."""
+    vapi_api_key: Password
+    """Vapi's private key."""
     vapi_assistant_id: str = ""
+    """The assistant that answers; empty for Vapi's default."""
     vapi_url: str = "https://api.vapi.ai"
+    """Where Vapi is reached."""
+
+    # The server
+
+    host: str = "127.0.0.1"
+    """The address that is listened on; nothing beyond this machine reaches it by default."""
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 3000
+    """The port that is listened on; 0 for any that is free."""
+    tls_cert: str = ""
+    """A file with the certificate chain, for TLS without a proxy in front."""
+    tls_key: str = ""
+    """The file with the certificate's private key."""
+    log: Literal["json", "text"] = "json"
+    """One JSON object a line, or lines for people."""
+    drain_limit: Seconds = 60.0
+    """Seconds that running calls may go on once the process was told to end."""
+
+    # Security
+
+    check_signatures: bool = True
+    """Whether Twilio's signature is asked for, on the webhook and on the stream."""
+    token_ttl: Annotated[float, Meta(ge=1, le=600)] = 60.0
+    """Seconds from the webhook's answer in which its stream may begin, and a retry is answered."""
+    replay_memory: Annotated[int, Meta(ge=100, le=1_000_000)] = 10_000
+    """Webhooks that are remembered, to tell a replayed one."""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Networks whose ``X-Forwarded-For`` is believed, for limits and logs alone."""
+    metrics_token: Password = ""
+    """What ``/metrics`` asks for as Bearer token; without it, only this machine may read."""
+
+    # Limits
+
+    max_sessions: Annotated[int, Meta(ge=1, le=100_000)] = 200
+    """Calls at once; further ones hear a busy tone."""
+    max_connections: Annotated[int, Meta(ge=10, le=1_000_000)] = 2000
+    """Sockets at once, of any kind; further ones are closed."""
+    read_timeout: Annotated[float, Meta(ge=0.1, le=60)] = 5.0
+    """Seconds for the head of a request, and again for its body."""
+    start_timeout: Annotated[float, Meta(ge=0.1, le=60)] = 10.0
+    """Seconds from the opening of a stream to its ``start``."""
+    rate_limit: Annotated[float, Meta(ge=0.1, le=100_000)] = 5.0
+    """Requests per second and source that may be refused before the source is left unanswered."""
+    rate_burst: Annotated[int, Meta(ge=1, le=1_000_000)] = 50
+    """How many of them may come at once."""
+    max_message_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)] = 65_536
+    """Size of one message on a stream; a larger one ends it."""
+    message_rate: Annotated[float, Meta(ge=60, le=100_000)] = 200.0
+    """Messages per second on a stream; Twilio sends 50. More end it."""
+    message_burst: Annotated[int, Meta(ge=100, le=1_000_000)] = 3000
+    """How many may come at once, as after a stall of the network."""
+
+    # The Vapi leg
+
     vapi_dialect: Literal["transport", "seed"] = "transport"
     """``seed`` speaks the JSON socket of two widely copied articles instead of the transport."""
     vapi_format: Literal["pcm_s16le", "mulaw"] = "pcm_s16le"
-    """What is declared to Vapi: PCM at 16 kHz, or mu-law at 8 kHz."""
-    check_signatures: bool = True
-    vapi_timeout: Seconds = 10.0
-    """For ``POST /call`` and the opening of the socket, each."""
+    """What is declared to Vapi: PCM at ``vapi_rate``, or mu-law at 8 kHz."""
+    vapi_rate: Annotated[int, Meta(ge=8000, le=48_000)] = 0
+    """Samples per second of that audio; without it 16000, or 8000 for mu-law."""
+    vapi_socket_hosts: tuple[str, ...] = ("*.vapi.ai",)
+    """Where calls may be joined and ended, besides the host of ``vapi_url``."""
+    vapi_max_message: Annotated[int, Meta(ge=65_536, le=16_777_216)] = 1_048_576
+    """Bytes of the largest message or answer taken from Vapi."""
+    fallback_file: str = ""
+    """WAV or FLAC, at most 15 s, said when there is no agent; empty for a line in English."""
+    vapi_pool: Annotated[int, Meta(ge=0, le=100)] = 0
+    """Sockets opened ahead of calls (``seed``), or connections to the API kept open."""
+    vapi_pool_reuse: bool = False
+    """Whether a socket of the pool serves one call after the other, flushed in between."""
+    prewarm_calls: Annotated[int, Meta(ge=0, le=100)] = 0
+    """Calls created ahead, which count as running; their metadata lacks Twilio's SID."""
+    prewarm_age: Annotated[float, Meta(ge=5, le=3600)] = 60.0
+    """Seconds after which such a call is replaced."""
+    rejoin: Literal["same-url", "new-call"] = "same-url"
+    """After a loss: the same call, or a new one where that is refused; or a new one at once."""
+    vapi_timeout: Seconds = 15.0
+    """Seconds for ``POST /call`` and for the opening of the socket, each."""
     keepalive: Annotated[float, Meta(ge=1, le=3600)] = 30.0
-    """Between pings to Vapi; one that is not answered by the next loses the socket."""
+    """Seconds between pings to Vapi; one not answered by the next loses the socket."""
+
+    # The call
+
     cold_start_limit: Seconds = 10.0
-    """Caller audio kept while Vapi is not ready; the oldest is dropped beyond it."""
+    """Seconds of caller audio kept while Vapi is not ready; the oldest is dropped beyond it."""
     reorder_limit: Seconds = 0.1
-    """How long a missing chunk is waited for."""
+    """Seconds that a missing chunk is waited for."""
     late_partial_grace: Seconds = 0.5
-    """After the agent's last sound, a transcript of the caller still counts as an interruption."""
+    """Seconds after the agent's last sound in which words of the caller still interrupt it."""
     new_reply_gap: Seconds = 0.3
-    """A pause in the agent's audio after which more of it belongs to a new reply."""
+    """Seconds of pause in the agent's audio after which more of it belongs to a new reply."""
+    cold_start_bytes: Annotated[int, Meta(ge=1600, le=104_857_600)] = 262_144
+    """The same bound in bytes of mu-law, 8 a millisecond."""
+    stale_after: Annotated[float, Meta(ge=0.1, le=3600)] = 2.0
+    """Caller audio that comes later than this behind a stall is dropped, never answered."""
+    debounce: Seconds = 0.3
+    """After an interruption, what else hints at the same one is not another."""
+    own_vad: bool = False
+    """The bridge listens for the caller's voice itself; else that is left to Vapi."""
+    own_vad_level: Annotated[float, Meta(ge=-70, le=0)] = -35.0
+    """Loudness of voice for ``own_vad``, in dB below full scale."""
+    own_vad_voice: Annotated[float, Meta(ge=0.02, le=5)] = 0.2
+    """Continuous voice that interrupts the agent, with ``own_vad``."""
+    endpointing: Annotated[float, Meta(ge=0.1, le=5)] = 0.6
+    """Silence that ends the caller's turn, with ``own_vad``; 0.5 to 0.8 are usual."""
+    reply_timeout: Annotated[float, Meta(ge=0.5, le=3600)] = 10.0
+    """From the caller's turn to any audio of the agent; then the fallback line is said, once."""
+    lost_reply: Literal["play", "clear"] = "play"
+    """When Vapi is lost: what the caller has not heard yet of the agent plays out, or is cut."""
+    vapi_patience: Annotated[float, Meta(ge=1, le=600)] = 20.0
+    """Seconds without Vapi, whatever is being tried, after which the call is given up."""
+    poll_timeout: Seconds = 3.0
+    """For the look-up of a call whose socket was given up."""
+    dtmf: Literal["message", "ignore"] = "message"
+    """Keys of the phone: told to the agent in words, "The caller pressed 1.", or ignored."""
+    stream_timeout: Annotated[float, Meta(ge=1, le=3600)] = 45.0
+    """Without any message from Twilio for so long, its socket is taken for dead."""
+    max_session: Annotated[float, Meta(ge=1, le=86_400)] = 14_400.0
+    """The longest call, in seconds; Twilio itself ends calls after four hours."""
+    on_wrong_rate: Literal["note", "end"] = "note"
+    """Agent audio at half or double the declared rate: said once, or the call ends besides."""
     queue_limit_bytes: Annotated[int, Meta(ge=65_536, le=104_857_600)] = 5 * 1024 * 1024
     """Unsent bytes per leg; beyond it audio is dropped, and said so."""
 
     def __post_init__(self) -> None:
-        for name in ("twilio_auth_token", "vapi_api_key"):
+        for name in SECRETS:
             msgspec.structs.force_setattr(self, name, Secret(getattr(self, name)))
-        for name, schemes in (("public_url", ("https", "http")), ("vapi_url", ("https", "http"))):
-            parts = urlsplit(getattr(self, name))
-            if parts.scheme not in schemes or not parts.hostname or parts.query:
-                raise ConfigError(f"{name}: expected https://host, found {getattr(self, name)!r}")
-            msgspec.structs.force_setattr(self, name, getattr(self, name).rstrip("/"))
+        for name in ("public_url", "vapi_url"):
+            url = checked_url(name, getattr(self, name))
+            msgspec.structs.force_setattr(self, name, url)
+        networks(self.trusted_proxies)
+        if bool(self.tls_cert) != bool(self.tls_key):
+            missing, there = ("tls_key", "tls_cert") if self.tls_cert else ("tls_cert", "tls_key")
+            raise ConfigError(f"{missing}: missing, and {there} is set; TLS needs both")
+
+        if not self.vapi_rate:
+            rate = 8000 if self.sends_mulaw else 16000
+            msgspec.structs.force_setattr(self, "vapi_rate", rate)
+        elif self.sends_mulaw and self.vapi_rate != 8000:
+            raise ConfigError(f"vapi_rate: expected 8000 for mu-law, found {self.vapi_rate}")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, **settings: Any) -> Config:
-        """Read secrets and addresses from the environment.
+        """Read the configuration from the environment alone; ``settings`` come before it.
 
-        ``PUBLIC_URL``, ``TWILIO_AUTH_TOKEN``, ``VAPI_API_KEY`` are needed, ``VAPI_ASSISTANT_ID``
-        and ``VAPI_URL`` optional; ``settings`` are any other keys.
-
-        Raises:
-            ConfigError: a key is missing, unknown or out of its range.
-        """
-        found = {
-            name: environ[name.upper()]
-            for name in (
-                "public_url",
-                "twilio_auth_token",
-                "vapi_api_key",
-                "vapi_assistant_id",
-                "vapi_url",
-            )
-            if environ.get(name.upper())
-        }
-        return cls.checked(found | settings)
-
-    @classmethod
-    def checked(cls, values: Mapping[str, Any]) -> Config:
-        """Make a configuration of plain values.
+        ``TWILIO_AUTH_TOKEN`` and ``VAPI_API_KEY`` are needed.
 
         Raises:
             ConfigError: a key is missing, unknown or out of its range.
         """
-        unknown = sorted(set(values) - set(cls.__struct_fields__))
-        if unknown:
-            raise ConfigError(
-                f"unknown key {unknown[0]!r}; there are: {', '.join(cls.__struct_fields__)}"
-            )
-        try:
-            return msgspec.convert(dict(values), cls)
-        except msgspec.ValidationError as error:
-            raise ConfigError(str(error)) from None
+        from .sources import load
+
+        return load(None, environ, settings).config
 
     @property
     def media_url(self) -> str:
@@ -111,11 +205,55 @@ class Config(Struct, frozen=True, kw_only=True):
         return self.public_url.replace("http", "ws", 1) + "/media"
 
     @property
-    def vapi_rate(self) -> int:
-        """Samples per second of the audio that is exchanged with Vapi."""
-        return 8000 if self.vapi_format == "mulaw" or self.vapi_dialect == "seed" else 16000
-
-    @property
     def sends_mulaw(self) -> bool:
         """True when Vapi's leg carries mu-law, as Twilio's does."""
         return self.vapi_format == "mulaw" or self.vapi_dialect == "seed"
+
+
+def checked_url(name: str, url: str) -> str:
+    """Return a base URL without the slash at its end.
+
+    Raises:
+        ConfigError: something other than ``https://host[:port][/path]``.
+    """
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("https", "http") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        whole = False
+    if not whole or parts.query or parts.fragment or parts.username or not url.isprintable():
+        # What stands before an @ may be a password.
+        shown = url.rpartition("@")[2][:100]
+        raise ConfigError(f"{name}: expected https://host, found {shown!r}")
+    return url.rstrip("/")
+
+
+def networks(texts: tuple[str, ...]) -> list[IPv4Network | IPv6Network]:
+    """Return addresses and networks as such.
+
+    Raises:
+        ConfigError: something else.
+    """
+    found = []
+    for text in texts:
+        try:
+            found.append(ip_network(text))
+        except ValueError:
+            raise ConfigError(
+                f"trusted_proxies: expected an address or a network as 10.0.0.0/8, found {text!r}"
+            ) from None
+    return found
+
+
+HINTS: dict[str, Any] = get_type_hints(Config, include_extras=True)
+"""The type of each key, with its range."""
+
+SECRETS = tuple(
+    name
+    for name in Config.__struct_fields__
+    if any(
+        (getattr(meta, "extra", None) or {}).get("secret")
+        for meta in getattr(HINTS[name], "__metadata__", ())
+    )
+)
+"""The keys that are never shown."""

@@ -6,14 +6,10 @@ they must be carried out. It has no await, no clock and no randomness of its own
 
 from __future__ import annotations
 
-import binascii
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ..audio import mulaw
 from ..wire import WireError, twilio
-from .codec import FromVapi, ToVapi
 from .config import Config
 from .events import (
     Action,
@@ -23,74 +19,93 @@ from .events import (
     CallEnded,
     CallerSaid,
     CallerStarted,
+    CallerStopped,
     CloseTwilio,
     CoreEvent,
+    Count,
+    Delayed,
     EndVapi,
+    FallbackQueued,
     Interrupted,
+    Malformed,
     Note,
     OpenVapi,
-    SendCallerAudio,
+    PolledCall,
+    PollVapi,
     SetTimer,
+    SlowReader,
     TimerDue,
     TwilioGone,
+    UnknownMessage,
     VapiGone,
     VapiReady,
 )
-from .reorder import InOrder
-from .turns import AgentSpeech, is_backchannel
+from .legs import Legs
+from .reconnect import TRIES, Reconnects
+from .talk import ns
 
-_FRAME = 160
-_FRAME_NS = 20_000_000
-_BYTE_NS = 125_000
-_SILENT_FRAME = bytes([mulaw.SILENCE]) * _FRAME
-_HANG_UP_LIMIT_NS = 10_000_000_000
+_NORMAL_CLOSE = 1000
+_MOST_TOLD = 10
+_SLOW_AGAIN_NS = 10_000_000_000
+_FAILURES = ("error", "fault", "worker-shutdown")
 
 
-class CallCore:
+class CallCore(Legs):
     """One phone call, from Twilio's ``start`` to the end of both sockets.
 
     Subclasses may override single decisions; each is a method of its own.
     """
 
     def __init__(self, config: Config) -> None:
-        self._config = config
-        self._to_vapi = ToVapi(as_mulaw=config.sends_mulaw)
-        self._from_vapi = FromVapi(as_mulaw=config.sends_mulaw)
-        self._agent_byte_ns = _BYTE_NS if config.sends_mulaw else 31_250
-        self._caller_order: InOrder[bytes] = InOrder()
-        self._agent_order: InOrder[bytes] = InOrder()
-        self._agent = AgentSpeech(
-            grace_ns=round(config.late_partial_grace * 1e9),
-            new_reply_gap_ns=round(config.new_reply_gap * 1e9),
-        )
-        self._waiting: deque[bytes] = deque()
-        self._waiting_limit = int(config.cold_start_limit * 1e9) // _FRAME_NS
-        self._waiting_dropped = 0
-        self._reorder_ns = round(config.reorder_limit * 1e9)
-        self._stream_sid = ""
-        self._vapi_is_ready = False
-        self._watching_quiet = False
-        self._reorder_timers: set[str] = set()
-        self.is_over = False
-        """True once the call has ended; every later event is ignored."""
+        super().__init__(config)
+        self._call_sid = ""
+        self._reconnects = Reconnects()
+        self._attempt = 0
+        self._was_ready = False
+        self._is_polling = False
+        self._malformed = 0
+        self._unknown: set[str] = set()
+        self._slow_ns: dict[tuple[str, bool], int] = {}
         self._handlers: dict[type, Callable[[Any, int], list[Action]]] = {
             twilio.Media: self._on_media,
             AgentAudio: self._on_agent_audio,
             twilio.Connected: self._on_nothing,
             twilio.Start: self._on_start,
             twilio.Mark: self._on_mark,
-            twilio.Dtmf: self._on_nothing,
+            twilio.Dtmf: self._on_dtmf,
             twilio.Stop: self._on_stop,
             TwilioGone: self._on_stop,
             VapiReady: self._on_vapi_ready,
             VapiGone: self._on_vapi_gone,
+            PolledCall: self._on_polled,
             AgentStarted: self._on_agent_started,
             AgentStopped: self._on_agent_stopped,
             CallerStarted: self._on_caller_started,
+            CallerStopped: self._on_caller_stopped,
             CallerSaid: self._on_caller_said,
             Interrupted: self._on_interrupted,
+            Delayed: self._on_delayed,
             CallEnded: self._on_call_ended,
+            UnknownMessage: self._on_unknown_message,
+            Malformed: self._on_malformed,
+            SlowReader: self._on_slow_reader,
+            FallbackQueued: self._on_fallback_queued,
             TimerDue: self._on_timer,
+        }
+        self._timers: dict[str, Callable[[int], list[Action]]] = {
+            "quiet": self._on_quiet_timer,
+            "caller-order": self._on_caller_gap,
+            "agent-order": self._on_agent_gap,
+            "debounce": self._on_debounced,
+            "keys": self._tell_keys,
+            "reply": self._on_reply_timer,
+            "reconnect": self._on_reconnect_timer,
+            "vapi": self._on_vapi_timer,
+            "poll": self._on_poll_timer,
+            "hang-up": self._on_hang_up_timer,
+            "hang-up-limit": self._hang_up,
+            "stream": self._on_stream_timer,
+            "session": self._on_session_timer,
         }
 
     def handle(self, event: CoreEvent, now_ns: int) -> list[Action]:
@@ -106,189 +121,182 @@ class CallCore:
     def _on_nothing(self, event: object, now_ns: int) -> list[Action]:
         return []
 
+    def _on_timer(self, event: TimerDue, now_ns: int) -> list[Action]:
+        return self._timers[event.name](now_ns)
+
     # The stream
 
     def _on_start(self, event: twilio.Start, now_ns: int) -> list[Action]:
         if self._stream_sid:
             raise WireError("message from Twilio: a second start on one stream")
         self._stream_sid = event.stream_sid
-        return [OpenVapi(event.start.call_sid)]
+        self._call_sid = event.start.call_sid
+        self._heard_ns = now_ns
+        wrong = _contradiction(event)
+        if wrong:
+            return self._end([Note(f"start refused: {wrong}", True), CloseTwilio()], "refused")
+        return [
+            OpenVapi(self._call_sid),
+            SetTimer("vapi", now_ns + ns(self._config.vapi_patience)),
+            SetTimer("stream", now_ns + ns(self._config.stream_timeout)),
+            SetTimer("session", now_ns + ns(self._config.max_session)),
+        ]
 
     def _on_stop(self, event: object, now_ns: int) -> list[Action]:
         """The caller is gone: Vapi is told at once, and nothing more is sent to anyone."""
-        return self._end([EndVapi()])
+        if isinstance(event, twilio.Stop):
+            self._check_stream("stop", event.stream_sid)
+        return self._end([EndVapi()], "caller-hung-up")
 
-    def _end(self, actions: list[Action]) -> list[Action]:
-        self.is_over = True
-        self._waiting.clear()
-        return actions
+    def _end(self, actions: list[Action], outcome: str) -> list[Action]:
+        self._waiting.take()
+        return super()._end(actions, outcome)
 
-    # Caller audio
+    def _on_stream_timer(self, now_ns: int) -> list[Action]:
+        """A live stream is never silent: its frames come whether the caller speaks or not."""
+        limit_ns = ns(self._config.stream_timeout)
+        if now_ns < self._heard_ns + limit_ns:
+            return [SetTimer("stream", self._heard_ns + limit_ns)]
+        text = f"nothing came from Twilio for {self._config.stream_timeout:g} s: it is gone"
+        return self._end([Note(text, True), EndVapi(), CloseTwilio()], "stream-dead")
 
-    def _on_media(self, event: twilio.Media, now_ns: int) -> list[Action]:
-        try:
-            sound = binascii.a2b_base64(event.media.payload)
-        except ValueError as error:
-            raise WireError(f"message from Twilio: media.payload: {error}") from None
-        frames = self._caller_order.push(twilio.number(event.media.chunk), sound)
-        return self._watch_order("caller-order", self._caller_order, now_ns) + [
-            action for frame in frames for action in self._on_caller_frame(frame)
-        ]
+    def _on_session_timer(self, now_ns: int) -> list[Action]:
+        why = f"the call has lasted {self._config.max_session:g} s, the longest allowed"
+        return self._hang_up_when_heard(why, "too-long", now_ns)
 
-    def _on_caller_frame(self, frame: bytes) -> list[Action]:
-        """Send a frame on, or keep it until Vapi is ready."""
-        if self._vapi_is_ready:
-            return [SendCallerAudio(self._to_vapi.convert(frame))]
-        self._waiting.append(frame)
-        if len(self._waiting) > self._waiting_limit:
-            self._waiting.popleft()
-            self._waiting_dropped += 1
-            if self._waiting_dropped == 1:
-                limit = self._config.cold_start_limit
-                return [Note(f"Vapi not ready for {limit:g} s: dropping oldest audio", True)]
-        return []
+    # Vapi, there or not
 
     def _on_vapi_ready(self, event: VapiReady, now_ns: int) -> list[Action]:
-        self._vapi_is_ready = True
-        waiting = b"".join(self._waiting)
-        frames = len(self._waiting)
-        self._waiting.clear()
-        if not waiting:
-            return [Note("Vapi ready")]
-        return [
-            Note(f"Vapi ready; sending {frames * 20} ms of caller audio that waited"),
-            SendCallerAudio(self._to_vapi.convert(waiting)),
-        ]
-
-    def _watch_order(self, name: str, order: InOrder[bytes], now_ns: int) -> list[Action]:
-        """Wait for a missing chunk, but not for ever."""
-        if order.is_waiting and name not in self._reorder_timers:
-            self._reorder_timers.add(name)
-            return [SetTimer(name, now_ns + self._reorder_ns)]
-        return []
-
-    # Agent audio
-
-    def _on_agent_audio(self, event: AgentAudio, now_ns: int) -> list[Action]:
-        if event.number is None:
-            return self._on_agent_frame(event.data, now_ns)
-        frames = self._agent_order.push(event.number, event.data)
-        return self._watch_order("agent-order", self._agent_order, now_ns) + [
-            action for frame in frames for action in self._on_agent_frame(frame, now_ns)
-        ]
-
-    def _on_agent_frame(self, data: bytes, now_ns: int) -> list[Action]:
-        sound = self._from_vapi.convert(data)
-        is_silence = not data.strip(b"\0\xff" if self._config.sends_mulaw else b"\0")
-        duration_ns = len(data) * self._agent_byte_ns
-        if not self._agent.arrived(now_ns, duration_ns, is_silence=is_silence) or not sound:
+        if self._is_leaving:
             return []
-        payload = binascii.b2a_base64(sound, newline=False).decode()
-        actions: list[Action] = [twilio.SendMedia(self._stream_sid, twilio.Payload(payload))]
-        if not is_silence and not self._watching_quiet:
-            self._watching_quiet = True
-            actions.append(SetTimer("quiet", now_ns + round(self._config.new_reply_gap * 1e9)))
-        return actions
-
-    def _on_mark(self, event: twilio.Mark, now_ns: int) -> list[Action]:
-        self._agent.mark_returned(event.mark.name, now_ns)
-        return []
-
-    def _mark_if_needed(self) -> list[Action]:
-        """Ask Twilio to tell when the caller has heard what was sent."""
-        if not self._agent.needs_mark:
-            return []
-        return [twilio.SendMark(self._stream_sid, twilio.MarkBody(self._agent.next_mark()))]
-
-    # Turns
-
-    def _on_agent_started(self, event: AgentStarted, now_ns: int) -> list[Action]:
-        self._agent.started()
-        return []
-
-    def _on_agent_stopped(self, event: AgentStopped, now_ns: int) -> list[Action]:
-        self._agent.stopped()
-        return self._mark_if_needed()
-
-    def _on_interrupted(self, event: Interrupted, now_ns: int) -> list[Action]:
-        return self._cut_off(now_ns)
-
-    def _on_caller_started(self, event: CallerStarted, now_ns: int) -> list[Action]:
-        """Voice alone interrupts only what Vapi believes to be over: else Vapi judges it."""
-        if self._agent.is_audible(now_ns) and not self._agent.vapi_speaks:
-            return self._cut_off(now_ns)
-        return []
-
-    def _on_caller_said(self, event: CallerSaid, now_ns: int) -> list[Action]:
-        """Words interrupt, unless they only show that the caller listens."""
-        if event.final or is_backchannel(event.text):
-            return []
-        if self._agent.can_be_interrupted(now_ns):
-            return self._cut_off(now_ns)
-        return []
-
-    def _cut_off(self, now_ns: int) -> list[Action]:
-        """Silence the agent: at Twilio, in our hands, and in what still arrives of this reply."""
-        if self._agent.interrupt(now_ns):
-            return [twilio.Clear(self._stream_sid), Note("caller interrupted the agent")]
-        return []
-
-    # The end
-
-    def _on_call_ended(self, event: CallEnded, now_ns: int) -> list[Action]:
-        return self._hang_up_when_heard(f"Vapi ended the call: {event.reason}", now_ns)
+        self._vapi_is_ready, self._is_polling = True, False
+        self._reconnects.opened(now_ns)
+        if self._was_ready:
+            how = "the same call" if event.rejoined else "a new call"
+            noted: list[Action] = [Note(f"Vapi is back, in {how}")]
+        else:
+            self._was_ready = True
+            noted = []
+        return [*noted, *self._send_waiting(), *self._tell_keys(now_ns)]
 
     def _on_vapi_gone(self, event: VapiGone, now_ns: int) -> list[Action]:
-        return self._hang_up_when_heard(f"Vapi is gone: {event.reason}", now_ns)
+        """Try again, if there is any use in it; meanwhile the caller's audio waits."""
+        was_ready, self._vapi_is_ready = self._vapi_is_ready, False
+        if self._is_leaving or self._is_polling:
+            return []
+        if was_ready and event.code == _NORMAL_CLOSE:
+            return self._hang_up_when_heard("Vapi closed the socket", "agent-ended", now_ns)
+        actions = self._lose_agent(now_ns) if was_ready else []
+        at_ns = self._reconnects.lost(event.code, event.chance, now_ns)
+        why = f"Vapi is gone: {event.reason}"
+        if at_ns is None:
+            return actions + self._give_up(why, now_ns)
+        self._attempt += 1
+        text = f"{why}; try {self._reconnects.tries} of {TRIES} in {(at_ns - now_ns) / 1e9:.1f} s"
+        return [*actions, Note(text, True), SetTimer("reconnect", at_ns)]
 
-    def _hang_up_when_heard(self, why: str, now_ns: int) -> list[Action]:
-        """End the call once the caller has heard the last word."""
-        if not self._agent.is_audible(now_ns):
-            return self._end([Note(why), EndVapi(), CloseTwilio()])
+    def _lose_agent(self, now_ns: int) -> list[Action]:
+        """What was sent of the agent's words plays out, unless it is to be cut.
+
+        An agent that was cut short owes the caller the rest.
+        """
+        self._caller_speaks = False
+        if self._agent.vapi_speaks:
+            self._guard.over(now_ns)
+        self._agent.lost()
+        self._begin_agent_leg()
+        cut = self._config.lost_reply == "clear"
+        actions = self._cut_off(now_ns) if cut else self._mark_if_needed()
+        if self._guard.is_owed:
+            actions.append(SetTimer("reply", now_ns + ns(self._config.reply_timeout)))
+        return [*actions, SetTimer("vapi", now_ns + ns(self._config.vapi_patience))]
+
+    def _on_reconnect_timer(self, now_ns: int) -> list[Action]:
+        if self._is_leaving or self._is_polling or self._vapi_is_ready:
+            return []
+        return [OpenVapi(self._call_sid, self._attempt, greets=not self._agent.was_heard)]
+
+    def _on_vapi_timer(self, now_ns: int) -> list[Action]:
+        """However many tries are left: nobody waits longer than that on the phone."""
+        if self._vapi_is_ready or self._is_leaving or self._is_polling:
+            return []
+        text = f"no Vapi for {self._config.vapi_patience:g} s; given up"
+        return [Note(text, True), *self._farewell(now_ns)]
+
+    def _give_up(self, why: str, now_ns: int) -> list[Action]:
+        """The socket is lost for good. If there was a call, REST may tell what became of it."""
+        given_up: list[Action] = [
+            Note(f"{why}; given up", True),
+            Count("reconnects", label="given up"),
+        ]
+        if not self._was_ready or self._config.vapi_dialect == "seed":
+            return given_up + self._farewell(now_ns)
+        self._is_polling = True
+        at_ns = now_ns + ns(self._config.poll_timeout)
+        return [*given_up, PollVapi(), SetTimer("poll", at_ns)]
+
+    def _on_polled(self, event: PolledCall, now_ns: int) -> list[Action]:
+        if not self._is_polling:
+            return []
+        self._is_polling = False
+        status = event.status or "unknown"
+        return [Note(f"the call at Vapi: {status} {event.reason}"), *self._farewell(now_ns)]
+
+    def _on_poll_timer(self, now_ns: int) -> list[Action]:
+        return self._on_polled(PolledCall(""), now_ns)
+
+    def _farewell(self, now_ns: int) -> list[Action]:
+        """Say the fallback line, and hang up when it was heard."""
         return [
-            Note(f"{why}; waiting until the caller has heard the last word"),
-            *self._mark_if_needed(),
-            SetTimer("hang-up", now_ns + _FRAME_NS),
-            SetTimer("hang-up-limit", now_ns + _HANG_UP_LIMIT_NS),
+            *self._say_line("vapi-lost", now_ns),
+            *self._hang_up_when_heard("nobody answers the caller", "vapi-lost", now_ns),
         ]
 
-    # Timers
+    def _on_call_ended(self, event: CallEnded, now_ns: int) -> list[Action]:
+        failed = any(word in event.reason for word in _FAILURES) and not self._is_leaving
+        line = self._say_line("vapi-failed", now_ns) if failed else []
+        why = f"Vapi ended the call: {event.reason}"
+        return line + self._hang_up_when_heard(why, "agent-ended", now_ns)
 
-    def _on_timer(self, event: TimerDue, now_ns: int) -> list[Action]:
-        if event.name == "quiet":
-            return self._on_quiet_timer(now_ns)
-        if event.name == "caller-order":
-            return self._on_caller_gap(now_ns)
-        if event.name == "agent-order":
-            return self._on_agent_gap(now_ns)
-        if event.name == "hang-up" and self._agent.is_audible(now_ns):
-            return [SetTimer("hang-up", now_ns + _FRAME_NS)]
-        return self._end([EndVapi(), CloseTwilio()])
+    # What is only said and counted
 
-    def _on_quiet_timer(self, now_ns: int) -> list[Action]:
-        if not self._agent.is_quiet(now_ns):
-            return [SetTimer("quiet", now_ns + round(self._config.new_reply_gap * 1e9))]
-        self._watching_quiet = False
-        return self._mark_if_needed()
-
-    def _on_caller_gap(self, now_ns: int) -> list[Action]:
-        """A caller frame did not come: silence takes its place, so that time stays true."""
-        self._reorder_timers.discard("caller-order")
-        missing, frames = self._caller_order.skip()
-        if not missing:
+    def _on_unknown_message(self, event: UnknownMessage, now_ns: int) -> list[Action]:
+        if event.kind in self._unknown or len(self._unknown) >= _MOST_TOLD:
             return []
-        frames = [_SILENT_FRAME] * min(missing, self._waiting_limit) + frames
-        actions: list[Action] = [Note(f"{missing} frames of caller audio are missing", True)]
-        for frame in frames:
-            actions += self._on_caller_frame(frame)
-        return actions + self._watch_order("caller-order", self._caller_order, now_ns)
+        self._unknown.add(event.kind)
+        return [Note(f"message from Vapi ignored: unknown type {event.kind[:60]!r}")]
 
-    def _on_agent_gap(self, now_ns: int) -> list[Action]:
-        self._reorder_timers.discard("agent-order")
-        missing, frames = self._agent_order.skip()
-        if not missing:
+    def _on_malformed(self, event: Malformed, now_ns: int) -> list[Action]:
+        """Whatever one message was, the call goes on; the log does not fill with them."""
+        self._malformed += 1
+        count = Count("refused", label="malformed")
+        if self._malformed > _MOST_TOLD:
+            return [count]
+        more = "; more of these are only counted" if self._malformed == _MOST_TOLD else ""
+        return [Note(f"ignored: {event.text}{more}", True), count]
+
+    def _on_slow_reader(self, event: SlowReader, now_ns: int) -> list[Action]:
+        """Told at most every 10 s for each leg; which audio is dropped is said besides."""
+        key = (event.leg, event.refused)
+        if now_ns - self._slow_ns.get(key, -_SLOW_AGAIN_NS) < _SLOW_AGAIN_NS:
             return []
-        actions: list[Action] = [Note(f"{missing} frames of agent audio are missing", True)]
-        for frame in frames:
-            actions += self._on_agent_frame(frame, now_ns)
-        return actions + self._watch_order("agent-order", self._agent_order, now_ns)
+        self._slow_ns[key] = now_ns
+        limit = self._config.queue_limit_bytes
+        what = f"over {limit} bytes, newer audio is dropped" if event.refused else "nothing is lost"
+        return [Note(f"{event.leg} reads slowly: {event.chunks} messages wait; {what}", True)]
+
+
+def _contradiction(start: twilio.Start) -> str:
+    """Say what of a start is not as it must be; empty if nothing."""
+    body = start.start
+    audio = body.media_format
+    if (audio.encoding, audio.sample_rate, audio.channels) != ("audio/x-mulaw", 8000, 1):
+        return (
+            f"mediaFormat: expected audio/x-mulaw at 8000 Hz in 1 channel, found "
+            f"{audio.encoding} at {audio.sample_rate} Hz in {audio.channels}"
+        )
+    if body.stream_sid != start.stream_sid:
+        return f"streamSid: {body.stream_sid!r} inside, {start.stream_sid!r} outside"
+    if body.tracks != ["inbound"]:
+        return f"tracks: expected inbound alone, found {', '.join(body.tracks) or 'none'}"
+    return ""

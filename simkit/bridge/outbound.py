@@ -6,6 +6,9 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+SLOW = 100
+"""Messages that wait behind one that is not taken, before somebody is told."""
+
 
 class Outbound:
     """A queue in front of a socket, emptied by one task.
@@ -15,14 +18,22 @@ class Outbound:
 
     Args:
         limit: bytes beyond which audio is refused.
+        on_slow: told how many messages wait, and whether audio is refused: once for each, until
+            the queue was empty.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(
+        self, limit: int, on_slow: Callable[[int, bool], object] = lambda waiting, refused: None
+    ) -> None:
         self._limit = limit
+        self._on_slow = on_slow
         self._queue: deque[str | bytes] = deque()
-        self._bytes = 0
         self._wake: asyncio.Future[None] | None = None
+        self._is_sending = False
+        self._told = 0  # 1: many wait; 2: audio is refused
         self._finished = False
+        self.size = 0
+        """Bytes that wait."""
         self.refused = 0
         """Audio messages that were refused because the queue was full."""
 
@@ -30,36 +41,45 @@ class Outbound:
         """Queue a message; False when it was refused."""
         if self._finished:
             return False
-        if droppable and self._bytes + len(message) > self._limit:
+        if droppable and self.size + len(message) > self._limit:
             self.refused += 1
+            self._tell(2)
             return False
         self._queue.append(message)
-        self._bytes += len(message)
-        self._notify()
+        self.size += len(message)
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+        elif self._is_sending and len(self._queue) >= SLOW:
+            self._tell(1)
         return True
 
     def discard(self) -> None:
         """Drop everything that has not been sent."""
         self._queue.clear()
-        self._bytes = 0
+        self.size = 0
 
     def finish(self) -> None:
         """Let :meth:`run` return once the queue is empty; nothing more can be put in."""
         self._finished = True
-        self._notify()
-
-    def _notify(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
+
+    def _tell(self, level: int) -> None:
+        if self._told < level:
+            self._told = level
+            self._on_slow(len(self._queue), level == 2)
 
     async def run(self, send: Callable[[str | bytes], Awaitable[object]]) -> None:
         """Send until finished and empty."""
         loop = asyncio.get_running_loop()
         while True:
+            self._is_sending = True
             while self._queue:
                 message = self._queue.popleft()
-                self._bytes -= len(message)
+                self.size -= len(message)
                 await send(message)
+            self._is_sending = False
+            self._told = 0
             if self._finished:
                 return
             self._wake = loop.create_future()

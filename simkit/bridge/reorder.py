@@ -32,6 +32,10 @@ class InOrder(Generic[T]):
         """True while items are held because an earlier one is missing."""
         return bool(self._held)
 
+    def had(self, number: int) -> bool:
+        """Tell whether an item has come already, or is not waited for any more."""
+        return self._began and (number < self._next or number in self._held)
+
     def push(self, number: int, item: T) -> list[T]:
         """Take an item; returns what can be handed on, in order."""
         if not self._began:

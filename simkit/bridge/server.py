@@ -1,32 +1,42 @@
-"""The server: voice webhook, media socket and health, as a Starlette application."""
+"""The server: voice webhook, media socket, health and metrics, as a Starlette application."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import hmac
 import logging
-from collections.abc import AsyncIterator, Callable
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import quoteattr
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket
 
-from ..wire import WireError, signatures, twilio
+from ..wire import signatures
 from .config import Config
 from .core import CallCore
+from .fallback import fallback_clip
+from .guard import Guard, Refused, read_body
+from .health import Health
+from .limits import Limiter
+from .media import Media
+from .metrics import Metrics
+from .security import StreamTokens, Webhooks
 from .session import Session
-from .vapi_leg import dialect, http_client
+from .vapi_leg import open_dialect
 
 log = logging.getLogger("simkit.bridge")
 
-_MAX_FORM = 64 * 1024
-_START_SECONDS = 10.0
+MAX_FORM_BYTES = 64 * 1024
+MAX_FORM_FIELDS = 200
+
+_BUSY = '<Reject reason="busy"/>'
+_SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Bridge:
@@ -39,113 +49,149 @@ class Bridge:
 
     def __init__(self, config: Config, make_core: Callable[[Config], CallCore] = CallCore) -> None:
         self.config = config
+        fallback_clip(config)
         self._make_core = make_core
         self.sessions: set[Session] = set()
         """Calls that are running."""
+        self.metrics = Metrics()
+        """What is counted, for all calls of the process."""
+        self.limiter = Limiter(config.rate_limit, config.rate_burst)
+        """Who was refused how often."""
+        self.draining = False
+        """True once no new calls are taken."""
+        self.is_ending = False
+        """True once running calls are being ended."""
+        self.tokens = StreamTokens(config.twilio_auth_token, config.token_ttl)
+        """What binds a stream to the webhook that was answered."""
+        self._webhooks = Webhooks(config.token_ttl, config.replay_memory)
+        self._carriers: set[asyncio.Task[object]] = set()
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
-        return Starlette(
+        health = Health(self)
+        app = Starlette(
             routes=[
                 Route("/voice/inbound", self.voice, methods=["POST"]),
-                WebSocketRoute("/media", self.media),
-                Route("/health", self.health, methods=["GET"]),
+                WebSocketRoute("/media", Media(self)),
+                Route("/health", health.health, methods=["GET"]),
+                Route("/metrics", health.metrics, methods=["GET"]),
+            ],
+            middleware=[
+                Middleware(Guard, config=self.config, metrics=self.metrics, limiter=self.limiter)
             ],
             lifespan=self._lifespan,
         )
+        # A redirect would be made of the Host header, which anybody may write.
+        app.router.redirect_slashes = False
+        return app
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        async with http_client(self.config) as client:
-            self._dialect = dialect(self.config, client)
+        async with open_dialect(self.config) as self._dialect:
             yield
 
     # The voice webhook
 
     async def voice(self, request: Request) -> Response:
         """Answer a call with TwiML at once; Vapi is configured afterwards."""
-        body = await _read_limited(request)
-        if body is None:
-            return PlainTextResponse("form too large", 413)
-        form = _form(body)
-        url = self.config.public_url + request.url.path
-        if request.url.query:
-            url += f"?{request.url.query}"
-        if not self._is_signed(url, form, request.headers.get("x-twilio-signature", "")):
-            log.warning("voice webhook refused: signature does not match %s", url)
-            return PlainTextResponse("invalid signature", 403)
+        try:
+            token = await self._judge_webhook(request)
+        except Refused as refused:
+            self.note_refusal(f"voice webhook refused: {refused.reason}", refused.reason)
+            return refused.response()
+        verb = _BUSY
+        if token:
+            verb = (
+                f"<Connect><Stream url={quoteattr(self.config.media_url)}>"
+                f'<Parameter name="token" value="{token}"/>'
+                "</Stream></Connect>"
+            )
+        twiml = f'<?xml version="1.0" encoding="UTF-8"?><Response>{verb}</Response>'
+        # The answer holds a token: nobody in between may keep it.
+        return Response(twiml, media_type="text/xml", headers={"Cache-Control": "no-store"})
+
+    async def _judge_webhook(self, request: Request) -> str:
+        """Return the stream token of a call that is taken; empty when there is no room for it.
+
+        Raises:
+            Refused: Twilio did not send this, or sent it before.
+        """
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/x-www-form-urlencoded":
+            raise Refused(415, "not a form")
+        form = _form(await read_body(request, MAX_FORM_BYTES, self.config.read_timeout))
+        # As it was sent: a signature is over the text of the URL. Only public_url says which
+        # host that is; Host and X-Forwarded-* may say what they like.
+        url = self.config.public_url + request.scope["path"]
+        if request.scope["query_string"]:
+            url += "?" + request.scope["query_string"].decode("latin-1")
+        signature = request.headers.get("x-twilio-signature", "")
+        if not self._is_signed(url, form, signature):
+            raise Refused(403, "signature does not match")
         call_sid = form.get("CallSid", "")
-        if not isinstance(call_sid, str) or not call_sid:
-            return PlainTextResponse("CallSid missing", 400)
-        twiml = (
-            '<?xml version="1.0" encoding="UTF-8"?>'
-            f"<Response><Connect><Stream url={quoteattr(self.config.media_url)}>"
-            f'<Parameter name="token" value="{self._token(call_sid)}"/>'
-            "</Stream></Connect></Response>"
-        )
-        return Response(twiml, media_type="text/xml")
+        if not isinstance(call_sid, str) or not _SID.fullmatch(call_sid):
+            raise Refused(400, "CallSid missing")
+        now_ms = time.time_ns() // 1_000_000
+        mark = request.headers.get("i-twilio-idempotency-token", "")[:200]
+        if self.config.check_signatures:
+            kind_of = self._webhooks.judge(call_sid, signature, mark, now_ms)
+            if kind_of == "replay":
+                raise Refused(403, "replayed")
+            if kind_of == "retry":
+                return self._webhooks.token(call_sid, signature)
+        token = ""
+        if self.draining:
+            self.note_refusal(f"call {call_sid} hears a busy tone: draining", "draining")
+        elif len(self.sessions) + self.tokens.waiting(now_ms) >= self.config.max_sessions:
+            self.note_refusal(f"call {call_sid} hears a busy tone: full", "max_sessions")
+        else:
+            token = self.tokens.issue(call_sid, now_ms)
+        self._webhooks.answered(call_sid, signature, mark, token, now_ms)
+        return token
 
     def _is_signed(self, url: str, form: dict[str, str | list[str]], signature: str) -> bool:
         if not self.config.check_signatures:
             return True
         return signatures.is_valid(self.config.twilio_auth_token, url, form, signature)
 
-    def _token(self, call_sid: str) -> str:
-        """Return what binds a stream to the call whose webhook was signed."""
-        key = self.config.twilio_auth_token.encode()
-        return hmac.new(key, f"stream {call_sid}".encode(), hashlib.sha256).hexdigest()
+    def note_refusal(self, text: str, reason: str) -> None:
+        """Count and log what was refused."""
+        self.metrics.count("refused", reason=reason)
+        log.warning("%s", text, extra={"event": "refused", "reason": reason})
 
-    # The media socket
+    # Running and ending
 
-    async def media(self, socket: WebSocket) -> None:
-        """Carry one call."""
-        signature = socket.headers.get("x-twilio-signature", "")
-        if not self._is_signed(self.config.media_url, {}, signature):
-            log.warning("media socket refused: signature does not match")
-            await socket.close(1008)
-            return
-        await socket.accept()
-        try:
-            async with asyncio.timeout(_START_SECONDS):
-                start = await self._read_start(socket)
-        except (WireError, TimeoutError) as error:
-            log.warning("media socket closed: %s", error or "no start message")
-            await socket.close(1008)
-            return
-        if start is None:
-            return
-        session = Session(self.config, self._dialect, self._make_core(self.config))
+    def new_session(self) -> Session:
+        """Make what carries one call."""
+        return Session(self.config, self._dialect, self._make_core(self.config), self.metrics)
+
+    @contextlib.contextmanager
+    def running(self, session: Session) -> Iterator[None]:
+        """Count a session among those that run, in the task that carries it."""
+        task = asyncio.current_task()
+        assert task is not None
         self.sessions.add(session)
+        self._carriers.add(task)
         try:
-            await session.run(socket, start)
+            yield
         finally:
             self.sessions.discard(session)
+            self._carriers.discard(task)
 
-    async def _read_start(self, socket: WebSocket) -> twilio.Start | None:
-        """Read up to ``start`` and check that it belongs to a call we answered.
+    def drain(self) -> None:
+        """Take no new calls; those that run, and those that were answered, go on."""
+        self.draining = True
 
-        Raises:
-            WireError: it does not, or something else came first.
-        """
-        while True:
-            received = await socket.receive()
-            if received["type"] == "websocket.disconnect":
-                return None
-            message = twilio.decode(received.get("text") or "")
-            if isinstance(message, twilio.Start):
-                token = message.start.custom_parameters.get("token", "")
-                expected = self._token(message.start.call_sid)
-                if not hmac.compare_digest(token.encode(), expected.encode()):
-                    raise WireError("start: the token does not belong to this call")
-                return message
-            if not isinstance(message, twilio.Connected):
-                raise WireError("expected start")
+    def is_drained(self) -> bool:
+        """True when nothing runs that :meth:`drain` waits for."""
+        return not self.sessions and not self.tokens.waiting(time.time_ns() // 1_000_000)
 
-    # Health
-
-    async def health(self, request: Request) -> Response:
-        """Tell how many calls are running."""
-        return JSONResponse({"status": "ok", "activeSessions": len(self.sessions)})
+    def end_calls(self) -> set[asyncio.Task[object]]:
+        """End every call that is running; returns the tasks that do."""
+        self.is_ending = True
+        for task in self._carriers:
+            task.cancel()
+        return set(self._carriers)
 
 
 def create_app(config: Config | None = None) -> Starlette:
@@ -157,20 +203,19 @@ def create_app(config: Config | None = None) -> Starlette:
     return Bridge(config or Config.from_env()).app()
 
 
-async def _read_limited(request: Request) -> bytes | None:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_FORM:
-            return None
-    return body
-
-
 def _form(body: bytes) -> dict[str, str | list[str]]:
-    """Return form fields; a name that occurs twice keeps all its values, as signatures need."""
+    """Return form fields; a name that occurs twice keeps all its values, as signatures need.
+
+    Raises:
+        Refused: there are too many.
+    """
     form: dict[str, str | list[str]] = {}
     text = body.decode("utf-8", "replace")
-    for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=500):
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
+    except ValueError:
+        raise Refused(400, "too many form fields") from None
+    for name, value in pairs:
         before = form.get(name)
         if before is None:
             form[name] = value

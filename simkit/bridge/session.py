@@ -3,59 +3,114 @@
 from __future__ import annotations
 
 import asyncio
+import binascii
+import contextlib
 import logging
 import time
+from collections.abc import Callable
+from typing import Any, Protocol
 
-from starlette.websockets import WebSocket
+from starlette.types import Message
+from starlette.websockets import WebSocketDisconnect
 
 from ..wire import WireError, twilio
 from .config import Config
 from .core import CallCore
 from .events import (
     Action,
+    CancelReply,
     CloseTwilio,
     CoreEvent,
+    Count,
     EndVapi,
+    FallbackQueued,
+    Malformed,
     Note,
     OpenVapi,
+    PollVapi,
+    SayFallback,
     SendCallerAudio,
     SetTimer,
+    SlowReader,
+    TellVapi,
     TimerDue,
     TwilioGone,
-    VapiGone,
-    VapiReady,
 )
+from .fallback import fallback_clip
+from .metrics import Metrics
 from .outbound import Outbound
-from .vapi_leg import Dialect, VapiError, VapiSocket, open_socket
+from .vapi_leg import Dialect, VapiLeg
 
 log = logging.getLogger("simkit.bridge")
 
 _CLOSING_SECONDS = 1.0
+_BYTE_NS = 125_000
+_LABELS = {"calls": "outcome", "reconnects": "outcome"}
+"""What a counter's label is called, where it is no reason."""
+
+
+class TwilioSocket(Protocol):
+    """Twilio's end of a call, as a server gives it."""
+
+    async def receive(self) -> Message:
+        """Return what comes next."""
+
+    async def send(self, message: Message) -> None:
+        """Send; returns when the far end takes more."""
+
+    async def close(self, code: int = 1000) -> None:
+        """Close."""
 
 
 class Session:
-    """Runs one call from its stream's start to the end of both sockets."""
+    """Runs one call from its stream's start to the end of both sockets.
 
-    def __init__(self, config: Config, dialect: Dialect, core: CallCore) -> None:
+    Whatever goes wrong on the way is the end of this call, and of nothing else.
+    """
+
+    def __init__(
+        self, config: Config, dialect: Dialect, core: CallCore, metrics: Metrics | None = None
+    ) -> None:
         self._config = config
-        self._dialect = dialect
         self._core = core
+        self._metrics = metrics or Metrics()
         self._loop = asyncio.get_running_loop()
-        self._to_twilio = Outbound(config.queue_limit_bytes)
+        self._to_twilio = Outbound(config.queue_limit_bytes, self._on_slow_twilio)
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._opening: asyncio.Task[None] | None = None
-        self._vapi: VapiSocket | None = None
-        self._refused = 0
-        self._closing_twilio = False
+        self._vapi = VapiLeg(config, dialect, self._handle, self._metrics)
+        self._writer: asyncio.Task[None] | None = None
+        self._flush_limit: asyncio.TimerHandle | None = None
         self.call_sid = ""
+        self._acts: dict[type, Callable[[Any], object]] = {
+            twilio.SendMark: self._send,
+            twilio.Clear: self._clear,
+            SetTimer: self._set_timer,
+            OpenVapi: lambda action: self._vapi.open(
+                action.call_sid, action.attempt, greets=action.greets
+            ),
+            PollVapi: lambda action: self._vapi.poll(),
+            CancelReply: lambda action: self._vapi.cancel_reply(),
+            TellVapi: lambda action: self._vapi.tell(action.text),
+            EndVapi: lambda action: self._vapi.end(),
+            SayFallback: self._say_fallback,
+            CloseTwilio: self._close_twilio,
+            Note: self._note,
+            Count: self._count,
+        }
 
-    async def run(self, socket: WebSocket, start: twilio.Start) -> None:
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait to be sent, on both legs."""
+        return self._to_twilio.size + self._vapi.waiting_bytes
+
+    async def run(self, socket: TwilioSocket, start: twilio.Start) -> None:
         """Carry the call; returns when both sockets are closed."""
         self.call_sid = start.start.call_sid
-        writer = self._loop.create_task(
+        self._writer = writer = self._loop.create_task(
             self._to_twilio.run(lambda message: _send_text(socket, message)),
             name=f"to twilio {self.call_sid}",
         )
+        reader = None
         try:
             self._handle(start)
             reader = self._loop.create_task(
@@ -67,30 +122,26 @@ class Session:
                 error = None if task.cancelled() else task.exception()
                 if error is not None and not self._core.is_over:
                     log.error("call %s: %r", self.call_sid, error)
-            if self._closing_twilio:
-                await socket.close(1000)
+            if self._flush_limit is not None:
+                await _close(socket)
         finally:
             self._handle(TwilioGone())
-            await self._clean_up(writer)
+            await self._clean_up(writer, reader)
 
-    async def _clean_up(self, writer: asyncio.Task[None]) -> None:
-        for timer in self._timers.values():
-            timer.cancel()
+    async def _clean_up(self, *tasks: asyncio.Task[None] | None) -> None:
+        for timer in (*self._timers.values(), self._flush_limit):
+            if timer is not None:
+                timer.cancel()
         self._timers.clear()
-        tasks = [writer] if self._opening is None else [writer, self._opening]
-        for task in tasks:
-            task.cancel()
         # Without those that are done: over them gather takes a step more on Python 3.11.
-        waiting = [task for task in tasks if not task.done()]
-        await asyncio.gather(*waiting, return_exceptions=True)
-        if self._vapi is not None and self._vapi.transport is not None:
-            try:
-                async with asyncio.timeout(_CLOSING_SECONDS):
-                    await asyncio.shield(self._vapi.closed)
-            except TimeoutError:
-                self._vapi.drop()
+        waiting = [task for task in tasks if task is not None and not task.done()]
+        for task in waiting:
+            task.cancel()
+        if waiting:
+            await asyncio.gather(*waiting, return_exceptions=True)
+        await self._vapi.close()
 
-    async def _read_twilio(self, socket: WebSocket) -> None:
+    async def _read_twilio(self, socket: TwilioSocket) -> None:
         while True:
             message = await socket.receive()
             if message["type"] == "websocket.disconnect":
@@ -102,36 +153,64 @@ class Session:
                     raise WireError("message from Twilio: a binary frame")
                 self._handle(twilio.decode(text))
             except WireError as error:
-                log.warning("call %s: ignored: %s", self.call_sid, error)
+                self._handle(Malformed(str(error)))
             if self._core.is_over:
                 return
 
     def _handle(self, event: CoreEvent) -> None:
         """Tell the core, and do what it says."""
-        for action in self._core.handle(event, time.monotonic_ns()):
-            self._do(action)
+        try:
+            for action in self._core.handle(event, time.monotonic_ns()):
+                self._do(action)
+        except WireError as error:
+            self._handle(Malformed(str(error)))
+        except Exception:
+            self._fail(event)
+
+    def _fail(self, event: CoreEvent) -> None:
+        """The core failed: what it knows of the call is worth nothing any more."""
+        log.exception("call %s: error on %s; the call ends", self.call_sid, type(event).__name__)
+        self._metrics.count("calls", outcome="error")
+        self._core.is_over = True
+        self._vapi.end()
+        self._close_twilio()
 
     def _do(self, action: Action) -> None:
         if isinstance(action, SendCallerAudio):
-            self._send_caller_audio(action.data)
+            self._vapi.send_audio(action.data)
         elif isinstance(action, twilio.SendMedia):
-            self._to_twilio.put(twilio.encode(action).decode(), droppable=True)
-        elif isinstance(action, (twilio.SendMark, twilio.Clear)):
-            self._to_twilio.put(twilio.encode(action).decode())
-        elif isinstance(action, SetTimer):
-            self._set_timer(action)
-        elif isinstance(action, OpenVapi):
-            self._opening = self._loop.create_task(
-                self._open_vapi(action.call_sid), name=f"vapi {self.call_sid}"
-            )
-        elif isinstance(action, EndVapi):
-            self._end_vapi()
-        elif isinstance(action, CloseTwilio):
-            self._closing_twilio = True
-            self._to_twilio.finish()
-        elif isinstance(action, Note):
-            level = logging.WARNING if action.is_warning else logging.INFO
-            log.log(level, "call %s: %s", self.call_sid, action.text)
+            if not self._to_twilio.put(twilio.encode(action).decode(), droppable=True):
+                self._metrics.count("dropped", reason="twilio reads slowly")
+        else:
+            self._acts[type(action)](action)
+
+    # Twilio
+
+    def _send(self, action: twilio.ToTwilio) -> None:
+        self._to_twilio.put(twilio.encode(action).decode())
+
+    def _clear(self, action: twilio.Clear) -> None:
+        """Clear what Twilio has; what waits here would only be cleared there."""
+        self._to_twilio.discard()
+        self._send(action)
+
+    def _say_fallback(self, action: SayFallback) -> None:
+        clip = fallback_clip(self._config)
+        payload = binascii.b2a_base64(clip, newline=False).decode()
+        self._send(twilio.SendMedia(action.stream_sid, twilio.Payload(payload)))
+        self._send(twilio.SendMark(action.stream_sid, twilio.MarkBody(action.mark)))
+        self._handle(FallbackQueued(len(clip) * _BYTE_NS))
+
+    def _close_twilio(self, action: CloseTwilio | None = None) -> None:
+        """Let what was sent before leave, if the far end takes it, and close."""
+        self._to_twilio.finish()
+        if self._flush_limit is None and self._writer is not None:
+            self._flush_limit = self._loop.call_later(_CLOSING_SECONDS, self._writer.cancel)
+
+    def _on_slow_twilio(self, waiting: int, refused: bool) -> None:
+        self._handle(SlowReader("twilio", waiting, refused))
+
+    # Timers, log and metrics
 
     def _set_timer(self, action: SetTimer) -> None:
         old = self._timers.pop(action.name, None)
@@ -144,50 +223,20 @@ class Session:
         self._timers.pop(name, None)
         self._handle(TimerDue(name))
 
-    # The Vapi leg
+    def _note(self, action: Note) -> None:
+        level = logging.WARNING if action.is_warning else logging.INFO
+        log.log(level, "call %s: %s", self.call_sid, action.text)
 
-    async def _open_vapi(self, call_sid: str) -> None:
-        config = self._config
-        try:
-            url = await self._dialect.socket_url(call_sid)
-            self._vapi = VapiSocket(
-                url,
-                config.vapi_api_key,
-                on_message=self._on_vapi_message,
-                on_gone=lambda reason: self._handle(VapiGone(reason)),
-                keepalive=config.keepalive,
-            )
-            await open_socket(self._vapi, url, config.vapi_timeout)
-        except VapiError as error:
-            self._handle(VapiGone(str(error)))
-        else:
-            self._handle(VapiReady())
-
-    def _on_vapi_message(self, message: bytes, is_text: bool) -> None:
-        try:
-            event = self._dialect.read(message, is_text)
-        except WireError as error:
-            log.warning("call %s: ignored: %s", self.call_sid, error)
-            return
-        if event is not None:
-            self._handle(event)
-
-    def _send_caller_audio(self, data: bytes) -> None:
-        if self._vapi is None:
-            return
-        if self._vapi.unsent > self._config.queue_limit_bytes:
-            self._refused += 1
-            if self._refused == 1:
-                log.warning("call %s: Vapi reads too slowly: dropping audio", self.call_sid)
-            return
-        self._dialect.send_audio(self._vapi, data)
-
-    def _end_vapi(self) -> None:
-        """Say goodbye and close."""
-        if self._vapi is not None:
-            self._dialect.say_goodbye(self._vapi)
-            self._vapi.close(1000)
+    def _count(self, action: Count) -> None:
+        label = {_LABELS.get(action.name, "reason"): action.label} if action.label else {}
+        self._metrics.count(action.name, action.amount, **label)
 
 
-async def _send_text(socket: WebSocket, message: str | bytes) -> None:
+async def _send_text(socket: TwilioSocket, message: str | bytes) -> None:
     await socket.send({"type": "websocket.send", "text": message})
+
+
+async def _close(socket: TwilioSocket) -> None:
+    with contextlib.suppress(TimeoutError, RuntimeError, OSError, WebSocketDisconnect):
+        async with asyncio.timeout(_CLOSING_SECONDS):
+            await socket.close(1000)

@@ -43,8 +43,11 @@ class AgentSpeech:
         self._last_voice_ns = -(10**18)
         self._dropping = False
         self._vapi_speaks = False
+        self._was_announced = False
         self.needs_mark = False
         """Sound was sent that no mark follows yet."""
+        self.was_heard = False
+        """Anything but silence was ever sent on."""
 
     def arrived(self, now_ns: int, duration_ns: int, *, is_silence: bool) -> bool:
         """Note agent audio from Vapi; returns whether to send it on.
@@ -63,7 +66,7 @@ class AgentSpeech:
         if not is_silence:
             self._last_voice_ns = now_ns
             self._audible_until_ns = self._queued_until_ns
-            self.needs_mark = True
+            self.needs_mark = self.was_heard = True
         return True
 
     def is_quiet(self, now_ns: int) -> bool:
@@ -94,8 +97,22 @@ class AgentSpeech:
 
     def started(self) -> None:
         """Vapi begins a reply: what comes now is new."""
-        self._vapi_speaks = True
+        self._vapi_speaks = self._was_announced = True
         self._dropping = False
+
+    def lost(self) -> None:
+        """Vapi is gone: whatever comes next is from another socket, and new."""
+        self._vapi_speaks = self._dropping = False
+
+    def line_begins(self, now_ns: int) -> str:
+        """The fallback line follows what was sent; returns the name of the mark after it."""
+        self._audible_until_ns = self._queued_until_ns = max(self._queued_until_ns, now_ns)
+        return self.next_mark()
+
+    def line_queued(self, duration_ns: int, now_ns: int) -> None:
+        """Note how long the line is."""
+        self._queued_until_ns = max(self._queued_until_ns, now_ns) + duration_ns
+        self._audible_until_ns = self._queued_until_ns
 
     def stopped(self) -> None:
         """Vapi has stopped speaking, by its own account."""
@@ -110,13 +127,24 @@ class AgentSpeech:
         """True while Vapi itself would notice an interruption."""
         return self._vapi_speaks
 
+    @property
+    def answers(self) -> bool:
+        """True while what comes is speech; before Vapi ever announced any, all sound may be."""
+        return self._vapi_speaks or not self._was_announced
+
+    @property
+    def queued_until_ns(self) -> int:
+        """When the last of what was sent will have been played."""
+        return self._queued_until_ns
+
     def interrupt(self, now_ns: int) -> bool:
         """Cut the agent off; returns whether there is anything to clear at Twilio."""
-        anything = self.is_audible(now_ns) or now_ns < self._queued_until_ns
+        was_audible = self.is_audible(now_ns)
         if not self._dropping:
             self._last_voice_ns = now_ns
         self._dropping = True
-        self._queued_until_ns = self._audible_until_ns = min(self._audible_until_ns, now_ns)
+        if was_audible:
+            self._queued_until_ns = self._audible_until_ns = min(self._audible_until_ns, now_ns)
         self._pending_marks.clear()
         self.needs_mark = False
-        return anything
+        return was_audible

@@ -1,154 +1,80 @@
-"""The Vapi leg: creates the call, connects, and translates both dialects for the core."""
+"""The Vapi leg of one call: opened, lost, opened again, ended. Moves bytes, decides nothing."""
 
 from __future__ import annotations
 
 import asyncio
-import binascii
-import ssl
-from collections.abc import Callable
-from functools import cache
+import contextlib
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 import httpx
-from websockets.http11 import Request
 
-from ..wire import WireError, seed_dialect, vapi
-from ..wire.websocket import WebSocketPeer, address_of, client_core
+from ..wire import WireError
 from .config import Config
-from .events import (
-    AgentAudio,
-    AgentStarted,
-    AgentStopped,
-    CallEnded,
-    CallerSaid,
-    CallerStarted,
-    Interrupted,
-    VapiEvent,
-)
+from .events import AgentAudio, Malformed, PolledCall, SlowReader, VapiEvent, VapiGone, VapiReady
+from .metrics import Metrics
+from .vapi_rest import CreatedCall, http_client
+from .vapi_seed import SeedDialect
+from .vapi_socket import VapiError, VapiSocket, new_socket
+from .vapi_transport import TransportDialect
 
-USER_AGENT = "simkit-bridge/0.1"
+log = logging.getLogger("simkit.bridge")
 
+_NOT_THE_ADDRESS = (None, 401, 403)
+"""Failures that another call would meet as well: nobody answers, or the key is refused."""
+_TRY_LATER = 1011
+"""How a socket that nobody answers on is reported."""
 
-class VapiError(Exception):
-    """The call could not be created or connected; the message holds no secret."""
+SLOW_CHUNKS = 100
+"""Messages that wait for Vapi before it is said that it reads slowly."""
 
-
-class VapiSocket(WebSocketPeer):
-    """The client's end of a Vapi socket; callbacks, no task.
-
-    Args:
-        url: where to connect.
-        api_key: sent as Bearer token.
-        on_message: gets each message, and whether it is text.
-        on_gone: called once when the socket is closed, with the reason.
-        keepalive: seconds between pings; a pong that takes as long loses the socket.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        api_key: str,
-        *,
-        on_message: Callable[[bytes, bool], object],
-        on_gone: Callable[[str], object],
-        keepalive: float,
-    ) -> None:
-        super().__init__(client_core(url))
-        self._api_key = api_key
-        self._on_message = on_message
-        self._on_gone = on_gone
-        self._keepalive = keepalive
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._pong_missing = False
-        self.opened: asyncio.Future[None] = self._loop.create_future()
-        self.closed: asyncio.Future[None] = self._loop.create_future()
-
-    def upgrade_request(self) -> Request:
-        """Return the upgrade with credentials."""
-        request = super().upgrade_request()
-        request.headers["User-Agent"] = USER_AGENT
-        request.headers["Authorization"] = f"Bearer {self._api_key}"
-        return request
-
-    def on_open(self) -> None:
-        """Tell who waits, and begin to ping."""
-        if not self.opened.done():
-            self.opened.set_result(None)
-        self._timer = self._loop.call_later(self._keepalive, self._ping)
-
-    def _ping(self) -> None:
-        if self._pong_missing:
-            self.drop()
-            return
-        self._pong_missing = True
-        self.ping()
-        self._timer = self._loop.call_later(self._keepalive, self._ping)
-
-    def on_pong(self) -> None:
-        """The far end is alive."""
-        self._pong_missing = False
-
-    def on_text(self, data: bytes) -> None:
-        """Hand on a text message."""
-        self._on_message(data, True)
-
-    def on_binary(self, data: bytes) -> None:
-        """Hand on a binary message."""
-        self._on_message(data, False)
-
-    def on_close(self, code: int, reason: str) -> None:
-        """Tell who waits, and who listens."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if not self.opened.done():
-            self.opened.set_exception(VapiError(f"socket: {reason or f'closed with {code}'}"))
-            self.opened.exception()  # whoever waited may have given up
-        else:
-            self._on_gone(f"socket closed with {code}")
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """The connection is gone, not only closed."""
-        super().connection_lost(error)
-        if not self.closed.done():
-            self.closed.set_result(None)
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that the far end has not taken yet."""
-        size: int = self.transport.get_write_buffer_size()
-        return size
+LegEvent = AgentAudio | VapiEvent | VapiReady | VapiGone | PolledCall | Malformed | SlowReader
 
 
 class Dialect(Protocol):
-    """How one kind of Vapi socket is opened and spoken."""
+    """How one kind of Vapi socket is opened and spoken; one object for all calls."""
 
-    async def socket_url(self, call_sid: str) -> str:
-        """Return where to connect for a call, which may have to be created first."""
+    can_rejoin: bool
+    """Whether a call has an address of its own, to be joined again after a loss."""
+
+    def start(self) -> None:
+        """Begin to make what is to wait for calls."""
+
+    def ready(self) -> int:
+        """Return how many calls or sockets wait."""
+
+    async def create(self, call_sid: str, *, greets: bool = True) -> CreatedCall:
+        """Create a call, or return where there is one; raises :class:`VapiError`."""
+
+    async def connect(self, call: CreatedCall, socket: VapiSocket) -> VapiSocket:
+        """Open a socket, or return one that is open already; raises :class:`VapiError`."""
+
+    def end(self, call: CreatedCall, *, was_joined: bool) -> None:
+        """End a call whose socket is lost, or was never there."""
+
+    async def poll(self, call: CreatedCall) -> PolledCall:
+        """Ask what has become of a call without a socket."""
+
+    async def close(self) -> None:
+        """Give up what is kept; takes a second at most."""
 
     def send_audio(self, socket: VapiSocket, data: bytes) -> None:
         """Send caller audio."""
 
-    def say_goodbye(self, socket: VapiSocket) -> None:
-        """Say that the call is over."""
+    def cancel_reply(self, socket: VapiSocket) -> None:
+        """Say that the agent is to stop, where there is a word for it."""
+
+    def tell(self, socket: VapiSocket, text: str) -> None:
+        """Tell the agent something, where there is a word for it."""
+
+    def say_goodbye(self, socket: VapiSocket) -> bool:
+        """Say that the call is over, and close; False when another call may have the socket."""
 
     def read(self, message: bytes, is_text: bool) -> AgentAudio | VapiEvent | None:
         """Translate a message; None when it is of no concern."""
-
-
-@cache
-def default_ssl_context() -> ssl.SSLContext:
-    """Return the context for connections to Vapi: loading the certificates takes a while."""
-    return ssl.create_default_context()
-
-
-def http_client(config: Config) -> httpx.AsyncClient:
-    """Make the client that creates calls."""
-    return httpx.AsyncClient(
-        timeout=config.vapi_timeout,
-        verify=default_ssl_context(),
-        headers={"User-Agent": USER_AGENT},
-    )
 
 
 def dialect(config: Config, client: httpx.AsyncClient) -> Dialect:
@@ -158,128 +84,240 @@ def dialect(config: Config, client: httpx.AsyncClient) -> Dialect:
     )
 
 
-class TransportDialect:
-    """The documented transport: ``POST /call``, then binary audio and flat JSON."""
-
-    def __init__(self, config: Config, client: httpx.AsyncClient) -> None:
-        self._config = config
-        self._client = client
-
-    async def socket_url(self, call_sid: str) -> str:
-        """Create a call.
-
-        Raises:
-            VapiError: Vapi refused, or did not answer in time.
-        """
-        config = self._config
-        audio = vapi.AudioFormat(config.vapi_format, "raw", config.vapi_rate)
-        body = vapi.CreateCall(
-            transport=vapi.Transport(audio_format=audio),
-            assistant_id=config.vapi_assistant_id or "default",
-            metadata={"twilioCallSid": call_sid},
-        )
+@contextlib.asynccontextmanager
+async def open_dialect(config: Config, metrics: Metrics | None = None) -> AsyncIterator[Dialect]:
+    """Yield what speaks the configured dialect; ends its calls and connections afterwards."""
+    async with http_client(config) as client:
+        speaks = dialect(config, client)
+        speaks.start()
+        if metrics is not None:
+            metrics.gauge("vapi_ready", speaks.ready)
         try:
-            response = await self._client.post(
-                f"{config.vapi_url}/call",
-                content=vapi.encode(body),
-                headers={
-                    "Authorization": f"Bearer {config.vapi_api_key}",
-                    "Content-Type": "application/json",
-                },
-            )
-        except httpx.HTTPError as error:
-            raise VapiError(f"POST /call: {type(error).__name__}") from error
-        if response.status_code not in (200, 201):
-            raise VapiError(f"POST /call: HTTP {response.status_code}")
-        try:
-            call = vapi.decode_call(response.content)
-        except WireError as error:
-            raise VapiError(str(error)) from None
-        return call.transport.websocket_call_url
-
-    def send_audio(self, socket: VapiSocket, data: bytes) -> None:
-        """Send a binary frame."""
-        socket.send_binary(data)
-
-    def say_goodbye(self, socket: VapiSocket) -> None:
-        """Send the documented end of a call."""
-        socket.send_text(vapi.encode(vapi.EndCall()))
-
-    def read(self, message: bytes, is_text: bool) -> AgentAudio | VapiEvent | None:
-        """Translate a frame.
-
-        Raises:
-            WireError: a text frame that is not what its type says.
-        """
-        if not is_text:
-            return AgentAudio(message)
-        said = vapi.decode(message)
-        if isinstance(said, vapi.UserInterrupted):
-            return Interrupted()
-        if isinstance(said, vapi.SpeechUpdate):
-            if said.role == "user":
-                return CallerStarted() if said.status == "started" else None
-            return AgentStarted() if said.status == "started" else AgentStopped()
-        if isinstance(said, vapi.Transcript):
-            if said.role == "user":
-                return CallerSaid(said.transcript, said.transcript_type == "final")
-            return None
-        if isinstance(said, vapi.StatusUpdate) and said.status == "ended":
-            return CallEnded(said.ended_reason or "no reason given")
-        return None
+            yield speaks
+        finally:
+            await speaks.close()
 
 
-class SeedDialect:
-    """The socket of two widely copied articles: JSON, base64 mu-law, numbered where it can be."""
+class VapiLeg:
+    """One call's way to Vapi.
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
-
-    async def socket_url(self, call_sid: str) -> str:
-        """Return the one address there is."""
-        return self._config.vapi_url.replace("http", "ws", 1) + "/ws"
-
-    def send_audio(self, socket: VapiSocket, data: bytes) -> None:
-        """Send a JSON message."""
-        payload = binascii.b2a_base64(data, newline=False).decode()
-        socket.send_text(seed_dialect.encode(seed_dialect.Audio(data=payload)))
-
-    def say_goodbye(self, socket: VapiSocket) -> None:
-        """Send the flush that keeps the next call from inheriting audio."""
-        socket.send_text(seed_dialect.encode(seed_dialect.Flush()))
-
-    def read(self, message: bytes, is_text: bool) -> AgentAudio | VapiEvent | None:
-        """Translate a message.
-
-        Raises:
-            WireError: something other than the dialect's JSON.
-        """
-        said = seed_dialect.decode(message)
-        if isinstance(said, seed_dialect.Audio):
-            try:
-                sound = binascii.a2b_base64(said.payload)
-            except ValueError as error:
-                raise WireError(f"seed dialect, from Vapi: audio: {error}") from None
-            number = said.sequence
-            return AgentAudio(sound, number if isinstance(number, int) else None)
-        if isinstance(said, seed_dialect.Transcript):
-            return CallerSaid(said.text, final=not said.partial)
-        return Interrupted()
-
-
-async def open_socket(socket: VapiSocket, url: str, timeout: float) -> None:  # noqa: ASYNC109
-    """Connect a socket; returns when it is open.
-
-    Raises:
-        VapiError: it did not open in time.
+    Args:
+        config: how the bridge runs.
+        dialect: what is spoken.
+        handle: gets every event, in order.
+        metrics: where attempts and pongs are counted.
     """
-    try:
-        host, port, secure = address_of(url)
-        async with asyncio.timeout(timeout):
-            await asyncio.get_running_loop().create_connection(
-                lambda: socket, host, port, ssl=default_ssl_context() if secure else None
+
+    def __init__(
+        self,
+        config: Config,
+        dialect: Dialect,
+        handle: Callable[[LegEvent], object],
+        metrics: Metrics,
+    ) -> None:
+        self._config = config
+        self._dialect = dialect
+        self._handle = handle
+        self._metrics = metrics
+        self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[None] | None = None
+        self._call: CreatedCall | None = None
+        self._socket: VapiSocket | None = None
+        self._spoken_in: CreatedCall | None = None  # the last call that was joined
+        self._hears = False  # anything came since the socket was opened
+        self._slowness = 0  # 1: a warning was given; 2: audio is dropped
+        self._is_over = False
+        self.call_sid = ""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of caller audio that Vapi has not taken yet."""
+        return 0 if self._socket is None or self._socket.transport is None else self._socket.unsent
+
+    # Opening
+
+    def open(self, call_sid: str, attempt: int = 0, *, greets: bool = False) -> None:
+        """Create or rejoin the call; :class:`VapiReady` or :class:`VapiGone` follows.
+
+        After a loss, ``rejoin`` decides between the same call and a new one that does not greet;
+        a call whose address is refused is replaced by a new one in the same attempt.
+        """
+        self.call_sid = call_sid
+        if not self._is_over:
+            self._task = self._loop.create_task(
+                self._open(attempt, greets), name=f"vapi {call_sid}"
             )
-            await socket.opened
-    except (OSError, ValueError) as error:  # a timeout is an OSError
-        socket.drop()
-        raise VapiError(f"socket: {type(error).__name__}: {error}") from error
+
+    async def _open(self, attempt: int, greets: bool) -> None:
+        began_ns = time.monotonic_ns()
+        try:
+            rejoined = await self._join(again=attempt > 0, greets=greets)
+        except VapiError as error:
+            outcome = "failed"
+            self._gone(str(error), error.code)
+        else:
+            outcome = "rejoined" if rejoined else "new call"
+            if not attempt:
+                self._metrics.observe("vapi_open_seconds", (time.monotonic_ns() - began_ns) / 1e9)
+            self._spoken_in = self._call
+            self._handle(VapiReady(rejoined))
+        if attempt:
+            self._metrics.count("reconnects", outcome=outcome)
+
+    async def _join(self, *, again: bool, greets: bool) -> bool:
+        """Join a call; returns whether it is the one that was lost.
+
+        Raises:
+            VapiError: nobody answered, or Vapi refused.
+        """
+        if again and self._call is not None:
+            if await self._joins_again(self._call):
+                return self._call is self._spoken_in
+            self._forget()
+        if self._call is not None:
+            await self._connect(self._call)
+            return False
+        while True:
+            greets = greets or self._spoken_in is None
+            self._call = call = await self._dialect.create(self.call_sid, greets=greets)
+            try:
+                await self._connect(call)
+            except VapiError as error:
+                if not call.is_ahead or error.code in _NOT_THE_ADDRESS:
+                    raise
+                log.info("call %s: one created ahead cannot be joined: %s", self.call_sid, error)
+                self._forget()
+            else:
+                return False
+
+    async def _joins_again(self, call: CreatedCall) -> bool:
+        """Try the address of the call that is there, if that is wanted and makes sense.
+
+        Raises:
+            VapiError: nobody answered, or the key is refused; the call may be there still.
+        """
+        if not self._dialect.can_rejoin or self._config.rejoin == "new-call":
+            return False
+        try:
+            await self._connect(call)
+        except VapiError as error:
+            if error.code in _NOT_THE_ADDRESS:
+                raise
+            log.info("call %s: cannot be joined again: %s", self.call_sid, error)
+            return False
+        return True
+
+    async def _connect(self, call: CreatedCall) -> None:
+        self._hears = False
+        self._socket = socket = new_socket(self._config, call.url)
+        socket.on_message = self._on_message
+        socket.on_pong_seconds = self._on_pong
+        self._socket = socket = await self._dialect.connect(call, socket)
+        if not socket.is_open:
+            raise VapiError(f"socket closed with {socket.close_code}", socket.close_code)
+        socket.on_gone = self._on_gone
+
+    def _forget(self) -> None:
+        """Leave a call behind; Vapi is told to end it."""
+        call, self._call = self._call, None
+        if call is not None:
+            self._dialect.end(call, was_joined=call is self._spoken_in)
+
+    # In
+
+    def _on_message(self, message: bytes, is_text: bool) -> None:
+        self._hears = True
+        try:
+            event = self._dialect.read(message, is_text)
+        except WireError as error:
+            self._handle(Malformed(str(error)))
+            return
+        if event is not None:
+            self._handle(event)
+
+    def _on_gone(self, code: int) -> None:
+        if code == 1008 and not self._hears:
+            # Let in, and shown the door: this call is no more, but another may be had.
+            self._forget()
+            code = _TRY_LATER
+        self._gone(f"socket closed with {code}", code)
+
+    def _gone(self, reason: str, code: int | None) -> None:
+        self._handle(VapiGone(reason, code, random.random()))
+
+    def _on_pong(self, seconds: float) -> None:
+        self._metrics.observe("vapi_pong_seconds", seconds)
+
+    # Out
+
+    def send_audio(self, data: bytes) -> None:
+        """Send caller audio; dropped while there is no socket, or when Vapi does not read."""
+        socket = self._socket
+        if socket is None or not socket.is_open:
+            return
+        unsent = socket.unsent
+        if unsent:
+            self._watch(unsent, len(data))
+            if unsent > self._config.queue_limit_bytes:
+                self._metrics.count("dropped", reason="vapi reads slowly")
+                return
+        self._dialect.send_audio(socket, data)
+
+    def _watch(self, unsent: int, size: int) -> None:
+        """Say that Vapi reads slowly, once a stretch; twice when audio is dropped besides."""
+        chunks = unsent // max(1, size)
+        slowness = 2 if unsent > self._config.queue_limit_bytes else int(chunks >= SLOW_CHUNKS)
+        if slowness > self._slowness:
+            self._slowness = slowness
+            self._handle(SlowReader("vapi", chunks, refused=slowness == 2))
+        elif chunks < SLOW_CHUNKS // 2:
+            self._slowness = 0
+
+    def cancel_reply(self) -> None:
+        """Tell Vapi that the caller interrupted."""
+        if self._socket is not None:
+            self._dialect.cancel_reply(self._socket)
+
+    def tell(self, text: str) -> None:
+        """Tell the agent something."""
+        if self._socket is not None:
+            self._dialect.tell(self._socket, text)
+
+    # The end
+
+    def poll(self) -> None:
+        """Ask what has become of the call; :class:`PolledCall` follows."""
+        if not self._is_over:
+            self._task = self._loop.create_task(self._poll(), name=f"poll {self.call_sid}")
+
+    async def _poll(self) -> None:
+        found = PolledCall("")
+        if self._spoken_in is not None:
+            found = await self._dialect.poll(self._spoken_in)
+        self._handle(found)
+
+    def end(self) -> None:
+        """Say goodbye and close; what was created and has no socket is ended otherwise."""
+        if self._is_over:
+            return
+        self._is_over = True
+        socket = self._socket
+        if socket is not None and socket.is_open:
+            if not self._dialect.say_goodbye(socket):
+                self._socket = None
+            self._call = None
+        elif socket is not None:
+            socket.finish()
+        if self._task is not None:
+            self._task.cancel()
+        self._forget()
+
+    async def close(self) -> None:
+        """Return once nothing is left; an end was to be asked for before. A second at most."""
+        self._is_over = True
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._socket is not None and self._socket.transport is not None:
+            self._socket.close_soon()
+            await self._socket.closed

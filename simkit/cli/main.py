@@ -131,6 +131,25 @@ def fakes_command(**options: Any) -> None:
     run_fakes(**options)
 
 
+@main.command("bridge")
+@click.option("--config", type=click.Path(), metavar="FILE", help="TOML with the table [bridge].")
+@click.option("--check", is_flag=True, help="Print the configuration in force, and end.")
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on; 0 for any that is free.")
+@click.option("--log", type=click.Choice(["json", "text"]), help="One JSON object a line, or text.")
+def bridge_command(
+    config: str | None, check: bool, host: str | None, port: int | None, log: str | None
+) -> None:
+    """Run the bridge: Twilio calls on one side, Vapi on the other.
+
+    Secrets come from the environment (TWILIO_AUTH_TOKEN, VAPI_API_KEY) or from files named there
+    (TWILIO_AUTH_TOKEN_FILE, VAPI_API_KEY_FILE).
+    """
+    from .bridge import run_bridge
+
+    run_bridge(config, check=check, host=host, port=port, log=log)
+
+
 @main.command("import")
 @click.argument("files", type=click.Path(), nargs=-1, required=True)
 @click.option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..audio import Speech
@@ -272,3 +272,17 @@ class Assistant(Knobs):
         """Return the sum of squares above which a block of samples counts as voice."""
         rms = 32768 * 10 ** ((self.vad_threshold * 50 - 60) / 20)
         return rms * rms * samples
+
+
+def begun_as_ordered(assistant: Assistant, config: dict[str, Any]) -> Assistant:
+    """Return an assistant that begins as ``POST /call`` says; itself, if that says nothing of it.
+
+    An empty ``firstMessage`` is none.
+    """
+    settings: dict[str, Any] = {}
+    text, mode = config.get("firstMessage"), config.get("firstMessageMode")
+    if isinstance(text, str):
+        settings["first_message"] = text if _has_words(text) else None
+    if mode in FIRST_MESSAGE_MODES:
+        settings["first_message_mode"] = mode
+    return replace(assistant, **settings) if settings else assistant

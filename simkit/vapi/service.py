@@ -18,7 +18,7 @@ from ..wire.disorder import Disorder
 from ..wire.http import HttpRequest, HttpResponse, HttpServer
 from .account import AccountSettings
 from .asking import Asking, AssistantAnswer, ToolResult
-from .assistant import Assistant, Script
+from .assistant import Assistant, Script, begun_as_ordered
 from .calls import LIMIT_REACHED, LOGGED, Logged, VapiCall, is_user_final
 from .control import ControlUrl
 from .conversation import Conversation
@@ -351,7 +351,7 @@ class Vapi:
             return refusal
         for call in self.calls:
             if request.path == f"/{call.id}/transport" and call.status == "queued":
-                return self._begin(call, socket, self._assistant)
+                return self._begin(call, socket, begun_as_ordered(self._assistant, call.config))
         return Refusal(500, NO_CALL, opens_first=self.settings.no_call == "1008")
 
     def _join_seed(self, socket: TransportSocket, request: Request) -> Conversation | Refusal:

@@ -57,7 +57,7 @@ class CreateCall(Struct, frozen=True, rename="camel", omit_defaults=True):
 class CallTransport(Struct, frozen=True, rename={"websocket_call_url": "websocketCallUrl"}):
     """Where to connect."""
 
-    websocket_call_url: str
+    websocket_call_url: str = ""
     provider: str = "vapi.websocket"
 
 
@@ -73,7 +73,7 @@ class Call(Struct, frozen=True, rename="camel"):
     """The answer to ``POST /call`` (201) and ``GET /call/{id}``; unknown fields are ignored."""
 
     id: str
-    transport: CallTransport
+    transport: CallTransport = CallTransport()
     status: str = "queued"
     type: str = "vapi.websocketCall"
     org_id: str | UnsetType = UNSET
@@ -86,6 +86,19 @@ class Call(Struct, frozen=True, rename="camel"):
     cost: float | UnsetType = UNSET
     monitor: dict[str, str] | UnsetType = UNSET
     subscription_limits: SubscriptionLimits | UnsetType = UNSET
+    websocket_call_url: str | UnsetType = UNSET
+    """Where some clients found the address of the socket."""
+
+    @property
+    def socket_url(self) -> str:
+        """Where to connect; empty when the answer does not say."""
+        return self.transport.websocket_call_url or str(self.websocket_call_url or "")
+
+    @property
+    def is_blocked(self) -> bool:
+        """True when the account may hold no more calls: this one will not start."""
+        limits = self.subscription_limits
+        return limits is not UNSET and limits.concurrency_blocked
 
 
 # Vapi -> client
@@ -397,7 +410,12 @@ def decode_call(data: bytes | str) -> Call:
         WireError: it lacks what is needed to connect.
     """
     try:
-        return _call.decode(data)
+        call = _call.decode(data)
+        if not call.socket_url and not call.is_blocked:
+            raise msgspec.ValidationError(
+                "Object missing required field `websocketCallUrl` - at `$.transport`"
+            )
+        return call
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise WireError(f"answer to POST /call: {explain(error)}; found {shorten(data)}") from None
 

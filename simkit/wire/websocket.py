@@ -65,6 +65,8 @@ class WebSocketPeer(asyncio.Protocol):
         self._failed = False
         self.is_open = False
         """True while messages can be sent."""
+        self.refused_with: int | None = None
+        """Client: the HTTP status of the answer that was no upgrade."""
 
     # To override
 
@@ -287,6 +289,7 @@ class WebSocketPeer(asyncio.Protocol):
             elif event.status_code == 101:
                 self._finish(1006, f"upgrade not understood: {self.core.handshake_exc}")
             else:
+                self.refused_with = event.status_code
                 self._finish(1006, f"upgrade refused with HTTP {event.status_code}")
         error = self.core.parser_exc
         if error is not None and not self._failed:

@@ -10,8 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simkit.audio import mulaw
+from simkit.audio.any_rate import AnyRate
 from simkit.audio.resample import resampler
-from simkit.audio.transcode import MulawToPcm, PcmToMulaw
+from simkit.audio.transcode import (
+    Converter,
+    MulawToPcm,
+    PcmToMulaw,
+    mulaw_to_pcm,
+    pcm_to_mulaw,
+)
 
 LOUDEST = bytes([0x00, 0x80])
 """Lowest and highest sample: turn about they overshoot the range of 16 bits when interpolated."""
@@ -30,7 +37,7 @@ def to_mulaw(pcm: bytes) -> bytes:
     return mulaw.encode(resampler(16000, 8000).process(samples))
 
 
-def in_chunks(converter: MulawToPcm | PcmToMulaw, data: bytes, sizes: list[int]) -> bytes:
+def in_chunks(converter: Converter, data: bytes, sizes: list[int]) -> bytes:
     out, at = [], 0
     for size in [*sizes, len(data)]:
         out.append(converter.convert(data[at : at + size]))
@@ -72,3 +79,40 @@ def test_nothing_becomes_nothing():
     assert MulawToPcm().convert(b"") == b""
     assert PcmToMulaw().convert(b"") == b""
     assert PcmToMulaw().convert(b"\1\2\3") == b""
+
+
+RATES = st.sampled_from([8000, 11025, 16000, 22050, 24000, 44100, 44101, 48000])
+PIECES = st.lists(st.integers(0, 700), max_size=8)
+
+
+@given(rate=RATES, sizes=PIECES)
+@settings(deadline=None, max_examples=40)
+def test_mu_law_becomes_pcm_of_any_rate_however_it_is_cut(rate, sizes):
+    codes = noise(1003)
+    samples = mulaw.decode(codes)
+    if rate == 16000:
+        expected = to_pcm(codes)
+    else:
+        expected = (samples if rate == 8000 else AnyRate(8000, rate).process(samples)).tobytes()
+    assert in_chunks(mulaw_to_pcm(rate), codes, [1, 1, *sizes]) == expected
+
+
+@given(rate=RATES, sizes=PIECES)
+@settings(deadline=None, max_examples=40)
+def test_pcm_of_any_rate_becomes_mu_law_however_it_is_cut_in_the_middle_of_a_sample_too(
+    rate, sizes
+):
+    pcm = noise(8007)
+    samples = np.frombuffer(pcm[:-1], "<i2")
+    if rate == 16000:
+        expected = to_mulaw(pcm)
+    else:
+        samples = samples if rate == 8000 else AnyRate(rate, 8000).process(samples)
+        expected = mulaw.encode(samples)
+    assert in_chunks(pcm_to_mulaw(rate), pcm, [1, 1, 1, *sizes]) == expected
+
+
+@pytest.mark.parametrize("make", [mulaw_to_pcm, pcm_to_mulaw])
+def test_a_rate_out_of_range_is_refused(make):
+    with pytest.raises(ValueError, match="8000 to 48000 Hz"):
+        make(96_000)

@@ -6,7 +6,6 @@ import base64
 
 import pytest
 
-from simkit.bridge import CallCore, Config
 from simkit.bridge.events import (
     AgentAudio,
     AgentStarted,
@@ -22,57 +21,51 @@ from simkit.bridge.events import (
     SetTimer,
     TimerDue,
     TwilioGone,
-    VapiGone,
     VapiReady,
 )
 from simkit.wire import WireError, twilio
-
-MS = 1_000_000
-LOUD = b"\x00\x20" * 320
-SILENT = bytes(640)
-
-
-def make(**settings) -> CallCore:
-    config = Config(
-        public_url="https://bridge.example.com",
-        twilio_auth_token="token",
-        vapi_api_key="key",
-        **settings,
-    )
-    return CallCore(config)
-
-
-def start() -> twilio.Start:
-    body = twilio.StartBody("AC1", "MZ1", "CA1", ["inbound"], twilio.MediaFormat())
-    return twilio.Start("1", body, "MZ1")
-
-
-def media(chunk: int, sound: bytes = b"\xff" * 160) -> twilio.Media:
-    payload = base64.b64encode(sound).decode()
-    body = twilio.MediaBody("inbound", str(chunk), str(chunk * 20), payload)
-    return twilio.Media(str(chunk + 1), body, "MZ1")
-
-
-def kinds(actions) -> list[str]:
-    return [type(action).__name__ for action in actions]
-
-
-def running(**settings) -> CallCore:
-    core = make(**settings)
-    core.handle(start(), 0)
-    core.handle(VapiReady(), 0)
-    return core
-
-
-def speaking(core: CallCore, now_ns: int, frames: int = 50) -> None:
-    """Let the agent have sent a second of speech."""
-    core.handle(AgentStarted(), now_ns)
-    for _ in range(frames):
-        core.handle(AgentAudio(LOUD), now_ns)
+from tests.bridge.calls import (
+    LOUD,
+    MS,
+    SILENT,
+    done,
+    kinds,
+    make,
+    media,
+    notes,
+    running,
+    speaking,
+    start,
+    timers,
+)
 
 
 def test_start_opens_vapi():
-    assert make().handle(start(), 0) == [OpenVapi("CA1")]
+    actions = make().handle(start(), 0)
+    assert done(actions) == [OpenVapi("CA1")]
+    assert timers(actions) == {
+        "vapi": 20_000 * MS,
+        "stream": 45_000 * MS,
+        "session": 14_400_000 * MS,
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"encoding": "audio/x-l16"}, "audio/x-l16 at 8000 Hz"),
+        ({"sample_rate": 16000}, "at 16000 Hz"),
+        ({"channels": 2}, "in 2"),
+        ({"tracks": ("outbound",)}, "expected inbound alone, found outbound"),
+        ({"tracks": ()}, "found none"),
+    ],
+)
+def test_a_start_that_is_no_telephone_audio_is_refused(wrong, named):
+    core = make()
+    actions = core.handle(start(**wrong), 0)
+    assert kinds(actions) == ["CloseTwilio"]
+    assert named in notes(actions)
+    assert core.is_over
 
 
 def test_a_second_start_is_refused():
@@ -131,10 +124,10 @@ def test_an_odd_byte_waits_for_the_other_half_of_its_sample():
 def test_an_interruption_clears_once():
     core = running()
     speaking(core, 0)
-    assert kinds(core.handle(Interrupted(), 200 * MS)) == ["Clear", "Note"]
+    assert done(core.handle(Interrupted(), 200 * MS)) == [twilio.Clear("MZ1")]
     assert core.handle(Interrupted(), 210 * MS) == []
-    assert core.handle(CallerStarted(), 220 * MS) == []
-    assert core.handle(CallerSaid("wait", final=False), 230 * MS) == []
+    assert done(core.handle(CallerStarted(), 220 * MS)) == []
+    assert done(core.handle(CallerSaid("wait", final=False), 230 * MS)) == []
 
 
 def test_without_audible_speech_there_is_nothing_to_clear():
@@ -226,7 +219,8 @@ def test_silence_from_vapi_asks_for_no_mark():
 def test_stop_ends_vapi_at_once_and_nothing_follows():
     core = running()
     speaking(core, 0)
-    assert core.handle(twilio.Stop("9", "MZ1", twilio.StopBody("AC1", "CA1")), 1) == [EndVapi()]
+    stop = twilio.Stop("9", "MZ1", twilio.StopBody("AC1", "CA1"))
+    assert done(core.handle(stop, 1)) == [EndVapi()]
     for event in (AgentAudio(LOUD), Interrupted(), media(1), TwilioGone(), TimerDue("quiet")):
         assert core.handle(event, 2) == []
 
@@ -240,13 +234,7 @@ def test_the_line_is_held_until_the_last_word_was_heard():
     assert core.handle(TimerDue("hang-up"), 500 * MS) == [SetTimer("hang-up", 520 * MS)]
     [mark] = [action for action in first if isinstance(action, twilio.SendMark)]
     core.handle(twilio.Mark("9", "MZ1", mark.mark), 1040 * MS)
-    assert core.handle(TimerDue("hang-up"), 1060 * MS) == [EndVapi(), CloseTwilio()]
-
-
-def test_a_vapi_that_never_opens_ends_the_call():
-    core = make()
-    core.handle(start(), 0)
-    assert kinds(core.handle(VapiGone("refused"), 0)) == ["Note", "EndVapi", "CloseTwilio"]
+    assert done(core.handle(TimerDue("hang-up"), 1060 * MS)) == [EndVapi(), CloseTwilio()]
 
 
 @pytest.mark.parametrize("event", [media(1, b""), twilio.Connected(), AgentStopped()])

@@ -55,6 +55,28 @@ async def test_the_first_message_is_announced_150_ms_before_its_audio(sim, clien
     assert said - stopped == pytest.approx(0.160, abs=0.001)
 
 
+async def test_a_call_begins_with_the_first_message_that_was_ordered(sim, client):
+    sim.vapi.assistant(first_message="Good morning.")
+    client.body = {"assistantOverrides": {"firstMessage": "Welcome back."}}
+    await client.open()
+    await client.speak(None, 2.0)
+    [(_, told)] = client.of("transcript", role="assistant")
+    assert told["transcript"] == "Welcome back."
+
+
+async def test_a_call_ordered_without_a_first_message_waits_for_the_caller(sim, client):
+    sim.vapi.assistant(first_message="Good morning.", replies=["Yes."])
+    overrides = {"firstMessage": "", "firstMessageMode": "assistant-waits-for-user"}
+    client.body = {"assistantOverrides": overrides}
+    await client.open()
+    await client.speak(None, 1.0)
+    speech = say("are you there")
+    sim._repertoire.add(speech)
+    await client.speak(speech)
+    await client.speak(None, 3.0)
+    assert [told["transcript"] for _, told in client.of("transcript", role="assistant")] == ["Yes."]
+
+
 async def test_a_turn_follows_the_recorded_timing(sim, client):
     sim.vapi.assistant(replies=["Hello."])
     await client.open()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 
 import httpx
@@ -12,9 +13,10 @@ from vapi import Vapi as BlockingVapi
 from vapi.calls.types import CreateCallDtoTransport_VapiWebsocket
 from vapi.core.api_error import ApiError
 from vapi.errors import BadRequestError, NotFoundError
-from vapi.types import AudioFormat, CreateAssistantDto, Server
+from vapi.types import AssistantOverrides, AudioFormat, CreateAssistantDto, Server
 
 from simkit.audio import voice
+from tests.bridge.test_vapi_rest import KEY, Api, created, run
 
 TRANSPORT = CreateCallDtoTransport_VapiWebsocket(conversation_type="voice")
 
@@ -143,3 +145,34 @@ async def test_the_blocking_client_works_in_a_thread(sim):
     found = await asyncio.to_thread(work)
     assert found.id == sim.vapi.calls[0].id
     assert 1.0 < sim.now < 1.2
+
+
+@pytest.mark.parametrize("greets", [True, False])
+def test_the_bridge_orders_calls_as_the_client_does(greets):
+    api = Api(created(), created(), vapi_assistant_id="a1")
+
+    async def body() -> None:
+        await api.rest.create("CA1", greets=greets)
+        ours = json.loads(api.requests[0].content)
+        official = AsyncVapi(token=KEY, httpx_client=api.client)
+        found = await official.calls.create(
+            assistant_id="a1",
+            transport=CreateCallDtoTransport_VapiWebsocket.model_validate(ours["transport"]),
+            **(
+                {}
+                if greets
+                else {
+                    "assistant_overrides": AssistantOverrides(
+                        first_message="", first_message_mode="assistant-waits-for-user"
+                    )
+                }
+            ),
+        )
+        assert found.id == "7420f27a"
+
+    run(body)
+    ours, theirs = (json.loads(request.content) for request in api.requests)
+    assert ours.pop("metadata") == {"twilioCallSid": "CA1"}
+    assert ours == theirs
+    assert api.requests[0].url == api.requests[1].url
+    assert api.requests[0].headers["authorization"] == api.requests[1].headers["authorization"]

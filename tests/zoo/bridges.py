@@ -27,7 +27,7 @@ class ForgetsVapiAtTheEnd(CallCore):
     """Ends the call without a word to Vapi."""
 
     def _on_stop(self, event: object, now_ns: int) -> list[Action]:
-        return self._end([])
+        return self._end([], "forgotten")
 
 
 class SharesAgentAudio(CallCore):

@@ -1,0 +1,80 @@
+"""Lost streams: Twilio's socket is reset, dropped without ``stop``, or falls silent."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from simkit import checks
+from tests.races.conftest import BRIDGE
+
+NUMBER = "+15550100"
+LONG = "Let me read you the terms and conditions from the very beginning, " * 4
+
+
+async def next_call_is_clean(sim):
+    sim.vapi.assistant(first_message="Hello, second caller.")
+    call = await sim.twilio.call(to=NUMBER)
+    await call.hears("second caller.")
+    await call.hangs_up()
+    assert [utterance.text for utterance in call.heard.utterances] == ["Hello, second caller."]
+
+
+@pytest.mark.parametrize("towards", ["bridge", "twilio"])
+def test_a_reset_mid_reply_ends_the_call_and_the_next_one_is_clean(sim, serve, towards):
+    bridge = serve()
+    sim.vapi.assistant(first_message=LONG, lead=60.0, silence_frames=False)
+
+    async def callers():
+        call = await sim.twilio.call(to=NUMBER)
+        await call.hears("terms and conditions")
+        link = sim.link("twilio", BRIDGE)
+        link.towards(BRIDGE if towards == "bridge" else "twilio").reset_after(0)
+        await asyncio.sleep(0.2)
+        if towards == "twilio":
+            await call.says("wait", seconds=0.3)  # the clear is what the reset waits for
+        await asyncio.sleep(1.0)
+        assert not bridge.sessions
+        assert len(sim.timeline.of("end-call")) == 1
+        await next_call_is_clean(sim)
+
+    sim.run(callers())
+    failed = {check.name: check.sentence for check in checks.run(sim.finish()) if not check.passed}
+    assert set(failed) <= {"protocol-conformance"}  # 31903: the reset itself
+
+
+def test_a_stream_that_falls_silent_is_noticed_and_torn_down(sim, serve, caplog):
+    """The socket is half-open: nobody is told, and nothing comes any more."""
+    bridge = serve()
+    sim.vapi.assistant(first_message="Good morning.")
+
+    async def caller():
+        call = await sim.twilio.call(to=NUMBER)
+        await call.hears("Good morning.")
+        sim.link("twilio", BRIDGE).half_open()
+        lost = sim.now
+        while bridge.sessions:
+            await asyncio.sleep(1.0)
+        return sim.now - lost
+
+    assert 44 < sim.run(caller()) < 49
+    assert "nothing came from Twilio for 45 s" in caplog.text
+    assert len(sim.timeline.of("end-call")) == 1
+
+
+def test_silence_over_many_limits_drops_nothing(sim, serve):
+    """Five minutes with the defaults, at a seventh of the scale: only dead streams are ended."""
+    bridge = serve(stream_timeout=6.5, keepalive=4.0)
+    sim.vapi.assistant(first_message="Good morning.", replies=["Still here."])
+
+    async def caller():
+        call = await sim.twilio.call(to=NUMBER)
+        await call.stays_silent(43)
+        await call.says("are you still there?")
+        await call.hears("Still here.")
+        await call.hangs_up()
+
+    sim.run(caller())
+    assert not bridge.sessions
+    assert [check.name for check in checks.run(sim.finish()) if not check.passed] == []
