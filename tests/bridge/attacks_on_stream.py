@@ -109,14 +109,14 @@ async def wrong_order(by: Attacker) -> str:
     return f"closed, {await codes(streams)}"
 
 
-@attack("JSON nested 20,000 deep", "closed, 1008")
+@attack("JSON nested 20,000 deep at first", "closed, 1008")
 async def deep(by: Attacker) -> str:
     stream = await by.stream()
     stream.send('{"event":"start","x":' + "[" * 20_000 + "]" * 20_000 + "}")
     return f"closed, {await stream.closed_with()}"
 
 
-@attack("the same inside a call", "ignored; the call goes on")
+@attack("such JSON, and other nonsense, on a stream that has started", "ignored; the call goes on")
 async def deep_in_call(by: Attacker) -> str:
     stream = await by.stream()
     stream.start((await by.webhook()).token)

@@ -199,7 +199,7 @@ async def slow_body(by: Attacker) -> str:
     return f"{answer.status} after `read_timeout`"
 
 
-@attack("a body that never comes to an end, with two lengths", "400")
+@attack("a body of two lengths, or of one that is no number", "400")
 async def two_lengths(by: Attacker) -> str:
     head = f"POST {VOICE} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: {KIND}\r\n"
     bodies = (

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import pytest
 
 from simkit import Simulation
 
-from . import attacks_on_limits, attacks_on_stream, attacks_on_webhook  # noqa: F401
 from .attacker import ATTACKS, under_attack
-
-DOCUMENT = Path(__file__).parents[2] / "docs" / "deployment.md"
+from .deployment_tables import declared, documented
 
 
 @pytest.mark.parametrize("what", ATTACKS)
@@ -24,3 +21,9 @@ async def test_every_attack_gets_its_answer(
         assert await do(attacker) == answer
     # Nothing that a stranger sends makes us stumble.
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize("heading", ["Keys", "Attacks"])
+def test_the_deployment_page_shows_what_the_code_has(heading: str) -> None:
+    # To mend it: python -m tests.bridge.deployment_tables
+    assert documented(heading) == declared(heading)
