@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
+
+log = logging.getLogger("simkit.bridge")
 
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 Password = Annotated[str, Meta(extra={"secret": True})]
@@ -197,7 +200,10 @@ class Config(Struct, frozen=True, kw_only=True):
         """
         from .sources import load
 
-        return load(None, environ, settings).config
+        loaded = load(None, environ, settings)
+        for warning in loaded.warnings:
+            log.warning("%s", warning)
+        return loaded.config
 
     @property
     def media_url(self) -> str:

@@ -18,6 +18,7 @@ from .server import Bridge
 BACKLOG = 2048
 
 _FLUSH_SECONDS = 10.0
+_MAX_UNSENT = 1024 * 1024
 
 
 class ServerConfig(uvicorn.Config):
@@ -102,12 +103,20 @@ class WebSocket(WebSocketsSansIOProtocol):
     Of the three that uvicorn has it is the cheapest per frame.
     """
 
+    config: ServerConfig
     _flushing: asyncio.TimerHandle | None = None
 
     def keepalive_timeout(self) -> None:
         """The peer has not answered a ping: what is unsent will not be taken either."""
         super().keepalive_timeout()
         self.transport.abort()
+
+    def handle_ping(self) -> None:
+        """Answer a ping, unless the answers pile up at a peer that does not read them."""
+        super().handle_ping()
+        if self.transport.get_write_buffer_size() > _MAX_UNSENT:
+            self.config.bridge.metrics.count("refused", reason="pongs not read")
+            self.transport.abort()
 
     async def run_asgi(self) -> None:
         """Run the application; when it has ended, so will the socket."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+
+from websockets.frames import Frame, Opcode
 
 from .attacker import CONNECTED, FORM, HOST, URL, Attacker, Stream, attack, sign
 
@@ -181,6 +184,20 @@ async def lingering(by: Attacker) -> str:
     stream.start("wrong")
     await asyncio.sleep(11)
     return "open" if by.server.server_state.connections else "dropped within 11 s"
+
+
+@attack("pings without end, whose answers are not read", "dropped at 1 MiB")
+async def pings(by: Attacker) -> str:
+    stream = await by.stream()
+    stream.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    await asyncio.sleep(0.1)
+    with contextlib.suppress(ConnectionError):
+        for _ in range(200):
+            stream.writer.write(Frame(Opcode.PING, b"x" * 125).serialize(mask=True) * 100)
+            await stream.writer.drain()
+    await asyncio.sleep(1)
+    assert by.bridge.metrics.value("refused", reason="pongs not read") == 1
+    return "open" if by.server.server_state.connections else "dropped at 1 MiB"
 
 
 @attack("a call more than `max_sessions`", "a busy tone; 403 for its stream", max_sessions=1)
