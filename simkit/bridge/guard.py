@@ -69,12 +69,16 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        source = scope.setdefault("state", {})["source"] = self._source(scope)
+        state = scope.setdefault("state", {})
+        source = state["source"] = self._source(scope)
+        state["charge"] = lambda: self._limiter.take(source, time.monotonic_ns())
         logs.source.set(source)
         try:
             self._check(scope, source)
         except Refused as refused:
-            self.refused(refused.reason, source)
+            self._metrics.count("refused", reason=refused.reason)
+            if scope["type"] == "http":
+                state["charge"]()
             await refuse(scope, receive, send, refused)
             return
 
@@ -85,15 +89,10 @@ class Guard:
         async def watched(message: Message) -> None:
             """Charge the source for what it is refused."""
             if message.get("status", 0) >= 400 and message["status"] not in _OURS:
-                self._limiter.take(source, time.monotonic_ns())
+                state["charge"]()
             await send(message)
 
         await self._app(scope, receive, watched)
-
-    def refused(self, reason: str, source: str) -> None:
-        """Note a refusal."""
-        self._limiter.take(source, time.monotonic_ns())
-        self._metrics.count("refused", reason=reason)
 
     def _check(self, scope: Scope, source: str) -> None:
         path: bytes = scope.get("raw_path") or scope["path"].encode()
@@ -130,6 +129,7 @@ async def refuse(scope: Scope, receive: Receive, send: Send, refused: Refused) -
     if scope["type"] == "http":
         await refused.response()(scope, receive, send)
     else:
+        scope["state"]["charge"]()
         # With a response of our own uvicorn 0.54 logs an error each time.
         await send({"type": "websocket.close", "code": 1008})
 

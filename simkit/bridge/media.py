@@ -41,7 +41,7 @@ class Media:
         try:
             self._judge(HTTPConnection(scope))
         except Refused as refused:
-            self._note(f"stream refused: {refused.reason}", refused.reason)
+            bridge.note_refusal(f"stream refused: {refused.reason}", refused.reason)
             await refuse(scope, receive, send, refused)
             return
         stream = Stream(bridge.config, self._traffic, receive, send)
@@ -51,15 +51,12 @@ class Media:
             if start is not None:
                 await self._carry(stream, start)
         except Refused as refused:
-            self._note(f"stream closed: {refused.reason}", refused.reason)
+            scope["state"]["charge"]()
+            bridge.note_refusal(f"stream closed: {refused.reason}", refused.reason)
             await stream.close(1008)
         if stream.breach:
-            self._note(f"stream closed: {stream.breach}", stream.breach)
-
-    def _note(self, text: str, reason: str) -> None:
-        """Note a refusal, and charge the source for it."""
-        self._bridge.note_refusal(text, reason)
-        self._bridge.limiter.take(logs.source.get(), time.monotonic_ns())
+            scope["state"]["charge"]()
+            bridge.note_refusal(f"stream closed: {stream.breach}", stream.breach)
 
     def _judge(self, request: HTTPConnection) -> None:
         """Look at a stream before it opens.

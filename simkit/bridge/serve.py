@@ -38,9 +38,10 @@ def serve(loaded: Loaded) -> None:
 
     Raises:
         ServeError: the port is taken, the address is none of ours, a certificate is not one.
+        ConfigError: a file that the configuration names is of no use.
     """
     config = loaded.config
-    check_certificate(config)
+    prepare(config)
     listener = listen(config.host, config.port)
     start_logging(config.log, [getattr(config, name) for name in SECRETS])
     if loaded.origin["public_url"] == "default":
@@ -53,6 +54,17 @@ def serve(loaded: Loaded) -> None:
         server.run(sockets=[listener])
     except SystemExit:
         raise ServeError("the application did not start; the log says why") from None
+
+
+def prepare(config: Config) -> Bridge:
+    """Make a bridge, and look at all that it needs but the port.
+
+    Raises:
+        ServeError: a certificate is not one.
+        ConfigError: a file that the configuration names is of no use.
+    """
+    check_certificate(config)
+    return Bridge(config)
 
 
 def check_certificate(config: Config) -> None:

@@ -20,15 +20,16 @@ def run_bridge(config: str | None, *, check: bool, **settings: Any) -> None:
     given = {key: value for key, value in settings.items() if value is not None}
     try:
         loaded = load(Path(config) if config else None, os.environ, given)
-        if check:
-            _print(loaded)
-            return
-        from ..bridge.serve import ServeError, serve
+        from ..bridge.serve import ServeError, prepare, serve
     except ConfigError as error:
         raise Refusal(str(error)) from None
     try:
-        serve(loaded)
-    except ServeError as error:
+        if check:
+            prepare(loaded.config)
+            _print(loaded)
+        else:
+            serve(loaded)
+    except (ConfigError, ServeError) as error:
         raise Refusal(str(error)) from None
 
 

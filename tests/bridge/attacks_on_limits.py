@@ -96,6 +96,25 @@ async def many_refusals(by: Attacker) -> str:
 
 
 @attack(
+    "more refused streams than `rate_limit` and `rate_burst`",
+    "403 unread, for all that comes from there",
+    rate_burst=5,
+)
+async def many_streams(by: Attacker) -> str:
+    for number in range(5):
+        if number % 2:
+            assert await by.upgrade(signature="") == "403"
+        else:
+            stream = await by.stream()
+            stream.start("wrong")
+            assert await stream.closed_with() == "1008"
+    refused = await by.upgrade()
+    assert (await by.webhook()).status == "429"
+    assert by.bridge.metrics.value("refused", reason="too many refused requests") == 2
+    return f"{refused} unread, for all that comes from there"
+
+
+@attack(
     "another X-Forwarded-For with each request, not from a trusted proxy",
     "429: the peer counts",
     rate_burst=5,
