@@ -1,0 +1,429 @@
+"""Load on a bridge, in a process of its own: many phones, and the Vapi that they end at.
+
+A phone is Twilio's side of a call: signed webhook, signed socket, ``start``, a frame every 20 ms,
+marks returned when their audio has been played. An agent is Vapi's: created by ``POST /call``, and
+a frame every 20 ms too. Both are one process's, so that both know when each other's frames were
+due. Every frame has a level of its own, by which the far end tells which one it is, and so whether
+any was lost, doubled or came out of turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import heapq
+import json
+import os
+import random
+import re
+import time
+from array import array
+from multiprocessing.connection import Connection
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+from serve import AUTH_TOKEN, PUBLIC_URL
+from websockets.http11 import Request
+
+from simkit.audio import mulaw
+from simkit.wire import signatures, twilio, vapi
+from simkit.wire.http import HttpRequest, HttpResponse, HttpServer, fetch
+from simkit.wire.websocket import WebSocketPeer, client_core, server_core
+
+FRAME_NS = 20_000_000
+TURN_FRAMES = 250
+"""An agent says every so many frames that it has stopped, which makes the bridge ask for a mark."""
+
+LEVELS = [code for code in range(256) if abs(int(mulaw.decode(bytes([code]))[0])) > 500]
+_LEVEL_OF = {int(mulaw.decode(bytes([code]))[0]): index for index, code in enumerate(LEVELS)}
+_INDEX_OF = {code: index for index, code in enumerate(LEVELS)}
+_MULAW = [bytes([code]) * 160 for code in LEVELS]
+_PCM = [np.full(320, mulaw.decode(bytes([code]))[0], "<i2").tobytes() for code in LEVELS]
+
+
+class Wheel:
+    """Sends everybody's frames when they are due, by one timer."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._due: list[tuple[int, int, Direction]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._number = 0
+
+    def add(self, direction: Direction, due_ns: int) -> None:
+        """Send from an instant on."""
+        self._number += 1
+        heapq.heappush(self._due, (due_ns, self._number, direction))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._turn()
+
+    def _turn(self) -> None:
+        due = self._due
+        while due:
+            at_ns, number, direction = due[0]
+            if at_ns > time.monotonic_ns():
+                self._timer = self._loop.call_at(at_ns / 1e9, self._turn)
+                return
+            if direction.is_sending:
+                direction.send(at_ns)
+                heapq.heapreplace(due, (at_ns + FRAME_NS, number, direction))
+            else:
+                heapq.heappop(due)
+
+
+class Direction:
+    """One direction of a call: what was sent, and when it came out of the bridge.
+
+    Args:
+        frame_bytes: size of a frame as it comes out.
+    """
+
+    def __init__(self, frame_bytes: int) -> None:
+        self.frame_bytes = frame_bytes
+        self.is_sending = False
+        self.due_ns = array("q")
+        """When each frame was due to be sent."""
+        self.sent_ns = array("q")
+        """When it was."""
+        self.came_ns = array("q")
+        """When it came out."""
+        self.lost = self.doubled = 0
+        self._rest = b""
+
+    def emit(self, number: int) -> None:
+        """Send a frame; a phone or an agent puts its own in here."""
+
+    def send(self, due_ns: int) -> None:
+        """Send the next frame."""
+        number = len(self.due_ns)
+        self.due_ns.append(due_ns)
+        self.sent_ns.append(time.monotonic_ns())
+        self.emit(number)
+
+    def came(self, data: bytes) -> None:
+        """Take sound that came out of the bridge, in pieces of any size."""
+        now_ns = time.monotonic_ns()
+        size = self.frame_bytes
+        if self._rest:
+            data = self._rest + data
+        end = len(data) - len(data) % size
+        self._rest = data[end:]
+        for at in range(0, end, size):
+            if size == 160:
+                level = _INDEX_OF.get(data[at + 80], -1)
+            else:
+                middle = at + 320
+                level = _LEVEL_OF.get(
+                    int.from_bytes(data[middle : middle + 2], "little", signed=True), -1
+                )
+            expected = len(self.came_ns) % len(LEVELS)
+            if level != expected:
+                missing = (level - expected) % len(LEVELS)
+                if level >= 0 and missing > len(LEVELS) // 2:
+                    self.doubled += 1
+                    continue
+                missing = missing if level >= 0 else 1
+                self.lost += missing
+                # What was lost never came: an hour late.
+                self.came_ns.extend([now_ns + 3600 * 10**9] * (missing - (level < 0)))
+            self.came_ns.append(now_ns)
+
+    def latencies_ms(self, begin_ns: int, end_ns: int) -> Any:
+        """Return how late each frame due within a span came out; those missing, at least."""
+        due = np.array(self.due_ns, dtype=np.int64)
+        came = np.full(len(due), time.monotonic_ns(), dtype=np.int64)
+        count = min(len(due), len(self.came_ns))
+        came[:count] = self.came_ns[:count]
+        wanted = (due >= begin_ns) & (due < end_ns)
+        return (came - due)[wanted] / 1e6
+
+    def errors_ms(self, begin_ns: int, end_ns: int) -> Any:
+        """Return how late each frame due within a span was sent: the error of the load itself."""
+        due = np.array(self.due_ns, dtype=np.int64)
+        wanted = (due >= begin_ns) & (due < end_ns)
+        return (np.array(self.sent_ns, dtype=np.int64) - due)[wanted] / 1e6
+
+
+class Phone(WebSocketPeer):
+    """Twilio's end of a call's stream."""
+
+    def __init__(self, call: Call, port: int, parameters: dict[str, str]) -> None:
+        super().__init__(client_core(f"ws://127.0.0.1:{port}/media"))
+        self._mask = bytes(4)
+        self._call = call
+        self._parameters = parameters
+        self._sid = "MZ" + call.sid[2:]
+        self._number = 1
+        self._played_ns = 0
+        self._loop = asyncio.get_running_loop()
+
+    def upgrade_request(self) -> Request:
+        """Sign, as Twilio does."""
+        request = super().upgrade_request()
+        request.headers["x-twilio-signature"] = signatures.sign(
+            AUTH_TOKEN, PUBLIC_URL.replace("http", "ws", 1) + "/media"
+        )
+        return request
+
+    def on_open(self) -> None:
+        """Begin the stream."""
+        self.send_text(twilio.encode(twilio.Connected()))
+        body = twilio.StartBody(
+            "AC" + "0" * 32,
+            self._sid,
+            self._call.sid,
+            ["inbound"],
+            twilio.MediaFormat(),
+            self._parameters,
+        )
+        self.send_text(twilio.encode(twilio.Start("1", body, self._sid)))
+        self._call.to_vapi.emit = self._emit  # type: ignore[method-assign]
+        self._call.begin(self._call.to_vapi)
+
+    def _emit(self, number: int) -> None:
+        self._number += 1
+        sound = _MULAW[number % len(LEVELS)]
+        self.send_text(
+            twilio.encode_media(self._number, number + 1, 20 * number, sound, self._sid)
+        )
+
+    def on_text(self, data: bytes) -> None:
+        """Play audio, and return marks when what came before them has been played."""
+        message = twilio.decode_for_twilio(data)
+        now_ns = time.monotonic_ns()
+        if isinstance(message, twilio.SendMedia):
+            sound = message.media.payload
+            self._call.to_twilio.came(_from_base64(sound))
+            self._played_ns = max(self._played_ns, now_ns) + 125_000 * (len(sound) * 3 // 4)
+        elif isinstance(message, twilio.SendMark):
+            self._loop.call_at(self._played_ns / 1e9, self._return, message.mark)
+        else:
+            self._call.cleared += 1
+
+    def _return(self, mark: twilio.MarkBody) -> None:
+        self._number += 1
+        self.send_text(twilio.encode(twilio.Mark(str(self._number), self._sid, mark)))
+
+    def hang_up(self) -> None:
+        """Say ``stop`` and close."""
+        body = twilio.StopBody("AC" + "0" * 32, self._call.sid)
+        self.send_text(twilio.encode(twilio.Stop(str(self._number + 1), self._sid, body)))
+        self.close()
+
+    def on_close(self, code: int, reason: str) -> None:
+        """The stream is over."""
+        self._call.closed(f"phone: {code} {reason}")
+
+
+def _from_base64(text: str) -> bytes:
+    from binascii import a2b_base64
+
+    return a2b_base64(text)
+
+
+class Agent(WebSocketPeer):
+    """Vapi's end of a call's transport."""
+
+    def __init__(self, call: Call) -> None:
+        super().__init__(server_core())
+        self._call = call
+        self._frames = _MULAW if call.is_mulaw else _PCM
+
+    def on_open(self) -> None:
+        """Begin to speak, as a real agent does before anyone has said a word."""
+        self._call.to_twilio.emit = self._emit  # type: ignore[method-assign]
+        self._call.begin(self._call.to_twilio)
+
+    def _emit(self, number: int) -> None:
+        if number % TURN_FRAMES == 0:
+            self._say(vapi.SpeechUpdate("started", "assistant"))
+        self.send_binary(self._frames[number % len(LEVELS)])
+        if number % TURN_FRAMES == TURN_FRAMES - 1:
+            self._say(vapi.SpeechUpdate("stopped", "assistant"))
+
+    def _say(self, message: vapi.SpeechUpdate) -> None:
+        self.send_text(vapi.encode(message))
+
+    def on_binary(self, data: bytes) -> None:
+        """Hear the caller."""
+        self._call.to_vapi.came(data)
+
+    def on_close(self, code: int, reason: str) -> None:
+        """The bridge is gone."""
+        self._call.closed(f"agent: {code} {reason}")
+
+
+class Call:
+    """A call: its phone, its agent, and both directions between them."""
+
+    def __init__(self, sid: str, wheel: Wheel, *, is_mulaw: bool) -> None:
+        self.sid = sid
+        self.is_mulaw = is_mulaw
+        self._wheel = wheel
+        self._opened = 0
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.to_vapi = Direction(160 if is_mulaw else 640)
+        self.to_twilio = Direction(160)
+        self.cleared = 0
+        self.is_ending = False
+        self.ends: list[str] = []
+
+    def begin(self, direction: Direction) -> None:
+        """One side is there: it speaks from the next instant of its own clock."""
+        direction.is_sending = True
+        phase_ns = random.randrange(FRAME_NS)
+        self._wheel.add(direction, time.monotonic_ns() + phase_ns)
+        self._opened += 1
+        if self._opened == 2 and not self.opened.done():
+            self.opened.set_result(None)
+
+    def closed(self, why: str) -> None:
+        """A socket is gone."""
+        if not self.is_ending:
+            self.ends.append(why)
+        self.to_vapi.is_sending = self.to_twilio.is_sending = False
+        if not self.opened.done():
+            self.opened.set_exception(ConnectionError(why))
+
+
+class Callers:
+    """All calls of this process, and a Vapi for everybody's.
+
+    Args:
+        bridge_port: where the bridge listens.
+        is_mulaw: the format between bridge and Vapi is mu-law, not PCM.
+    """
+
+    def __init__(self, bridge_port: int, *, is_mulaw: bool) -> None:
+        self._bridge_port = bridge_port
+        self._is_mulaw = is_mulaw
+        self._wheel = Wheel()
+        self._phones: list[Phone] = []
+        self.calls: dict[str, Call] = {}
+        self.port = 0
+
+    async def listen(self) -> None:
+        """Be Vapi, on a free port."""
+        server = await asyncio.get_running_loop().create_server(
+            lambda: HttpServer(self._create, self._upgrade), "127.0.0.1", 0
+        )
+        self.port = server.sockets[0].getsockname()[1]
+
+    async def _create(self, request: HttpRequest) -> HttpResponse:
+        sid = json.loads(request.body)["metadata"]["twilioCallSid"]
+        # The call's number begins with the port of the process that placed it.
+        url = f"ws://127.0.0.1:{int(sid[2:8])}/{sid}"
+        call = vapi.Call(id=sid, transport=vapi.CallTransport(url))
+        return HttpResponse(201, [("Content-Type", "application/json")], vapi.encode(call))
+
+    def _upgrade(self, path: str) -> WebSocketPeer:
+        return Agent(self.calls[path[1:]])
+
+    async def place(self, number: int) -> None:
+        """Place one call; returns when both of its sockets are open."""
+        sid = f"CA{self.port:06}{number:026}"
+        call = self.calls[sid] = Call(sid, self._wheel, is_mulaw=self._is_mulaw)
+        form = {"CallSid": sid, "From": "+15550100", "To": "+15550199", "CallStatus": "ringing"}
+        signature = signatures.sign(AUTH_TOKEN, f"{PUBLIC_URL}/voice/inbound", form)
+        answer = await fetch(
+            "POST",
+            f"http://127.0.0.1:{self._bridge_port}/voice/inbound",
+            headers=[
+                ("Content-Type", "application/x-www-form-urlencoded"),
+                ("X-Twilio-Signature", signature),
+            ],
+            body=urlencode(form).encode(),
+        )
+        if answer.status != 200:
+            raise ConnectionError(f"voice webhook: HTTP {answer.status}")
+        parameters = dict(re.findall(r'<Parameter name="(.*?)" value="(.*?)"', str(answer.body)))
+        phone = Phone(call, self._bridge_port, parameters)
+        self._phones.append(phone)
+        await asyncio.get_running_loop().create_connection(
+            lambda: phone, "127.0.0.1", self._bridge_port
+        )
+        async with asyncio.timeout(15):
+            await call.opened
+
+    async def place_all(self, count: int, seconds: float) -> list[str]:
+        """Place calls spread over some time; returns what went wrong."""
+        first = len(self.calls)
+
+        async def later(number: int) -> None:
+            await asyncio.sleep(seconds * number / count)
+            await self.place(first + number)
+
+        results = await asyncio.gather(*map(later, range(count)), return_exceptions=True)
+        gc.collect()
+        gc.freeze()
+        return [repr(result) for result in results if result is not None]
+
+    def window(self, begin_ns: int, end_ns: int) -> dict[str, Any]:
+        """Return the latencies of the frames that were due within a span, by direction."""
+        calls = self.calls.values()
+        pairs = {
+            "to_vapi": [call.to_vapi for call in calls],
+            "to_twilio": [call.to_twilio for call in calls],
+        }
+        found: dict[str, Any] = {
+            name: np.concatenate([one.latencies_ms(begin_ns, end_ns) for one in directions])
+            for name, directions in pairs.items()
+        }
+        found["errors"] = np.concatenate(
+            [one.errors_ms(begin_ns, end_ns) for both in pairs.values() for one in both]
+        )
+        return found
+
+    async def end(self, patience: float) -> dict[str, Any]:
+        """Stop sending, wait for what is on its way, hang up; returns the book-keeping."""
+        calls = list(self.calls.values())
+        directions = [one for call in calls for one in (call.to_vapi, call.to_twilio)]
+        for direction in directions:
+            direction.is_sending = False
+        until = time.monotonic() + patience
+        while time.monotonic() < until and any(
+            len(one.came_ns) < len(one.due_ns) for one in directions
+        ):
+            await asyncio.sleep(0.05)
+        for call in calls:
+            call.is_ending = True
+        for phone in self._phones:
+            phone.hang_up()
+        return {
+            "sent": sum(len(one.due_ns) for one in directions),
+            "lost": sum(
+                one.lost + max(0, len(one.due_ns) - len(one.came_ns)) for one in directions
+            ),
+            "doubled": sum(one.doubled for one in directions),
+            "ends": [end for call in calls for end in call.ends],
+            "cleared": sum(call.cleared for call in calls),
+        }
+
+
+def work(pipe: Connection, cores: list[int], bridge_port: int, is_mulaw: bool, seed: int) -> None:
+    """The process: does what its parent says, one command at a time."""
+    if cores:
+        os.sched_setaffinity(0, cores)
+    random.seed(seed)
+    gc.disable()
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        callers = Callers(bridge_port, is_mulaw=is_mulaw)
+        await callers.listen()
+        pipe.send(callers.port)
+        commands: asyncio.Queue[Any] = asyncio.Queue()
+        loop.add_reader(pipe.fileno(), lambda: commands.put_nowait(pipe.recv()))
+        while True:
+            name, *arguments = await commands.get()
+            if name == "place":
+                pipe.send(await callers.place_all(*arguments))
+            elif name == "window":
+                pipe.send(callers.window(*arguments))
+            else:
+                pipe.send(await callers.end(*arguments))
+                return
+
+    asyncio.run(run())
