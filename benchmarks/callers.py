@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
-from serve import AUTH_TOKEN, PUBLIC_URL
+from serve import AUTH_TOKEN, PUBLIC_URL, go_first
 from websockets.http11 import Request
 
 from simkit.audio import mulaw
@@ -406,6 +406,7 @@ def work(pipe: Connection, cores: list[int], bridge_port: int, is_mulaw: bool, s
     """The process: does what its parent says, one command at a time."""
     if cores:
         os.sched_setaffinity(0, cores)
+    go_first()
     random.seed(seed)
     gc.disable()
 
