@@ -74,6 +74,18 @@ class WebSocketPeer(asyncio.Protocol):
         """Server: answer an upgrade request; None accepts it."""
         return None
 
+    def answer(self, request: Request) -> None:
+        """Server: answer at once; one that must ask first overrides this and responds later."""
+        self.respond(self.on_request(request) or self.core.accept(request))
+
+    def respond(self, response: Response) -> None:
+        """Server: send the answer to the upgrade request."""
+        self.core.send_response(response)
+        self._opened = self.is_open = self.core.state is State.OPEN
+        self._write()
+        if self._opened:
+            self.on_open()
+
     def on_open(self) -> None:
         """The handshake is complete."""
 
@@ -161,7 +173,7 @@ class WebSocketPeer(asyncio.Protocol):
         if (
             len(data) > head
             and data[1] == self._second
-            and data[2] << 8 | data[3] == len(data) - head <= MAX_MESSAGE
+            and data[2] << 8 | data[3] == len(data) - head <= self.max_message
             and self.is_open
             and not self._rest
             and not self._fragments
@@ -278,11 +290,7 @@ class WebSocketPeer(asyncio.Protocol):
             if isinstance(event, Frame):
                 self._on_frame(event)
             elif isinstance(event, Request):
-                self.core.send_response(self.on_request(event) or self.core.accept(event))
-                self._opened = self.is_open = self.core.state is State.OPEN
-                self._write()
-                if self._opened:
-                    self.on_open()
+                self.answer(event)
             elif self.core.state is State.OPEN:
                 self._opened = self.is_open = True
                 self.on_open()
