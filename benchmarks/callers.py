@@ -185,9 +185,7 @@ class Phone(WebSocketPeer):
     def _emit(self, number: int) -> None:
         self._number += 1
         sound = _MULAW[number % len(LEVELS)]
-        self.send_text(
-            twilio.encode_media(self._number, number + 1, 20 * number, sound, self._sid)
-        )
+        self.send_text(twilio.encode_media(self._number, number + 1, 20 * number, sound, self._sid))
 
     def on_text(self, data: bytes) -> None:
         """Play audio, and return marks when what came before them has been played."""

@@ -7,7 +7,7 @@ they come out: the error of this program's own pacing is in it, and shown. The r
 tutorials do, in ``relay.py``. Linux only: reads /proc.
 
     python benchmarks/load.py                                   # some two minutes
-    python benchmarks/load.py --bridges ours --calls 20,40 --seconds 6 --loop uvloop --http httptools
+    python benchmarks/load.py --bridges ours --calls 20,40 --loop uvloop --http httptools
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from callers import work
@@ -36,6 +35,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+HERE = Path(__file__).resolve().parent
 LATE_MS = 20.0
 PACING_LIMIT_MS = 5.0
 """The load itself may be this late at p99; beyond it a step proves nothing."""
@@ -49,9 +49,10 @@ class Server:
     def __init__(self, bridge: str, port: int, vapi: str, options: argparse.Namespace) -> None:
         command = [sys.executable, str(HERE / "serve.py"), bridge, "--port", str(port)]
         command += ["--vapi", vapi, "--loop", options.loop, "--http", options.http]
-        command += ["--ws", options.ws]
         if bridge == "ours":
-            command += ["--format", options.format]
+            command += ["--ws", options.ws, "--format", options.format]
+        else:
+            command += ["--ws", "auto"]
         if options.core is not None:
             command += ["--core", str(options.core)]
         if options.profile:
@@ -128,9 +129,7 @@ def measure(bridge: str, options: argparse.Namespace, progress: Progress) -> lis
             before = 0
             for calls in steps:
                 progress.update(task, description=f"{bridge}: {calls} calls")
-                share = [
-                    (calls - before + at) // len(pipes) for at in range(len(pipes))
-                ]
+                share = [(calls - before + at) // len(pipes) for at in range(len(pipes))]
                 before = calls
                 problems = ask(
                     pipes, [("place", count, count * len(pipes) / 25) for count in share]
@@ -253,7 +252,9 @@ def main() -> None:
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
     parser.add_argument("--http", choices=("h11", "httptools"), default="h11")
     parser.add_argument(
-        "--ws", default="auto", help="uvicorn's: websockets, websockets-sansio, wsproto"
+        "--ws",
+        default="ours",
+        help="of our bridge: ours, or uvicorn's websockets-sansio, websockets, wsproto",
     )
     parser.add_argument("--format", choices=("pcm_s16le", "mulaw"), default="pcm_s16le")
     parser.add_argument("--profile", help="write profiles of the servers, FILE.ours and FILE.relay")

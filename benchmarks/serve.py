@@ -1,6 +1,6 @@
 """A server under load, in a process of its own: our bridge or the relay, by uvicorn.
 
-    python benchmarks/serve.py ours --port 8000 --vapi http://127.0.0.1:9000 [--core 3]
+python benchmarks/serve.py ours --port 8000 --vapi http://127.0.0.1:9000 [--core 3]
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from types import FrameType
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import uvicorn
+
+from simkit.bridge.asgi_socket import AsgiSocket
 
 AUTH_TOKEN = "load"
 PUBLIC_URL = "https://bridge.example.com"
@@ -37,7 +39,7 @@ def main() -> None:
     parser.add_argument("--core", type=int)
     parser.add_argument("--loop", default="asyncio")
     parser.add_argument("--http", default="h11")
-    parser.add_argument("--ws", default="auto")
+    parser.add_argument("--ws", default="ours")
     parser.add_argument("--format", default="pcm_s16le")
     parser.add_argument("--profile", help="file for the profile of cProfile")
     options = parser.parse_args()
@@ -68,7 +70,7 @@ def main() -> None:
             port=options.port,
             loop=options.loop,
             http=options.http,
-            ws=options.ws,
+            ws=AsgiSocket if options.ws == "ours" else options.ws,
             log_level="warning",
             timeout_graceful_shutdown=2,
         )
