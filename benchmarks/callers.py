@@ -16,16 +16,20 @@ import json
 import os
 import random
 import re
+import socket
+import ssl
+import struct
 import time
 from array import array
+from binascii import a2b_base64
 from multiprocessing.connection import Connection
 from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
-from serve import AUTH_TOKEN, PUBLIC_URL, go_first
 from websockets.http11 import Request
 
+from benchmarks.serve import AUTH_TOKEN, PUBLIC_URL, go_first
 from simkit.audio import mulaw
 from simkit.wire import signatures, twilio, vapi
 from simkit.wire.http import HttpRequest, HttpResponse, HttpServer, fetch
@@ -153,10 +157,14 @@ class Phone(WebSocketPeer):
         super().__init__(client_core(f"ws://127.0.0.1:{port}/media"))
         self._mask = bytes(4)
         self._call = call
+        call.phone = self
         self._parameters = parameters
         self._sid = "MZ" + call.sid[2:]
         self._number = 1
+        self._said = 0
         self._played_ns = 0
+        self.is_lost = False
+        """True once the connection is gone."""
         self._loop = asyncio.get_running_loop()
 
     def upgrade_request(self) -> Request:
@@ -183,9 +191,7 @@ class Phone(WebSocketPeer):
         self._call.begin(self._call.to_vapi)
 
     def _emit(self, number: int) -> None:
-        self._number += 1
-        sound = _MULAW[number % len(LEVELS)]
-        self.send_text(twilio.encode_media(self._number, number + 1, 20 * number, sound, self._sid))
+        self.say(_MULAW[number % len(LEVELS)])
 
     def on_text(self, data: bytes) -> None:
         """Play audio, and return marks when what came before them has been played."""
@@ -193,7 +199,7 @@ class Phone(WebSocketPeer):
         now_ns = time.monotonic_ns()
         if isinstance(message, twilio.SendMedia):
             sound = message.media.payload
-            self._call.to_twilio.came(_from_base64(sound))
+            self._call.to_twilio.came(a2b_base64(sound))
             self._played_ns = max(self._played_ns, now_ns) + 125_000 * (len(sound) * 3 // 4)
         elif isinstance(message, twilio.SendMark):
             self._loop.call_at(self._played_ns / 1e9, self._return, message.mark)
@@ -210,15 +216,21 @@ class Phone(WebSocketPeer):
         self.send_text(twilio.encode(twilio.Stop(str(self._number + 1), self._sid, body)))
         self.close()
 
+    def say(self, sound: bytes) -> None:
+        """Send sound of any length, in one message."""
+        number = self._said
+        self._said += 1
+        self._number += 1
+        self.send_text(twilio.encode_media(self._number, number + 1, 20 * number, sound, self._sid))
+
     def on_close(self, code: int, reason: str) -> None:
         """The stream is over."""
         self._call.closed(f"phone: {code} {reason}")
 
-
-def _from_base64(text: str) -> bytes:
-    from binascii import a2b_base64
-
-    return a2b_base64(text)
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone."""
+        super().connection_lost(error)
+        self.is_lost = True
 
 
 class Agent(WebSocketPeer):
@@ -227,7 +239,10 @@ class Agent(WebSocketPeer):
     def __init__(self, call: Call) -> None:
         super().__init__(server_core())
         self._call = call
+        call.agent = self
         self._frames = _MULAW if call.is_mulaw else _PCM
+        self.is_lost = False
+        """True once the connection is gone."""
 
     def on_open(self) -> None:
         """Begin to speak, as a real agent does before anyone has said a word."""
@@ -252,6 +267,11 @@ class Agent(WebSocketPeer):
         """The bridge is gone."""
         self._call.closed(f"agent: {code} {reason}")
 
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone."""
+        super().connection_lost(error)
+        self.is_lost = True
+
 
 class Call:
     """A call: its phone, its agent, and both directions between them."""
@@ -259,6 +279,8 @@ class Call:
     def __init__(self, sid: str, wheel: Wheel, *, is_mulaw: bool) -> None:
         self.sid = sid
         self.is_mulaw = is_mulaw
+        self.phone: Phone | None = None
+        self.agent: Agent | None = None
         self._wheel = wheel
         self._opened = 0
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -277,57 +299,113 @@ class Call:
         if self._opened == 2 and not self.opened.done():
             self.opened.set_result(None)
 
+    @property
+    def directions(self) -> tuple[Direction, Direction]:
+        """Both of them."""
+        return self.to_vapi, self.to_twilio
+
+    @property
+    def is_complete(self) -> bool:
+        """True when everything that was sent came out, once and in order."""
+        return all(
+            len(one.came_ns) == len(one.due_ns) and not one.lost and not one.doubled
+            for one in self.directions
+        )
+
+    def stop_sending(self) -> None:
+        """Be silent, on both sides."""
+        for direction in self.directions:
+            direction.is_sending = False
+
+    def hang_up(self) -> None:
+        """End the call as Twilio does."""
+        self.is_ending = True
+        if self.phone is not None:
+            self.phone.hang_up()
+
+    def reset(self) -> None:
+        """Lose Twilio's socket, by a reset and without a word."""
+        assert self.phone is not None
+        self.is_ending = True
+        sever(self.phone)
+
     def closed(self, why: str) -> None:
         """A socket is gone."""
         if not self.is_ending:
             self.ends.append(why)
-        self.to_vapi.is_sending = self.to_twilio.is_sending = False
+        self.stop_sending()
         if not self.opened.done():
             self.opened.set_exception(ConnectionError(why))
+            self.opened.exception()  # nobody may have waited
+
+
+def sever(peer: WebSocketPeer) -> None:
+    """Reset a connection: what was sent and not yet taken is lost, and the far end told."""
+    linger = struct.pack("ii", 1, 0)
+    peer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    peer.drop()
 
 
 class Callers:
     """All calls of this process, and a Vapi for everybody's.
 
     Args:
-        bridge_port: where the bridge listens.
         is_mulaw: the format between bridge and Vapi is mu-law, not PCM.
     """
 
-    def __init__(self, bridge_port: int, *, is_mulaw: bool) -> None:
-        self._bridge_port = bridge_port
+    def __init__(self, *, is_mulaw: bool = False) -> None:
+        self.bridge_port = 0
+        """Where the bridge listens."""
         self._is_mulaw = is_mulaw
         self._wheel = Wheel()
-        self._phones: list[Phone] = []
+        self.refused: set[str] = set()
+        """Calls that Vapi does not take: ``POST /call`` is answered with 403."""
         self.calls: dict[str, Call] = {}
         self.port = 0
+        self._scheme = "ws"
 
-    async def listen(self) -> None:
-        """Be Vapi, on a free port."""
+    async def listen(self, port: int = 0, tls: str = "") -> asyncio.Server:
+        """Be Vapi; over TLS with a certificate, if a file has one and its key."""
+        context = None
+        if tls:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(tls)
+        self._scheme = "wss" if tls else "ws"
         server = await asyncio.get_running_loop().create_server(
-            lambda: HttpServer(self._create, self._upgrade), "127.0.0.1", 0
+            lambda: HttpServer(self._create, self._upgrade), "127.0.0.1", port, ssl=context
         )
         self.port = server.sockets[0].getsockname()[1]
+        return server
 
     async def _create(self, request: HttpRequest) -> HttpResponse:
         sid = json.loads(request.body)["metadata"]["twilioCallSid"]
+        if sid in self.refused:
+            return HttpResponse(403)
         # The call's number begins with the port of the process that placed it.
-        url = f"ws://127.0.0.1:{int(sid[2:8])}/{sid}"
+        url = f"{self._scheme}://127.0.0.1:{int(sid[2:8])}/{sid}"
         call = vapi.Call(id=sid, transport=vapi.CallTransport(url))
         return HttpResponse(201, [("Content-Type", "application/json")], vapi.encode(call))
 
     def _upgrade(self, path: str) -> WebSocketPeer:
         return Agent(self.calls[path[1:]])
 
-    async def place(self, number: int) -> None:
-        """Place one call; returns when both of its sockets are open."""
-        sid = f"CA{self.port:06}{number:026}"
+    def sid(self, number: int) -> str:
+        """Return the SID of one of our calls."""
+        return f"CA{self.port:06}{number:026}"
+
+    async def place(self, number: int, *, is_alone: bool = False) -> Call:
+        """Place one call; returns when both of its sockets are open.
+
+        Args:
+            is_alone: no agent of ours will be there; returns when the phone's socket connects.
+        """
+        sid = self.sid(number)
         call = self.calls[sid] = Call(sid, self._wheel, is_mulaw=self._is_mulaw)
         form = {"CallSid": sid, "From": "+15550100", "To": "+15550199", "CallStatus": "ringing"}
         signature = signatures.sign(AUTH_TOKEN, f"{PUBLIC_URL}/voice/inbound", form)
         answer = await fetch(
             "POST",
-            f"http://127.0.0.1:{self._bridge_port}/voice/inbound",
+            f"http://127.0.0.1:{self.bridge_port}/voice/inbound",
             headers=[
                 ("Content-Type", "application/x-www-form-urlencoded"),
                 ("X-Twilio-Signature", signature),
@@ -337,13 +415,14 @@ class Callers:
         if answer.status != 200:
             raise ConnectionError(f"voice webhook: HTTP {answer.status}")
         parameters = dict(re.findall(r'<Parameter name="(.*?)" value="(.*?)"', str(answer.body)))
-        phone = Phone(call, self._bridge_port, parameters)
-        self._phones.append(phone)
+        phone = Phone(call, self.bridge_port, parameters)
         await asyncio.get_running_loop().create_connection(
-            lambda: phone, "127.0.0.1", self._bridge_port
+            lambda: phone, "127.0.0.1", self.bridge_port
         )
-        async with asyncio.timeout(15):
-            await call.opened
+        if not is_alone:
+            async with asyncio.timeout(15):
+                await call.opened
+        return call
 
     async def place_all(self, count: int, seconds: float) -> list[str]:
         """Place calls spread over some time; returns what went wrong."""
@@ -356,7 +435,7 @@ class Callers:
         results = await asyncio.gather(*map(later, range(count)), return_exceptions=True)
         gc.collect()
         gc.freeze()
-        return [repr(result) for result in results if result is not None]
+        return [repr(result) for result in results if isinstance(result, BaseException)]
 
     def window(self, begin_ns: int, end_ns: int) -> dict[str, Any]:
         """Return the latencies of the frames that were due within a span, by direction."""
@@ -377,18 +456,14 @@ class Callers:
     async def end(self, patience: float) -> dict[str, Any]:
         """Stop sending, wait for what is on its way, hang up; returns the book-keeping."""
         calls = list(self.calls.values())
-        directions = [one for call in calls for one in (call.to_vapi, call.to_twilio)]
-        for direction in directions:
-            direction.is_sending = False
+        directions = [one for call in calls for one in call.directions]
+        for call in calls:
+            call.stop_sending()
         until = time.monotonic() + patience
-        while time.monotonic() < until and any(
-            len(one.came_ns) < len(one.due_ns) for one in directions
-        ):
+        while time.monotonic() < until and not all(call.is_complete for call in calls):
             await asyncio.sleep(0.05)
         for call in calls:
-            call.is_ending = True
-        for phone in self._phones:
-            phone.hang_up()
+            call.hang_up()
         return {
             "sent": sum(len(one.due_ns) for one in directions),
             "lost": sum(
@@ -400,7 +475,7 @@ class Callers:
         }
 
 
-def work(pipe: Connection, cores: list[int], bridge_port: int, is_mulaw: bool, seed: int) -> None:
+def work(pipe: Connection, cores: list[int], is_mulaw: bool, tls: str, seed: int) -> None:
     """The process: does what its parent says, one command at a time."""
     if cores:
         os.sched_setaffinity(0, cores)
@@ -410,14 +485,17 @@ def work(pipe: Connection, cores: list[int], bridge_port: int, is_mulaw: bool, s
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        callers = Callers(bridge_port, is_mulaw=is_mulaw)
-        await callers.listen()
+        callers = Callers(is_mulaw=is_mulaw)
+        await callers.listen(tls=tls)
         pipe.send(callers.port)
         commands: asyncio.Queue[Any] = asyncio.Queue()
         loop.add_reader(pipe.fileno(), lambda: commands.put_nowait(pipe.recv()))
         while True:
             name, *arguments = await commands.get()
-            if name == "place":
+            if name == "bridge":
+                (callers.bridge_port,) = arguments
+                pipe.send(None)
+            elif name == "place":
                 pipe.send(await callers.place_all(*arguments))
             elif name == "window":
                 pipe.send(callers.window(*arguments))

@@ -9,7 +9,9 @@ there is no difference.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import socket
 from collections import deque
 from http import HTTPStatus
 from typing import Any
@@ -62,7 +64,14 @@ class AsgiSocket(WebSocketPeer):
     # The connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count among uvicorn's connections."""
+        """Count among uvicorn's connections, and let no frame wait for the next.
+
+        asyncio does that only for sockets that were made with the number of their protocol; those
+        that a program listens on itself, and uvicorn's own of several workers, are not.
+        """
+        connection = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # not TCP
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._server.connections.add(self)  # type: ignore[arg-type]
         super().connection_made(transport)
 
@@ -142,6 +151,8 @@ class AsgiSocket(WebSocketPeer):
     def _ping(self) -> None:
         if self._pong_missing:
             self._close(1011, "keepalive ping timeout")
+            if self.transport.get_write_buffer_size():
+                self.drop()  # nobody takes that any more
             self.transport.close()
             return
         self._pong_missing = True
@@ -211,7 +222,7 @@ class AsgiSocket(WebSocketPeer):
         kind = message["type"]
         if kind == "websocket.send":
             await self._writable.wait()
-            if not self.is_open:
+            if not self.is_open or self.transport.is_closing():
                 raise OSError("the socket is closed")
             if message.get("bytes") is not None:
                 self.send_binary(message["bytes"])

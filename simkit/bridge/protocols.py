@@ -1,8 +1,4 @@
-"""Protocols: uvicorn's, with patience that ends.
-
-uvicorn waits without limit for the head of a request, and for a peer to take what is unsent when
-its socket is closed. Here both take their time, and no more.
-"""
+"""Protocols: HTTP and WebSockets for uvicorn, with patience that ends."""
 
 from __future__ import annotations
 
@@ -11,13 +7,12 @@ from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from .asgi_socket import AsgiSocket
 from .server import Bridge
 
 BACKLOG = 2048
 
-_FLUSH_SECONDS = 10.0
 _MAX_UNSENT = 1024 * 1024
 
 
@@ -97,35 +92,13 @@ class Http(H11Protocol):
         self.transport.abort()
 
 
-class WebSocket(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket, that does not wait for a peer that is gone.
+class WebSocket(AsgiSocket):
+    """A WebSocket that does not fill the memory with answers which nobody reads."""
 
-    Of the three that uvicorn has it is the cheapest per frame.
-    """
+    _config: ServerConfig
 
-    config: ServerConfig
-    _flushing: asyncio.TimerHandle | None = None
-
-    def keepalive_timeout(self) -> None:
-        """The peer has not answered a ping: what is unsent will not be taken either."""
-        super().keepalive_timeout()
-        self.transport.abort()
-
-    def handle_ping(self) -> None:
-        """Answer a ping, unless the answers pile up at a peer that does not read them."""
-        super().handle_ping()
+    def on_ping(self) -> None:
+        """A ping was answered."""
         if self.transport.get_write_buffer_size() > _MAX_UNSENT:
-            self.config.bridge.metrics.count("refused", reason="pongs not read")
-            self.transport.abort()
-
-    async def run_asgi(self) -> None:
-        """Run the application; when it has ended, so will the socket."""
-        await super().run_asgi()
-        if not self.disconnected:
-            self._flushing = self.loop.call_later(_FLUSH_SECONDS, self.transport.abort)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
-        if self._flushing is not None:
-            self._flushing.cancel()
-        super().connection_lost(exc)
+            self._config.bridge.metrics.count("refused", reason="pongs not read")
+            self.drop()

@@ -95,6 +95,9 @@ class WebSocketPeer(asyncio.Protocol):
     def on_binary(self, data: bytes) -> None:
         """A binary message."""
 
+    def on_ping(self) -> None:
+        """The far end sent a ping; the answer has been written."""
+
     def on_pong(self) -> None:
         """The far end answered a ping."""
 
@@ -331,6 +334,9 @@ class WebSocketPeer(asyncio.Protocol):
                     self.on_text(message)
                 else:
                     self.on_binary(message)
+        elif frame.opcode is Opcode.PING:
+            self._write()
+            self.on_ping()
         elif frame.opcode is Opcode.PONG:
             self.on_pong()
         elif frame.opcode is Opcode.CLOSE:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import uvicorn
 
@@ -19,19 +19,12 @@ class Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Any, **settings: Any) -> AsyncIterator[tuple[Server, int]]:
-    """Serve on a free port; yields the server and the port."""
-    config = uvicorn.Config(
-        app,
-        port=0,
-        loop="none",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=1,
-        **settings,
-    )
+async def serving(
+    config: uvicorn.Config, sockets: list[socket.socket] | None = None
+) -> AsyncIterator[tuple[Server, int]]:
+    """Serve, on sockets that listen already if there are; yields the server and its port."""
     server = Server(config)
-    task = asyncio.get_running_loop().create_task(server.serve())
+    task = asyncio.get_running_loop().create_task(server.serve(sockets))
     while not server.started:
         if task.done():
             task.result()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import uvicorn
 from uvicorn.config import WS_PROTOCOLS
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -42,7 +43,10 @@ def visit(
     """Serve an application and let a client visit; returns what the client returns."""
 
     async def both_ends() -> Any:
-        async with serving(sockets(app), ws=ws, lifespan="off", **settings) as (server, port):
+        config = uvicorn.Config(
+            sockets(app), port=0, ws=ws, loop="none", lifespan="off", log_config=None, **settings
+        )
+        async with serving(config) as (server, port):
             async with asyncio.timeout(5):
                 return await client(f"ws://127.0.0.1:{port}/media%20a?b=c%26", server)
 
