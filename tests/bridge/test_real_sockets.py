@@ -22,7 +22,8 @@ from benchmarks.callers import Call, Callers, sever
 from benchmarks.serve import AUTH_TOKEN, PUBLIC_URL
 from simkit.bridge import Bridge, Config
 from simkit.bridge.asgi_socket import AsgiSocket
-from simkit.bridge.serve import ServerConfig, listen
+from simkit.bridge.protocols import ServerConfig
+from simkit.bridge.serve import listen
 from tests.bridge.serving import Server, serving
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="resets a socket by SO_LINGER")
