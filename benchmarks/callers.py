@@ -10,6 +10,7 @@ any was lost, doubled or came out of turn.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import heapq
 import json
@@ -29,7 +30,7 @@ from urllib.parse import urlencode
 import numpy as np
 from websockets.http11 import Request
 
-from benchmarks.serve import AUTH_TOKEN, PUBLIC_URL, go_first
+from benchmarks.serve import AUTH_TOKEN, PUBLIC_URL
 from simkit.audio import mulaw
 from simkit.wire import signatures, twilio, vapi
 from simkit.wire.http import HttpRequest, HttpResponse, HttpServer, fetch
@@ -479,7 +480,8 @@ def work(pipe: Connection, cores: list[int], is_mulaw: bool, tls: str, seed: int
     """The process: does what its parent says, one command at a time."""
     if cores:
         os.sched_setaffinity(0, cores)
-    go_first()
+    with contextlib.suppress(OSError):  # where that is allowed
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     random.seed(seed)
     gc.disable()
 

@@ -33,12 +33,15 @@ PUBLIC_URL = "https://bridge.example.com"
 
 
 def go_first() -> None:
-    """Go before the other processes of the machine, where that is allowed.
+    """Go before the other processes of the machine, where that is allowed: as if it were ours.
 
-    As if the machine were ours: a nice value is one among its session's processes alone.
+    A nice value is one among its session's processes alone, unless the session has one, too.
+    Not in real time: that is 95 % of a core at most.
     """
     with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        os.setsid()
+        os.setpriority(os.PRIO_PROCESS, 0, -15)
+        Path("/proc/self/autogroup").write_text("-15")
 
 
 def inside(bridge: Bridge) -> Route:
