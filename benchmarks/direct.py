@@ -104,6 +104,9 @@ class Created(TransportDialect):
     async def create(self, call_sid: str, *, greets: bool = True) -> CreatedCall:
         return CreatedCall("call", "ws://vapi.example.com/transport")
 
+    def end(self, call: CreatedCall, *, was_joined: bool) -> None:
+        pass
+
 
 def frames(agent: Speech, caller: Speech) -> tuple[list[bytes], list[bytes]]:
     """Return the frames of either side as they are on the wire: Twilio's JSON, Vapi's PCM."""

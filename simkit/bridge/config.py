@@ -125,7 +125,7 @@ class Config(Struct, frozen=True, kw_only=True):
     rejoin: Literal["same-url", "new-call"] = "same-url"
     """After a loss: the same call, or a new one where that is refused; or a new one at once."""
     vapi_timeout: Seconds = 15.0
-    """Seconds for ``POST /call`` and for the opening of the socket, each."""
+    """Seconds for ``POST /call``, repeated perhaps, and for the opening of the socket, each."""
     keepalive: Annotated[float, Meta(ge=1, le=3600)] = 30.0
     """Seconds between pings to Vapi; one not answered by the next loses the socket."""
 

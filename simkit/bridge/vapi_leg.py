@@ -253,7 +253,7 @@ class VapiLeg:
     def send_audio(self, data: bytes) -> None:
         """Send caller audio; dropped while there is no socket, or when Vapi does not read."""
         socket = self._socket
-        if socket is None or not socket.is_open:
+        if socket is None or not socket.is_open or not data:
             return
         unsent = socket.unsent
         if unsent:
@@ -265,7 +265,7 @@ class VapiLeg:
 
     def _watch(self, unsent: int, size: int) -> None:
         """Say that Vapi reads slowly, once a stretch; twice when audio is dropped besides."""
-        chunks = unsent // max(1, size)
+        chunks = unsent // size
         slowness = 2 if unsent > self._config.queue_limit_bytes else int(chunks >= SLOW_CHUNKS)
         if slowness > self._slowness:
             self._slowness = slowness

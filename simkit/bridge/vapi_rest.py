@@ -25,6 +25,8 @@ _PAUSES = (1.0, 2.0, 4.0)
 """Seconds between the tries of one request, each up to 20 % shorter or longer."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _MAX_URL = 2048
+_MAX_SHOWN = 16 * 1024 * 1024
+"""Bytes of a call with all that was said in it."""
 _NO_GREETING = {"firstMessage": "", "firstMessageMode": "assistant-waits-for-user"}
 """Both: with the mode alone, a first message is said after the caller's first words."""
 
@@ -154,11 +156,13 @@ class VapiRest:
         *,
         timeout: float,  # noqa: ASYNC109
         url: str = "",
+        limit: int = 0,
     ) -> tuple[int, bytes]:
         """Return status and body of an answer.
 
         Args:
             url: another address than the API's, which gets no key.
+            limit: bytes of the largest answer taken; ``vapi_max_message`` if that is more.
 
         Raises:
             VapiError: no answer in time, or one that is too large.
@@ -166,7 +170,7 @@ class VapiRest:
         headers = {"Content-Type": "application/json"} if body else {}
         if not url:
             headers["Authorization"] = f"Bearer {self._config.vapi_api_key}"
-        limit = self._config.vapi_max_message
+        limit = max(limit, self._config.vapi_max_message)
         content = b""
         try:
             async with (
@@ -199,7 +203,8 @@ class VapiRest:
         """
         check_id(call_id)
         path = f"/call/{call_id}"
-        status, content = await self._ask("GET", path, timeout=self._config.vapi_timeout)
+        timeout = self._config.vapi_timeout
+        status, content = await self._ask("GET", path, timeout=timeout, limit=_MAX_SHOWN)
         if status != 200:
             raise VapiError(f"GET {path}: HTTP {status}", status)
         try:
