@@ -124,6 +124,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """Seconds after which such a call is replaced."""
     rejoin: Literal["same-url", "new-call"] = "same-url"
     """After a loss: the same call, or a new one where that is refused; or a new one at once."""
+    carry_history: bool = True
+    """Whether such a new call is told what was said in the one that was lost."""
     vapi_timeout: Seconds = 15.0
     """Seconds for ``POST /call``, repeated perhaps, and for the opening of the socket, each."""
     keepalive: Annotated[float, Meta(ge=1, le=3600)] = 30.0

@@ -15,6 +15,7 @@ import httpx
 from ..wire import WireError
 from .config import Config
 from .events import AgentAudio, Malformed, PolledCall, SlowReader, VapiEvent, VapiGone, VapiReady
+from .history import History
 from .metrics import Metrics
 from .vapi_rest import CreatedCall, http_client
 from .vapi_seed import SeedDialect
@@ -70,6 +71,9 @@ class Dialect(Protocol):
     def tell(self, socket: VapiSocket, text: str) -> None:
         """Tell the agent something, where there is a word for it."""
 
+    def remind(self, socket: VapiSocket, text: str) -> None:
+        """Tell the agent something that it is not to answer, where there is a word for it."""
+
     def say_goodbye(self, socket: VapiSocket) -> bool:
         """Say that the call is over, and close; False when another call may have the socket."""
 
@@ -124,6 +128,7 @@ class VapiLeg:
         self._call: CreatedCall | None = None
         self._socket: VapiSocket | None = None
         self._spoken_in: CreatedCall | None = None  # the last call that was joined
+        self._history = History()
         self._hears = False  # anything came since the socket was opened
         self._slowness = 0  # 1: a warning was given; 2: audio is dropped
         self._is_over = False
@@ -159,6 +164,8 @@ class VapiLeg:
             outcome = "rejoined" if rejoined else "new call"
             if not attempt:
                 self._metrics.observe("vapi_open_seconds", (time.monotonic_ns() - began_ns) / 1e9)
+            if attempt and not rejoined:
+                self._remind()
             self._spoken_in = self._call
             self._handle(VapiReady(rejoined))
         if attempt:
@@ -217,6 +224,12 @@ class VapiLeg:
             raise VapiError(f"socket closed with {socket.close_code}", socket.close_code)
         socket.on_gone = self._on_gone
 
+    def _remind(self) -> None:
+        """Tell a new call what was said in the one that was lost."""
+        text = self._history.hand_on()
+        if text and self._socket is not None and self._config.carry_history:
+            self._dialect.remind(self._socket, text)
+
     def _forget(self) -> None:
         """Leave a call behind; Vapi is told to end it."""
         call, self._call = self._call, None
@@ -227,6 +240,8 @@ class VapiLeg:
 
     def _on_message(self, message: bytes, is_text: bool) -> None:
         self._hears = True
+        if is_text:
+            self._history.hear(message)
         try:
             event = self._dialect.read(message, is_text)
         except WireError as error:

@@ -80,6 +80,9 @@ class SeedDialect:
     def tell(self, socket: VapiSocket, text: str) -> None:
         """Nothing: there is no word for it."""
 
+    def remind(self, socket: VapiSocket, text: str) -> None:
+        """Nothing: there is no word for it."""
+
     def say_goodbye(self, socket: VapiSocket) -> bool:
         """Send the flush that keeps the next call from inheriting audio, and close; or keep it."""
         if self._sockets is not None and self._sockets.take_back(socket):

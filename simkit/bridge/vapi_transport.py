@@ -118,6 +118,11 @@ class TransportDialect:
         message = vapi.AddMessage(vapi.ChatMessage("system", text))
         socket.send_text(vapi.encode(message))
 
+    def remind(self, socket: VapiSocket, text: str) -> None:
+        """Put a text before the model, for later."""
+        message = vapi.AddMessage(vapi.ChatMessage("system", text), trigger_response_enabled=False)
+        socket.send_text(vapi.encode(message))
+
     def say_goodbye(self, socket: VapiSocket) -> bool:
         """Send the documented end of a call, and close."""
         socket.send_text(vapi.encode(vapi.EndCall()))

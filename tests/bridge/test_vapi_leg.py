@@ -207,6 +207,30 @@ async def test_after_a_loss_a_call_that_cannot_be_joined_is_replaced_and_does_no
     assert at.metrics.value("reconnects", outcome="new call") == 1
 
 
+async def test_a_new_call_is_told_what_was_said_in_the_lost_one(sim):
+    sim.vapi.assistant(first_message="Hello there.")
+    sim.vapi.faults.close = Only(Close(1006, at=4.0))
+    async with opened() as at:
+        await at.opens()
+        await at.until(VapiGone)
+        await at.opens(attempt=1)
+        await at.speaks(2)
+    [told] = sim.timeline.of("add-message")
+    assert told.fields["text"].splitlines()[1:] == ["You: Hello there."]
+    assert len(at.of(AgentStarted)) == 1
+
+
+async def test_a_new_call_is_told_nothing_if_that_is_wanted(sim):
+    sim.vapi.assistant(first_message="Hello there.")
+    sim.vapi.faults.close = Only(Close(1006, at=4.0))
+    async with opened(carry_history=False) as at:
+        await at.opens()
+        await at.until(VapiGone)
+        await at.opens(attempt=1)
+        await at.speaks(1)
+    assert sim.timeline.of("add-message") == []
+
+
 async def test_with_new_call_the_old_address_is_not_tried_and_its_call_is_ended(sim):
     vapi = OtherVapi(sim)
     async with opened(vapi_url=f"https://{HOST}", rejoin="new-call") as at:
