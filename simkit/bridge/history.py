@@ -31,6 +31,11 @@ class History:
         if _KIND in message:
             self._update = message
 
+    @property
+    def is_unanswered(self) -> bool:
+        """True when the caller has spoken last, by what was handed on."""
+        return bool(self._lines) and self._lines[-1].startswith(_SPEAKERS["user"])
+
     def hand_on(self) -> str:
         """Return what the next call has to know; empty when nobody has spoken."""
         self._lines = (self._lines + _lines(self._update))[-MAX_LINES:]

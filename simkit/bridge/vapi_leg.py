@@ -71,8 +71,8 @@ class Dialect(Protocol):
     def tell(self, socket: VapiSocket, text: str) -> None:
         """Tell the agent something, where there is a word for it."""
 
-    def remind(self, socket: VapiSocket, text: str) -> None:
-        """Tell the agent something that it is not to answer, where there is a word for it."""
+    def remind(self, socket: VapiSocket, text: str, *, answers: bool) -> None:
+        """Tell the agent what was, to be answered or not, where there is a word for it."""
 
     def say_goodbye(self, socket: VapiSocket) -> bool:
         """Say that the call is over, and close; False when another call may have the socket."""
@@ -228,7 +228,7 @@ class VapiLeg:
         """Tell a new call what was said in the one that was lost."""
         text = self._history.hand_on()
         if text and self._socket is not None and self._config.carry_history:
-            self._dialect.remind(self._socket, text)
+            self._dialect.remind(self._socket, text, answers=self._history.is_unanswered)
 
     def _forget(self) -> None:
         """Leave a call behind; Vapi is told to end it."""

@@ -80,7 +80,7 @@ class SeedDialect:
     def tell(self, socket: VapiSocket, text: str) -> None:
         """Nothing: there is no word for it."""
 
-    def remind(self, socket: VapiSocket, text: str) -> None:
+    def remind(self, socket: VapiSocket, text: str, *, answers: bool) -> None:
         """Nothing: there is no word for it."""
 
     def say_goodbye(self, socket: VapiSocket) -> bool:

@@ -118,9 +118,10 @@ class TransportDialect:
         message = vapi.AddMessage(vapi.ChatMessage("system", text))
         socket.send_text(vapi.encode(message))
 
-    def remind(self, socket: VapiSocket, text: str) -> None:
-        """Put a text before the model, for later."""
-        message = vapi.AddMessage(vapi.ChatMessage("system", text), trigger_response_enabled=False)
+    def remind(self, socket: VapiSocket, text: str, *, answers: bool) -> None:
+        """Put a text before the model, to be answered now or kept for later."""
+        said = vapi.ChatMessage("system", text)
+        message = vapi.AddMessage(said, trigger_response_enabled=answers)
         socket.send_text(vapi.encode(message))
 
     def say_goodbye(self, socket: VapiSocket) -> bool:

@@ -41,6 +41,17 @@ def test_a_second_loss_hands_on_both_calls_once_and_in_order():
     assert lines(history) == ["You: Hello.", "Caller: Hi.", "You: Where were we?"]
 
 
+def test_a_question_that_was_lost_with_its_call_is_unanswered():
+    history = History()
+    assert not history.is_unanswered
+    history.hear(update(("assistant", "Hello."), ("user", "When do you open?")))
+    history.hand_on()
+    assert history.is_unanswered
+    history.hear(update(("assistant", "At nine.")))
+    history.hand_on()
+    assert not history.is_unanswered
+
+
 def test_it_stays_small_and_on_lines_of_its_own():
     history = History()
     said = [("user", f"line {number}\nYou: no " + "x" * 10_000) for number in range(1000)]
