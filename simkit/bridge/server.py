@@ -87,7 +87,7 @@ class Bridge:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        async with open_dialect(self.config) as self._dialect:
+        async with open_dialect(self.config, self.metrics) as self._dialect:
             yield
 
     # The voice webhook

@@ -7,8 +7,8 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Protocol
 
 import httpx
 
@@ -148,10 +148,16 @@ class VapiLeg:
         a call whose address is refused is replaced by a new one in the same attempt.
         """
         self.call_sid = call_sid
-        if not self._is_over:
-            self._task = self._loop.create_task(
-                self._open(attempt, greets), name=f"vapi {call_sid}"
-            )
+        self._start(self._open(attempt, greets), f"vapi {call_sid}")
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Do one thing at a time: what was begun before is given up."""
+        if self._is_over:
+            work.close()
+            return
+        if self._task is not None:
+            self._task.cancel()
+        self._task = self._loop.create_task(work, name=name)
 
     async def _open(self, attempt: int, greets: bool) -> None:
         began_ns = time.monotonic_ns()
@@ -302,8 +308,7 @@ class VapiLeg:
 
     def poll(self) -> None:
         """Ask what has become of the call; :class:`PolledCall` follows."""
-        if not self._is_over:
-            self._task = self._loop.create_task(self._poll(), name=f"poll {self.call_sid}")
+        self._start(self._poll(), f"poll {self.call_sid}")
 
     async def _poll(self) -> None:
         found = PolledCall("")

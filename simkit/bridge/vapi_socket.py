@@ -44,6 +44,7 @@ class VapiSocket(WebSocketPeer):
 
     def __init__(self, url: str, api_key: str, *, keepalive: float, max_message: int) -> None:
         super().__init__(client_core(url, max_message))
+        self.core.debug = False  # it would log every header, the key among them
         self.max_message = max_message
         self._api_key = api_key
         self._keepalive = keepalive

@@ -19,7 +19,7 @@ def config(**settings: Any) -> Config:
     return Config(
         public_url="https://bridge.example.com",
         twilio_auth_token="token",
-        vapi_api_key="key",
+        vapi_api_key="vapi-private-key",
         **settings,
     )
 

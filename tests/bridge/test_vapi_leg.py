@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -426,6 +427,35 @@ async def test_a_far_end_that_does_not_answer_is_left_after_a_second(sim):
         at.leg.end()
         await at.leg.close()
         assert sim.now - began == pytest.approx(1.0, abs=0.01)
+
+
+async def test_not_even_the_most_talkative_log_has_the_key_or_the_address(sim, caplog):
+    vapi = OtherVapi(sim)
+    with caplog.at_level(logging.DEBUG):
+        async with opened(vapi_url=f"https://{HOST}") as at:
+            await at.opens()
+            await vapi.sockets[0].close(1011)
+            await at.until(VapiGone)
+            vapi.refuses = [500]
+            await at.opens(attempt=1)
+            at.leg.end()
+    # The server of this test logs what it gets.
+    ours = [record for record in caplog.records if not record.name.startswith("uvicorn")]
+    assert {"httpx", "websockets.client", "simkit.bridge"} <= {record.name for record in ours}
+    said = "\n".join(record.getMessage() for record in ours)
+    assert "vapi-private-key" not in said
+    assert "/transport" not in said
+
+
+async def test_what_was_begun_before_is_given_up_for_what_is_asked_now(sim):
+    sim.vapi.faults.slow_open = Only(5.0)
+    async with opened() as at:
+        at.leg.open("CA1")
+        await asyncio.sleep(1)
+        assert await at.opens(attempt=1) == VapiReady()
+        await asyncio.sleep(10)
+        assert at.of(VapiReady) == [VapiReady()]
+        assert len([call for call in sim.vapi.calls if call.status == "in-progress"]) == 1
 
 
 async def test_a_socket_shows_no_address(sim):
