@@ -33,6 +33,8 @@ _FINE = 256
 """Points of the filter for each sample at 8 kHz; between them lies a straight line."""
 _BETA = 5.4
 _ONE = 2**20
+_PART = 2.0**-20
+_LEAST, _LARGEST = np.array(-32768.0), np.array(32767.0)
 _GUARD = 6
 """Bits that the filter is finer than its coefficients."""
 _BLOCK = 20
@@ -72,28 +74,29 @@ class AnyRate:
         """Return what ``samples`` (shape ``(n,)``, int16 or exact float) make complete."""
         if not len(samples):
             return np.zeros(0, dtype=np.int16)
-        x = np.concatenate((self._x, samples))
-        size = len(x) - self._before
+        kept = len(self._x)
+        size = kept - self._before + len(samples)
         due = -(-size * self._outputs // self._inputs)
-        out = self._by_matrix(x, due) if self._matrix is not None else self._singly(x, due)
+        rows = -(-due // self._outputs)  # periods, the last of which may lack inputs still
+        x = np.zeros(max(self._before + size, self._before + rows * self._inputs))
+        x[:kept] = self._x
+        x[kept : self._before + size] = samples
+        out = self._by_matrix(x, rows, due) if self._matrix is not None else self._singly(x, due)
         periods = size // self._inputs
-        self._x = x[periods * self._inputs :]
+        self._x = x[periods * self._inputs : self._before + size]
         self._made = due - periods * self._outputs
         return out
 
-    def _by_matrix(self, x: _Floats, due: int) -> Samples:
+    def _by_matrix(self, x: _Floats, rows: int, due: int) -> Samples:
         """Compute whole periods, the first and the last of which are not complete perhaps."""
         matrix: _Floats = self._matrix  # type: ignore[assignment]
-        rows = -(-due // self._outputs)
-        wanted = (rows - 1) * self._inputs + len(matrix)
-        if len(x) < wanted:
-            x = np.concatenate((x, np.zeros(wanted - len(x))))
-        x = np.ascontiguousarray(x, dtype=np.float64)
         step = x.itemsize
-        blocks = np.lib.stride_tricks.as_strided(
-            x, (rows, len(matrix)), (self._inputs * step, step), writeable=False
+        blocks: _Floats = np.ndarray(
+            (rows, len(matrix)), np.float64, x, 0, (self._inputs * step, step)
         )
         at_once = max(1, _MOST // matrix.size)
+        if rows <= at_once:
+            return _rounded(blocks.dot(matrix).reshape(-1)[self._made : due])
         total = np.empty((rows, self._outputs))
         for at in range(0, rows, at_once):
             np.dot(blocks[at : at + at_once], matrix, out=total[at : at + at_once])
@@ -110,9 +113,10 @@ class AnyRate:
 
 def _rounded(total: _Floats) -> Samples:
     """Limit to 16 bits and round to the nearest even."""
-    total = total / _ONE
-    clip(total, -32768.0, 32767.0, total)
-    return np.rint(total).astype(np.int16)
+    total = total * _PART
+    clip(total, _LEAST, _LARGEST, total)
+    np.rint(total, total)
+    return total.astype(np.int16)
 
 
 @cache
