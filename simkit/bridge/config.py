@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Literal, get_type_hints
@@ -17,6 +18,9 @@ log = logging.getLogger("simkit.bridge")
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 Password = Annotated[str, Meta(extra={"secret": True})]
 """A key that comes from the environment or a file of its own, and is never shown."""
+
+
+_HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
 
 
 class ConfigError(ValueError):
@@ -185,6 +189,12 @@ class Config(Struct, frozen=True, kw_only=True):
             missing, there = ("tls_key", "tls_cert") if self.tls_cert else ("tls_cert", "tls_key")
             raise ConfigError(f"{missing}: missing, and {there} is set; TLS needs both")
 
+        for host in self.vapi_socket_hosts:
+            if not _HOST.fullmatch(host):
+                raise ConfigError(
+                    "vapi_socket_hosts: expected hosts like sockets.example.com or *.example.com, "
+                    f"found {host!r}"
+                )
         if not self.vapi_rate:
             rate = 8000 if self.sends_mulaw else 16000
             msgspec.structs.force_setattr(self, "vapi_rate", rate)

@@ -24,6 +24,8 @@ log = logging.getLogger("simkit.bridge")
 _PAUSES = (1.0, 2.0, 4.0)
 """Seconds between the tries of one request, each up to 20 % shorter or longer."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_HOST = re.compile(r"[a-z0-9._-]+", re.ASCII)
+_URL = re.compile(r"[!-~]+", re.ASCII)
 _MAX_URL = 2048
 _MAX_SHOWN = 16 * 1024 * 1024
 """Bytes of a call with all that was said in it."""
@@ -266,8 +268,10 @@ class VapiRest:
 
     async def close(self, seconds: float = 1.0) -> None:
         """Let what is still to be ended be ended, for so long."""
+        deadline = time.monotonic() + seconds
         while self._behind:
-            _, late = await asyncio.wait(self._behind, timeout=seconds)
+            left = max(0.0, deadline - time.monotonic())
+            _, late = await asyncio.wait(self._behind, timeout=left)
             if late:
                 for task in late:
                     task.cancel()
@@ -313,10 +317,12 @@ def check_url(config: Config, url: str, scheme: str) -> None:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise VapiError("an address from Vapi is no URL") from None
-    if not (url.isascii() and url.isprintable()) or " " in url or len(url) > _MAX_URL:
+    if not _URL.fullmatch(url) or len(url) > _MAX_URL:
         raise VapiError("an address from Vapi is no URL")
     if parts.scheme not in schemes:
         raise VapiError(f"an address from Vapi: expected {scheme}, found {parts.scheme[:20]!r}")
+    if parts.fragment or "#" in url:
+        raise VapiError("an address from Vapi: found a fragment, expected none")
     if parts.username is not None or port == 0 or not is_vapi_host(config, host):
         raise VapiError(
             f"an address from Vapi leads to {host[:80]!r}, which is neither the host of vapi_url "
@@ -328,7 +334,7 @@ def is_vapi_host(config: Config, host: str) -> bool:
     """Tell whether a host is Vapi's, by the configuration."""
     if host == urlsplit(config.vapi_url).hostname:
         return True
-    return any(
+    return _HOST.fullmatch(host) is not None and any(
         host.endswith(allowed[1:]) if allowed.startswith("*.") else host == allowed
         for allowed in config.vapi_socket_hosts
     )

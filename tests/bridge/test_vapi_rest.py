@@ -10,9 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simkit import new_event_loop
-from simkit.bridge import Config
+from simkit.bridge import Config, ConfigError
 from simkit.bridge.vapi_rest import (
     CreatedCall,
     VapiRest,
@@ -21,18 +23,19 @@ from simkit.bridge.vapi_rest import (
     is_vapi_host,
 )
 from simkit.bridge.vapi_socket import VapiError
+from simkit.wire.websocket import address_of, client_core
 
 KEY = "vapi-private-key-123"
 SOCKET = "wss://phone-call-websocket.aws-us-west-2.vapi.ai/7420f27a/transport"
 CONTROL = "https://phone-call-websocket.aws-us-west-2.vapi.ai/7420f27a/control"
 
 
-def config(**settings: Any) -> Config:
+def config(**keys: Any) -> Config:
     return Config(
         public_url="https://bridge.example.com",
         twilio_auth_token="token",
         vapi_api_key=KEY,
-        **settings,
+        **keys,
     )
 
 
@@ -179,6 +182,8 @@ def test_an_account_that_holds_too_many_calls_says_so():
         ("wss:///x", "''"),
         ("wss://api.vapi.ai:99999/x", "no URL"),
         ("wss://[::1/x", "no URL"),
+        ("wss://api.vapi.ai/x#y", "found a fragment"),
+        ("wss://api.vapi.ai/x#", "found a fragment"),
         ("wss://api.vapi.ai/\r\nX-Injected: 1", "no URL"),
         ("wss://api.vapi.ai/ä", "no URL"),
         ("wss://api.vapi.ai/" + "a" * 3000, "no URL"),
@@ -201,8 +206,36 @@ def test_an_address_that_is_not_vapis_is_not_followed(url, found):
     ],
 )
 def test_hosts_are_vapis_by_name_or_below_a_domain(host, allowed):
-    settings = config(vapi_socket_hosts=("*.vapi.ai", "sockets.example.com"))
-    assert is_vapi_host(settings, host) is allowed
+    allows = config(vapi_socket_hosts=("*.vapi.ai", "sockets.example.com"))
+    assert is_vapi_host(allows, host) is allowed
+
+
+@given(
+    st.one_of(
+        st.text(max_size=40),
+        st.text(alphabet="ws:/@#?[].%aV1\\ \t", max_size=30).map("wss://api.vapi.ai".__add__),
+        st.text(alphabet="ws:/@#?[].%aV1", max_size=30).map(lambda text: f"wss://{text}.vapi.ai/"),
+    )
+)
+@settings(max_examples=200)
+def test_whatever_the_address_is_it_is_refused_or_leads_to_vapi(url):
+    try:
+        check_url(config(), url, "wss")
+    except VapiError:
+        return
+    host, port, secure = address_of(url)
+    found = client_core(url).uri
+    assert secure
+    assert host.endswith(".vapi.ai")
+    assert (found.host, found.port) == (host, port)
+
+
+@pytest.mark.parametrize(
+    "host", ["*", "", "*.", "https://vapi.ai", "vapi.ai:443", "VAPI.ai", "a b"]
+)
+def test_a_list_of_hosts_that_would_match_nothing_is_refused(host):
+    with pytest.raises(ConfigError, match="vapi_socket_hosts: expected hosts"):
+        config(vapi_socket_hosts=("*.vapi.ai", host))
 
 
 def test_without_tls_at_the_api_the_socket_needs_none():
