@@ -5,8 +5,10 @@ around it move bytes and decide nothing. It imports audio and wire, nothing else
 contains no line that knows whether it is simulated.
 """
 
+from .browser import ticket
 from .config import Config, ConfigError
 from .core import CallCore
 from .server import Bridge, create_app
+from .tools import ToolError
 
-__all__ = ["Bridge", "CallCore", "Config", "ConfigError", "create_app"]
+__all__ = ["Bridge", "CallCore", "Config", "ConfigError", "ToolError", "create_app", "ticket"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
 import re
@@ -178,10 +179,81 @@ class Config(Struct, frozen=True, kw_only=True):
     queue_limit_bytes: Annotated[int, Meta(ge=65_536, le=104_857_600)] = 5 * 1024 * 1024
     """Unsent bytes per leg; beyond it audio is dropped, and said so."""
 
+    # Tools and webhooks
+
+    tools: dict[str, str] = {}
+    """Functions that the model may call: ``module:function`` by name."""
+    tool_timeout: Annotated[float, Meta(gt=0, le=300)] = 10.0
+    """Seconds after which a tool's call is answered without its result."""
+    vapi_webhook_auth: Literal["secret", "bearer", "hmac", "seed"] = "secret"
+    """How Vapi proves itself at ``/vapi/webhook``: header ``x-vapi-secret``, bearer, or HMAC."""
+    vapi_webhook_secret: Password = ""
+    """What Vapi proves itself with; without it the webhook does not exist."""
+    vapi_webhook_window: Annotated[float, Meta(gt=0, le=3600)] = 300.0
+    """Seconds that the time of a signed webhook may be from now, either way."""
+    vapi_webhook_limit_bytes: Annotated[int, Meta(ge=1024, le=104_857_600)] = 4 * 1024 * 1024
+    """Largest body of a webhook; the report on an hour has some hundred kilobytes."""
+    vapi_hmac_algorithm: Literal["sha256", "sha512", "sha1"] = "sha256"
+    """The hash of signed webhooks."""
+    vapi_hmac_signature_header: str = "x-signature"
+    """The header with the signature."""
+    vapi_hmac_timestamp_header: str = "x-timestamp"
+    """The header with the time of the signature, in seconds."""
+    vapi_hmac_prefix: str = ""
+    """What stands before the signature in its header, ``sha256=`` for instance."""
+    vapi_hmac_timestamp: bool = True
+    """Webhooks say when they were signed; without it nothing tells an old one."""
+    vapi_hmac_payload: str = "{timestamp}.{body}"
+    """What is signed; may also hold ``{method}``, ``{url}`` and ``{svix-id}``."""
+    vapi_hmac_message_id_header: str = ""
+    """The header with the message's identity, where it is signed too."""
+    vapi_hmac_encoding: Literal["hex", "base64"] = "hex"
+    """How the signature is written."""
+    vapi_hmac_secret_is_base64: bool = False
+    """The secret is the base64 of the key."""
+    status_callbacks: bool = True
+    """Believe Twilio at ``/voice/status`` that a call is over whose socket says nothing."""
+
+    # Number set-up
+
+    twilio_number: str = ""
+    """A number to point here on start, ``+15550100``; empty: numbers are left as they are."""
+    twilio_account_sid: str = ""
+    """The account of the number, ``AC...``."""
+    twilio_api_key: str = ""
+    """``SK...``, used for the number instead of the auth token."""
+    twilio_api_secret: Password = ""
+    """The secret of the API key."""
+    twilio_url: str = "https://api.twilio.com"
+    """Where Twilio's REST is reached."""
+    number_required: bool = False
+    """Do not start when the number could not be pointed here."""
+
+    # The browser door
+
+    browser_door: bool = False
+    """Talk to browsers at ``/ws``, as to phones."""
+    browser_origins: tuple[str, ...] = ()
+    """Pages that may, ``https://host`` each, besides those of ``public_url``."""
+    browser_tickets: bool = True
+    """A socket needs a ticket, which your own server hands to the page."""
+    browser_secret: Password = ""
+    """What tickets are signed and asked for with; 16 characters or more."""
+    browser_ticket_seconds: Annotated[float, Meta(ge=1, le=3600)] = 60.0
+    """Seconds that a ticket is good for, once."""
+    browser_sessions: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    """Browsers at a time."""
+    browser_idle: Annotated[float, Meta(ge=1, le=3600)] = 300.0
+    """Seconds without audio of the page after which its session ends."""
+    browser_prebuffer: Annotated[float, Meta(ge=0, le=1)] = 0.2
+    """Seconds that audio of a page is kept to even out how it comes."""
+    browser_message_limit_bytes: Annotated[int, Meta(ge=4096, le=1_048_576)] = 256 * 1024
+    """Largest message of a page, and body at ``/webhook/audio``."""
+
     def __post_init__(self) -> None:
         for name in SECRETS:
             msgspec.structs.force_setattr(self, name, Secret(getattr(self, name)))
-        for name in ("public_url", "vapi_url"):
+        for name in ("public_url", "vapi_url", "twilio_url"):
             url = checked_url(name, getattr(self, name))
             msgspec.structs.force_setattr(self, name, url)
         networks(self.trusted_proxies)
@@ -200,6 +272,35 @@ class Config(Struct, frozen=True, kw_only=True):
             msgspec.structs.force_setattr(self, "vapi_rate", rate)
         elif self.sends_mulaw and self.vapi_rate != 8000:
             raise ConfigError(f"vapi_rate: expected 8000 for mu-law, found {self.vapi_rate}")
+        self._check_doors()
+
+    def _check_doors(self) -> None:
+        """Raise for a door that would be open to everybody, or of no use."""
+        wrong = ""
+        if self.tools and not self.vapi_webhook_secret:
+            wrong = "tools: Vapi asks for them by its webhook, which needs vapi_webhook_secret"
+        elif self.vapi_webhook_auth == "hmac" and self.vapi_hmac_secret_is_base64:
+            try:
+                base64.b64decode(self.vapi_webhook_secret, validate=True)
+            except ValueError:
+                wrong = "vapi_webhook_secret: vapi_hmac_secret_is_base64 is set, and it is none"
+        if self.twilio_number:
+            if not re.fullmatch(r"\+[1-9][0-9]{5,14}", self.twilio_number):
+                wrong = f"twilio_number: expected +15550100, found {self.twilio_number!r}"
+            elif not self.twilio_account_sid.startswith("AC"):
+                wrong = "twilio_number: needs twilio_account_sid, AC..."
+            elif bool(self.twilio_api_key) != bool(self.twilio_api_secret):
+                wrong = "twilio_api_key and twilio_api_secret: both or none"
+        elif self.number_required:
+            wrong = "number_required: there is no twilio_number to set"
+        if self.browser_door:
+            if self.browser_tickets and len(self.browser_secret) < 16:
+                wrong = "browser_door: needs a browser_secret of 16 characters or more for tickets"
+            for origin in self.browser_origins:
+                if not re.fullmatch(r"https?://[^/?#@\s*]+", origin):
+                    wrong = f"browser_origins: expected https://host, found {origin!r}"
+        if wrong:
+            raise ConfigError(wrong)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, **settings: Any) -> Config:

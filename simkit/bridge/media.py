@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
@@ -16,7 +18,7 @@ from .guard import Refused, refuse
 from .stream import Stream, Traffic
 
 if TYPE_CHECKING:
-    from .server import Bridge
+    from .server import Bridge, Running
 
 log = logging.getLogger("simkit.bridge")
 
@@ -109,19 +111,41 @@ class Media:
         return message
 
     async def _carry(self, stream: Stream, start: twilio.Start) -> None:
-        bridge = self._bridge
-        logs.call_sid.set(start.start.call_sid)
-        session = bridge.new_session()
-        log.info("call begins", extra={"event": "begins", "streamSid": start.stream_sid})
-        began_ns = time.monotonic_ns()
-        try:
-            with bridge.running(session):
-                await session.run(stream, start)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not bridge.is_ending or task is None:
-                raise
-            task.uncancel()
-            await stream.close(1001)
-        seconds = (time.monotonic_ns() - began_ns) / 1e9
-        log.info("call is over", extra={"event": "over", "seconds": round(seconds, 3)})
+        session = self._bridge.new_session()
+        sid = start.start.call_sid
+        said = {"streamSid": start.stream_sid}
+        await carry(self._bridge, session, sid, stream, lambda: session.run(stream, start), said)
+
+
+async def carry(
+    bridge: Bridge,
+    session: Running,
+    name: str,
+    stream: Stream,
+    run: Callable[[], Awaitable[None]],
+    said: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Run a session in this task, among those that run, until it is over or all are ended.
+
+    Args:
+        bridge: whose session it is.
+        session: what is run.
+        name: what the log calls it.
+        stream: its socket.
+        run: runs it.
+        said: fields for the log's first line.
+    """
+    logs.call_sid.set(name)
+    log.info("call begins", extra={"event": "begins", **said})
+    began_ns = time.monotonic_ns()
+    try:
+        with bridge.running(session):
+            await run()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if not bridge.is_ending or task is None:
+            raise
+        task.uncancel()
+        await stream.close(1001)
+    seconds = (time.monotonic_ns() - began_ns) / 1e9
+    log.info("call is over", extra={"event": "over", "seconds": round(seconds, 3)})

@@ -7,7 +7,8 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Protocol
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import quoteattr
 
@@ -18,8 +19,10 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
 from ..wire import signatures
-from .config import Config
+from . import browser, callbacks, numbers, vapi_webhook
+from .config import Config, ConfigError
 from .core import CallCore
+from .events import CallEnded
 from .fallback import fallback_clip
 from .guard import Guard, Refused, read_body
 from .health import Health
@@ -28,6 +31,7 @@ from .media import Media
 from .metrics import Metrics
 from .security import StreamTokens, Webhooks
 from .session import Session
+from .tools import Function, Tools, load_tools
 from .vapi_leg import open_dialect
 
 log = logging.getLogger("simkit.bridge")
@@ -38,6 +42,25 @@ MAX_FORM_FIELDS = 200
 _BUSY = '<Reject reason="busy"/>'
 _SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
+Form = dict[str, str | list[str]]
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+class Running(Protocol):
+    """A session, of a phone or a browser."""
+
+    call_sid: str
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait to be sent."""
+
+    def tell(self, event: CallEnded) -> None:
+        """Hand on what was heard of the call elsewhere."""
+
+    def end(self, reason: str) -> None:
+        """End the call."""
+
 
 class Bridge:
     """The application's parts; one object per server process.
@@ -45,16 +68,35 @@ class Bridge:
     Args:
         config: how it runs.
         make_core: makes the core of each call; tests put a wrong one here.
+        tools: async functions that the model may call, by name, besides those that ``config``
+            names.
+
+    Raises:
+        ConfigError: a tool is none.
     """
 
-    def __init__(self, config: Config, make_core: Callable[[Config], CallCore] = CallCore) -> None:
+    def __init__(
+        self,
+        config: Config,
+        make_core: Callable[[Config], CallCore] = CallCore,
+        *,
+        tools: Mapping[str, Function] | None = None,
+    ) -> None:
         self.config = config
         fallback_clip(config)
         self._make_core = make_core
-        self.sessions: set[Session] = set()
+        self.sessions: set[Running] = set()
         """Calls that are running."""
         self.metrics = Metrics()
         """What is counted, for all calls of the process."""
+        if tools and not config.vapi_webhook_secret:
+            raise ConfigError("tools: Vapi asks for them by its webhook: set vapi_webhook_secret")
+        self.tools = Tools(
+            load_tools(config.tools) | dict(tools or {}),
+            timeout=config.tool_timeout,
+            metrics=self.metrics,
+        )
+        """What the model may call."""
         self.limiter = Limiter(config.rate_limit, config.rate_burst)
         """Who was refused how often."""
         self.draining = False
@@ -71,10 +113,11 @@ class Bridge:
         health = Health(self)
         app = Starlette(
             routes=[
-                Route("/voice/inbound", self.voice, methods=["POST"]),
+                self.route("/voice/inbound", self.voice),
                 WebSocketRoute("/media", Media(self)),
                 Route("/health", health.health, methods=["GET"]),
                 Route("/metrics", health.metrics, methods=["GET"]),
+                *(route for door in _DOORS for route in door.routes(self)),
             ],
             middleware=[
                 Middleware(Guard, config=self.config, metrics=self.metrics, limiter=self.limiter)
@@ -87,18 +130,18 @@ class Bridge:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        async with open_dialect(self.config, self.metrics) as self._dialect:
+        async with (
+            open_dialect(self.config, self.metrics) as self.dialect,
+            numbers.setting_up(self.config),
+        ):
             yield
+        await self.tools.close()
 
     # The voice webhook
 
     async def voice(self, request: Request) -> Response:
         """Answer a call with TwiML at once; Vapi is configured afterwards."""
-        try:
-            token = await self._judge_webhook(request)
-        except Refused as refused:
-            self.note_refusal(f"voice webhook refused: {refused.reason}", refused.reason)
-            return refused.response()
+        token = await self._judge_webhook(request)
         verb = _BUSY
         if token:
             verb = (
@@ -116,18 +159,8 @@ class Bridge:
         Raises:
             Refused: Twilio did not send this, or sent it before.
         """
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/x-www-form-urlencoded":
-            raise Refused(415, "not a form")
-        form = _form(await read_body(request, MAX_FORM_BYTES, self.config.read_timeout))
-        # As it was sent: a signature is over the text of the URL. Only public_url says which
-        # host that is; Host and X-Forwarded-* may say what they like.
-        url = self.config.public_url + request.scope["path"]
-        if request.scope["query_string"]:
-            url += "?" + request.scope["query_string"].decode("latin-1")
+        form = await self.signed_form(request)
         signature = request.headers.get("x-twilio-signature", "")
-        if not self._is_signed(url, form, signature):
-            raise Refused(403, "signature does not match")
         call_sid = form.get("CallSid", "")
         if not isinstance(call_sid, str) or not _SID.fullmatch(call_sid):
             raise Refused(400, "CallSid missing")
@@ -149,7 +182,49 @@ class Bridge:
         self._webhooks.answered(call_sid, signature, mark, token, now_ms)
         return token
 
-    def _is_signed(self, url: str, form: dict[str, str | list[str]], signature: str) -> bool:
+    async def signed_form(self, request: Request) -> Form:
+        """Return the form of one of Twilio's webhooks.
+
+        Raises:
+            Refused: Twilio did not send this.
+        """
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/x-www-form-urlencoded":
+            raise Refused(415, "not a form")
+        form = _form(await read_body(request, MAX_FORM_BYTES, self.config.read_timeout))
+        signature = request.headers.get("x-twilio-signature", "")
+        if not self._is_signed(self.url_of(request), form, signature):
+            raise Refused(403, "signature does not match")
+        return form
+
+    def url_of(self, request: Request) -> str:
+        """Return the URL of a request as who sent it knows it, for signatures.
+
+        As it was sent: a signature is over the text of the URL. Only ``public_url`` says which
+        host that is; Host and X-Forwarded-* may say what they like.
+        """
+        query = request.scope["query_string"].decode("latin-1")
+        query = f"?{query}" if query else ""
+        return f"{self.config.public_url}{request.scope['path']}{query}"
+
+    def route(self, path: str, answer: Answer, methods: Sequence[str] = ("POST",)) -> Route:
+        """Return a route; what its handler refuses is counted, logged and answered."""
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except Refused as refused:
+                self.note_refusal(f"{path} refused: {refused.reason}", refused.reason)
+                return refused.response()
+
+        return Route(path, handle, methods=list(methods))
+
+    def session_of(self, call_sid: str) -> Running | None:
+        """Return the session of a call that is running."""
+        found = (session for session in self.sessions if session.call_sid == call_sid)
+        return next(found, None) if call_sid else None
+
+    def _is_signed(self, url: str, form: Form, signature: str) -> bool:
         if not self.config.check_signatures:
             return True
         return signatures.is_valid(self.config.twilio_auth_token, url, form, signature)
@@ -163,10 +238,10 @@ class Bridge:
 
     def new_session(self) -> Session:
         """Make what carries one call."""
-        return Session(self.config, self._dialect, self._make_core(self.config), self.metrics)
+        return Session(self.config, self.dialect, self._make_core(self.config), self.metrics)
 
     @contextlib.contextmanager
-    def running(self, session: Session) -> Iterator[None]:
+    def running(self, session: Running) -> Iterator[None]:
         """Count a session among those that run, in the task that carries it."""
         task = asyncio.current_task()
         assert task is not None
@@ -194,22 +269,32 @@ class Bridge:
         return set(self._carriers)
 
 
-def create_app(config: Config | None = None) -> Starlette:
+_DOORS = (vapi_webhook, callbacks, browser)
+"""What else is served besides phone calls; each knows its own routes."""
+
+
+def create_app(
+    config: Config | None = None, *, tools: Mapping[str, Function] | None = None
+) -> Starlette:
     """Make the application; without a configuration, from the environment.
 
+    Args:
+        config: how it runs.
+        tools: async functions that the model may call, by name.
+
     Raises:
-        ConfigError: the environment lacks something.
+        ConfigError: the environment lacks something, or a tool is none.
     """
-    return Bridge(config or Config.from_env()).app()
+    return Bridge(config or Config.from_env(), tools=tools).app()
 
 
-def _form(body: bytes) -> dict[str, str | list[str]]:
+def _form(body: bytes) -> Form:
     """Return form fields; a name that occurs twice keeps all its values, as signatures need.
 
     Raises:
         Refused: there are too many.
     """
-    form: dict[str, str | list[str]] = {}
+    form: Form = {}
     text = body.decode("utf-8", "replace")
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)

@@ -128,6 +128,17 @@ class Session:
             self._handle(TwilioGone())
             await self._clean_up(writer, reader)
 
+    def tell(self, event: CoreEvent) -> None:
+        """Hand on what was heard of this call elsewhere."""
+        self._handle(event)
+
+    def end(self, reason: str) -> None:
+        """End the call, whose socket may say nothing any more."""
+        if not self._core.is_over:
+            log.warning("call %s: over, though its socket is open: %s", self.call_sid, reason)
+        self._handle(TwilioGone())
+        self._close_twilio()
+
     async def _clean_up(self, *tasks: asyncio.Task[None] | None) -> None:
         for timer in (*self._timers.values(), self._flush_limit):
             if timer is not None:

@@ -224,6 +224,8 @@ def _converted(key: str, place: _Place) -> Any:
     value = place.value
     if place.is_text and isinstance(inspect.type_info(HINTS[key]), inspect.VarTupleType):
         value = tuple(part.strip() for part in value.split(",") if part.strip())
+    elif place.is_text and isinstance(inspect.type_info(HINTS[key]), inspect.DictType):
+        value = _pairs(value, place)
     if key in SECRETS and not (isinstance(value, str) and value.isprintable()):
         # Not shown, not even in part.
         raise ConfigError(f"{place.where}: expected text of one line")
@@ -235,3 +237,14 @@ def _converted(key: str, place: _Place) -> Any:
     except msgspec.ValidationError:
         shown = f"{value!r:.100}"
         raise ConfigError(f"{place.where}: found {shown}, allowed: {allowed(key)}") from None
+
+
+def _pairs(text: str, place: _Place) -> dict[str, str]:
+    """Return what ``name=value, name=value`` says."""
+    found = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, mark, value = map(str.strip, part.partition("="))
+        if not (name and mark and value):
+            raise ConfigError(f"{place.where}: expected name=value, ..., found {part[:100]!r}")
+        found[name] = value
+    return found

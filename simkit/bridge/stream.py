@@ -26,13 +26,22 @@ class Stream:
         traffic: where messages are counted.
         receive: as the server gives it.
         send: as the server gives it.
+        max_size: bytes of the largest message; None for Twilio's.
     """
 
-    def __init__(self, config: Config, traffic: Traffic, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        config: Config,
+        traffic: Traffic,
+        receive: Receive,
+        send: Send,
+        *,
+        max_size: int | None = None,
+    ) -> None:
         self._receive = receive
         self._send = send
         self._traffic = traffic
-        self._max_size = config.max_message_bytes
+        self._max_size = config.max_message_bytes if max_size is None else max_size
         self._rate = Rate(config.message_rate, config.message_burst)
         self._is_closed = False
         self.breach = ""

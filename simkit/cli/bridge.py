@@ -11,6 +11,7 @@ import click
 
 from ..bridge.config import SECRETS, ConfigError
 from ..bridge.sources import Loaded, load
+from ..bridge.tools import load_tools
 from ..report import console
 from .main import Refusal
 
@@ -20,6 +21,10 @@ def run_bridge(config: str | None, *, check: bool, **settings: Any) -> None:
     given = {key: value for key, value in settings.items() if value is not None}
     try:
         loaded = load(Path(config) if config else None, os.environ, given)
+        if loaded.config.tools:
+            if "" not in sys.path:
+                sys.path.insert(0, "")  # as "python -m" has it
+            load_tools(loaded.config.tools)
         from ..bridge.serve import ServeError, prepare, serve
     except ConfigError as error:
         raise Refusal(str(error)) from None

@@ -9,6 +9,7 @@ import pytest
 
 from simkit import Simulation
 from simkit.bridge import Bridge, CallCore, Config
+from simkit.bridge.tools import Function
 from simkit.twilio import AUTH_TOKEN
 
 BRIDGE = "bridge.example.com"
@@ -19,14 +20,18 @@ Serve = Callable[..., Bridge]
 def serve(sim: Simulation) -> Serve:
     """Serve simkit's bridge; a wrong core or other settings on request."""
 
-    def serve(make_core: type[CallCore] = CallCore, **settings: Any) -> Bridge:
+    def serve(
+        make_core: type[CallCore] = CallCore,
+        tools: dict[str, Function] | None = None,
+        **settings: Any,
+    ) -> Bridge:
         config = Config(
             public_url=f"https://{BRIDGE}",
             twilio_auth_token=AUTH_TOKEN,
             vapi_api_key="key",
             **settings,
         )
-        bridge = Bridge(config, make_core)
+        bridge = Bridge(config, make_core, tools=tools)
         sim.host(BRIDGE).serve(bridge.app())
         return bridge
 
