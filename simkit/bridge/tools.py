@@ -179,9 +179,7 @@ class Tools:
 
     async def _answer(self, call_id: str, asked: object) -> Result:
         call = read_tool_call(asked)
-        found = {"toolCallId": call.id}
-        if call.name:
-            found["name"] = call.name
+        found = {"toolCallId": call.id, "name": call.name}
         try:
             if call.problem:
                 raise ToolError(call.problem)

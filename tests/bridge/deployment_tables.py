@@ -15,7 +15,12 @@ from simkit.bridge import Config, config
 from simkit.bridge.config import SECRETS
 from simkit.bridge.sources import allowed
 
-from . import attacks_on_limits, attacks_on_stream, attacks_on_webhook  # noqa: F401
+from . import (  # noqa: F401
+    attacks_on_doors,
+    attacks_on_limits,
+    attacks_on_stream,
+    attacks_on_webhook,
+)
 from .attacker import ATTACKS
 
 PAGE = Path(__file__).parents[2] / "docs" / "deployment.md"
