@@ -213,6 +213,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """The secret is the base64 of the key."""
     status_callbacks: bool = True
     """Believe Twilio at ``/voice/status`` that a call is over whose socket says nothing."""
+    stream_callbacks: bool = False
+    """Have Twilio tell ``/voice/stream-status`` of each stream as well."""
 
     # Number set-up
 
@@ -284,6 +286,8 @@ class Config(Struct, frozen=True, kw_only=True):
                 base64.b64decode(self.vapi_webhook_secret, validate=True)
             except ValueError:
                 wrong = "vapi_webhook_secret: vapi_hmac_secret_is_base64 is set, and it is none"
+        if self.stream_callbacks and not self.status_callbacks:
+            wrong = "stream_callbacks: needs status_callbacks, which takes them"
         if self.twilio_number:
             if not re.fullmatch(r"\+[1-9][0-9]{5,14}", self.twilio_number):
                 wrong = f"twilio_number: expected +15550100, found {self.twilio_number!r}"

@@ -144,8 +144,12 @@ class Bridge:
         token = await self._judge_webhook(request)
         verb = _BUSY
         if token:
+            told = ""
+            if self.config.stream_callbacks:
+                url = quoteattr(f"{self.config.public_url}/voice/stream-status")
+                told = f" statusCallback={url}"
             verb = (
-                f"<Connect><Stream url={quoteattr(self.config.media_url)}>"
+                f"<Connect><Stream url={quoteattr(self.config.media_url)}{told}>"
                 f'<Parameter name="token" value="{token}"/>'
                 "</Stream></Connect>"
             )

@@ -319,6 +319,22 @@ async def test_a_page_that_talks_is_not_idle(sim, opened):
     assert page.closed is None
 
 
+async def test_a_server_that_ends_takes_no_more_pages_and_says_goodbye_to_those_it_has(sim, opened):
+    page = await opened()
+    await page.speak(None, 0.5)
+    page.bridge.drain()
+    with pytest.raises(InvalidStatus, match=r"503|403"):
+        await opened()
+    await page.speak(None, 1.0)
+    assert page.closed is None
+    assert not page.bridge.is_drained()
+    page.bridge.end_calls()
+    await asyncio.sleep(1.5)
+    assert page.closed is not None
+    assert page.closed[0] == 1001
+    assert page.bridge.is_drained()
+
+
 # Who may come in
 
 

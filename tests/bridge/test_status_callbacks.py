@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import httpx
 import pytest
 
-from simkit.bridge import Bridge
+from simkit.bridge import Bridge, ConfigError
 from simkit.bridge.deliveries import Deliveries
 from simkit.twilio import AUTH_TOKEN
 from simkit.wire.signatures import sign
@@ -72,6 +73,23 @@ async def test_the_end_of_a_stream_ends_its_session(sim, serve):
     await asyncio.sleep(1)
     assert [session.call_sid for session in bridge.sessions] == [other.sid]
     await other.hangs_up()
+
+
+async def test_twilio_is_asked_to_tell_of_streams(sim, serve, caplog):
+    caplog.set_level(logging.INFO, "simkit.bridge")
+    bridge = serve(stream_callbacks=True)
+    call = await talking(sim, bridge)
+    await call.hangs_up()
+    await asyncio.sleep(1)
+    assert told(bridge, "new") == 2
+    assert f"call {call.sid}: Twilio: stream-started" in caplog.text
+    assert f"call {call.sid}: Twilio: stream-stopped" in caplog.text
+    assert not bridge.sessions
+
+
+def test_what_nobody_takes_is_not_asked_for(serve):
+    with pytest.raises(ConfigError, match="stream_callbacks: needs status_callbacks"):
+        serve(stream_callbacks=True, status_callbacks=False)
 
 
 async def test_callbacks_are_told_by_twilio_in_any_order_and_twice(sim, serve):
