@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
-from .kernel import Task
+from .kernel import SimulationError, Task
 from .network import Host, Network, SimLoop
 from .network.hosts import current_host
 from .network.openings import Opening
@@ -16,6 +17,8 @@ IGNORED = r"unclosed <StreamWriter|loop is closed"
 _LONGEST_WAY_NS = 1_000_000_000
 _LAST_ITERATIONS = 5
 """Iterations of the loop in which a program closes what it sees the end of."""
+_LAST_SECONDS_NS = 60_000_000_000
+"""How much longer than the limit of a run its end may take."""
 _GRACE = 1.0
 """Virtual seconds that a cancelled task has to end."""
 
@@ -83,6 +86,18 @@ async def shut_down(loop: SimLoop, *, calls_are_over: bool) -> list[Opening]:
     network.openings.abort()
     await _cancel_the_rest()
     return left
+
+
+def cut_off(loop: SimLoop) -> None:
+    """End programs that could not go on: they are cancelled at once, and given little time."""
+    limit_ns = loop.time_limit_ns
+    if limit_ns is not None:
+        loop.time_limit_ns = max(limit_ns, loop.calendar.now_ns) + _LAST_SECONDS_NS
+    loop.network.openings.abort()
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    with contextlib.suppress(SimulationError):  # whoever holds out is left behind
+        loop.run_until_complete(_cancel_the_rest())
 
 
 async def _cancel_the_rest() -> None:

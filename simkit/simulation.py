@@ -16,6 +16,7 @@ from ._verified import Scenario, repeatable, run_twice
 from .audio import Repertoire
 from .kernel import (
     Calendar,
+    SimulationError,
     happening,
     stepped_out,
 )
@@ -123,6 +124,7 @@ class Simulation:
         self._known_tasks: set[asyncio.Task[Any]] = set()
         self._known_openings: set[Opening] = set()
         self._is_closed = False
+        self._is_stuck = False  # a run could not go on
         self._verify = verify
         self._entries_at_first = len(self.trail or ())
 
@@ -273,8 +275,15 @@ class Simulation:
             return run_twice(self, lambda: Simulation(self.seed, trail=True), scenario)
         if not isinstance(coro, Awaitable):
             coro = coro(self)
-        with _without_proxies():
-            return self.loop.run_until_complete(self._main(coro))
+        return self._run(self._main(coro))
+
+    def _run(self, coro: Coroutine[Any, Any, T]) -> T:
+        try:
+            with _without_proxies():
+                return self.loop.run_until_complete(coro)
+        except SimulationError:
+            self._is_stuck = True
+            raise
 
     async def _main(self, coro: Awaitable[T]) -> T:
         try:
@@ -319,8 +328,7 @@ class Simulation:
     def finish(self) -> Timeline:
         """Let the world come to rest: a second after the last call's end; returns the timeline."""
         if not self._is_closed:
-            with _without_proxies():
-                self.loop.run_until_complete(self._settle())
+            self._run(self._settle())
         return self.timeline
 
     async def _settle(self) -> None:
@@ -350,10 +358,13 @@ class Simulation:
             with _without_proxies(), warnings.catch_warnings():
                 # From writers of connections that are cut here; what was left open is named below.
                 warnings.filterwarnings("ignore", _ending.IGNORED, ResourceWarning)
-                over = self._calls_are_over()
-                left = self.loop.run_until_complete(
-                    _ending.shut_down(self.loop, calls_are_over=over)
-                )
+                if self._is_stuck or self.now_ns > (self.loop.time_limit_ns or self.now_ns):
+                    _ending.cut_off(self.loop)
+                else:
+                    over = self._calls_are_over()
+                    left = self.loop.run_until_complete(
+                        _ending.shut_down(self.loop, calls_are_over=over)
+                    )
         finally:
             self._is_closed = self._mishaps.ignored = True
             self.loop.close()

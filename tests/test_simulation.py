@@ -210,3 +210,29 @@ def test_a_task_of_the_simulations_own_can_be_run():
         task = sim.host("office").spawn(asyncio.sleep(2, "done"))
         assert sim.run(task) == "done"
         assert sim.now == 2
+
+
+@pytest.mark.parametrize("holds_out", [True, False])
+def test_a_world_that_could_not_go_on_can_be_closed(holds_out):
+    async def polls():
+        while True:
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                if not holds_out:
+                    raise
+
+    with Simulation() as sim:
+        sim.host("bridge.example.com").spawn(polls())
+        with pytest.raises(simkit.LivelockError):
+            sim.run(asyncio.sleep(1))
+
+
+def test_a_world_whose_time_is_over_can_be_closed():
+    async def comes_late(scope, receive, send):
+        await asyncio.sleep(100)
+
+    with Simulation(time_limit=5) as sim:
+        sim.host("bridge.example.com").serve(comes_late)
+        with pytest.raises(simkit.TimeLimitError):
+            sim.run(asyncio.sleep(10))

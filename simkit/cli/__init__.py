@@ -1,4 +1,4 @@
-"""The command line: ``simkit replay``, ``simkit import``, ``simkit bridge``.
+"""The command line: ``simkit replay``, ``run``, ``import``, ``bridge`` and the others.
 
 Exit codes: 0 all well, 1 a check failed, 2 the input was of no use (one line on stderr says why).
 """

@@ -240,3 +240,80 @@ def show_command(recording: str) -> None:
     from .recording import run_show
 
     run_show(recording)
+
+
+@main.command("scenarios")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def scenarios_command(as_json: bool) -> None:
+    """List the scenarios that `simkit run` knows, and their parameters."""
+    from .scenarios import list_scenarios
+
+    list_scenarios(as_json=as_json)
+
+
+@main.command("run")
+@click.argument("name")
+@click.option(
+    "--app", metavar="MODULE:ATTR", help="The bridge to run against; simkit's own if not given."
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the scenario."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the simulation.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@click.option(
+    "--audio",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the call as stereo WAV or FLAC: left mouth, right ear.",
+)
+@wall_options
+def run_command(
+    name: str,
+    app: str | None,
+    settings: tuple[str, ...],
+    seed: int,
+    as_json: bool,
+    audio: str | None,
+    **wall: Any,
+) -> None:
+    """Run a scenario against a bridge: timeline, measures and checks."""
+    from .scenarios import run_scenario
+
+    run_scenario(name, app=app, settings=settings, seed=seed, as_json=as_json, audio=audio, **wall)
+
+
+@main.command("fidelity")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--app", metavar="MODULE:ATTR", help="The bridge; simkit's own if not given.")
+@click.option(
+    "--runs",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="In real time, of each scenario; instants are medians over them.",
+)
+@click.option(
+    "--limit",
+    "limit_ms",
+    type=click.FloatRange(0.0, 1000.0),
+    default=15.0,
+    show_default=True,
+    metavar="MS",
+    help="How far events may be off at p95, and how close neighbours are that have no order.",
+)
+@click.option(
+    "--computing",
+    "computing_ms",
+    type=click.FloatRange(0.0, 10.0),
+    default=0.2,
+    show_default=True,
+    metavar="MS",
+    help="Time that each callback of the bridge takes in the simulation.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def fidelity_command(names: tuple[str, ...], **options: Any) -> None:
+    """Compare the simulation with real time on real sockets: order and instants of events."""
+    from .fidelity import run_fidelity
+
+    run_fidelity(names, **options)

@@ -11,12 +11,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..audio import Samples, Speech
+from ..audio import Speech
 from ..audio.resample import DELAY_NS
 from ..bridge import Bridge, Config
-from ..checks import CheckResult, run
+from ..checks import run
+from ..report import Outcome
 from ..simulation import Simulation
-from ..timeline import BargeIn, CallMeasures, Timeline, barge_ins, measures
+from ..timeline import barge_ins, measures
 from ..twilio import AUTH_TOKEN, CallFailed
 from ..vapi import API_KEY, Assistant, Reply
 from ..vapi import HOST as VAPI_HOST
@@ -26,33 +27,11 @@ from .reading import Recording
 from .utterances import track, utterances
 
 
-@dataclass
-class Replay:
+@dataclass(kw_only=True)
+class Replay(Outcome):
     """What a replay showed."""
 
     recording: Recording
-    timeline: Timeline
-    barge_ins: list[BargeIn]
-    measures: CallMeasures
-    checks: list[CheckResult]
-    mouth: Samples
-    """The caller's side, 8 kHz."""
-    ear: Samples
-    """What the caller heard, on the same clock."""
-    call_seconds: float
-    cpu_seconds: float
-    failure: str = ""
-    """Why the bridge did not connect the call; empty when it did."""
-
-    @property
-    def passed(self) -> bool:
-        """True when the call was connected and every check held."""
-        return not self.failure and all(check.passed for check in self.checks)
-
-    @property
-    def speed(self) -> float:
-        """Call-seconds per CPU-second."""
-        return self.call_seconds / max(self.cpu_seconds, 1e-9)
 
 
 def replay(

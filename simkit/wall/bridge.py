@@ -137,6 +137,17 @@ class BridgeUnderTest:
             f"the bridge ended with code {self.child.code} {when}{self.child.said()}"
         )
 
+    def release(self) -> Child:
+        """Return the process, and forget it.
+
+        Raises:
+            BridgeError: there is none.
+        """
+        child, self.child = self.child, None
+        if child is None:
+            raise BridgeError("there is no bridge that was started here")
+        return child
+
     def end(self) -> None:
         """End the process that was started."""
         if self.child is not None:

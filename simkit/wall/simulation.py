@@ -186,6 +186,16 @@ class WallSimulation:
         address = self._find_port()
         return self.serve(uvicorn_command(app, address), **options)
 
+    def release(self) -> Child:
+        """Return the bridge that was started; :meth:`close` leaves it alone from now on.
+
+        Another world on the same ports may go on with it.
+
+        Raises:
+            BridgeError: none was started.
+        """
+        return self._bridge.release()
+
     def _find_port(self) -> BridgeAddress:
         return self._bridge.address or self._point_at(BridgeAddress("127.0.0.1", free_port()))
 

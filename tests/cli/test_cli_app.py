@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from simkit.cli import main
-from simkit.cli.replay import ENVIRONMENT
+from simkit.cli.outcome import ENVIRONMENT
 
 THREE = str(Path(__file__).parents[2] / "recordings" / "three-interruptions")
 

@@ -17,7 +17,7 @@ import soundfile
 from click.testing import CliRunner, Result
 
 from simkit.cli import main
-from simkit.cli.replay import ENVIRONMENT
+from simkit.cli.outcome import ENVIRONMENT
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 THREE = str(RECORDINGS / "three-interruptions")

@@ -5,33 +5,20 @@ from __future__ import annotations
 import pytest
 
 from simkit import checks
+from simkit.scenarios.interruptions import NOISES, REMINDER, false_positive
 
 NUMBER = "+15550100"
-OFFER = (
-    "Your appointment is on Tuesday at three in the afternoon with Doctor Smith at the downtown "
-    "office, and you should be there ten minutes early to fill in the forms, so please bring your "
-    "insurance card with you."
-)
-NOISES = {"door_slam": -10.0, "dog": None, "cough": -10.0, "keyboard": None, "breathing": None}
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.6])
 async def test_the_agent_keeps_talking_through_noises(sim, serve, threshold):
     serve()
-    sim.vapi.assistant(first_message=OFFER, vad_threshold=threshold)
-    call = await sim.twilio.call(to=NUMBER)
-    await call.hears("Your appointment")
-    for name, level in NOISES.items():
-        await call.makes_noise(name, level=level)
-        await call.stays_silent(0.5)
-    await call.hears("insurance card with you.")
-    await call.hangs_up()
+    call = await false_positive(sim, threshold=threshold)
     agent_ends = round(call.heard.utterances[0].end * 1e9)
     assert [event.fields["name"] for event in sim.timeline.of("noise")] == list(NOISES)
     assert all(event.t_ns < agent_ends for event in sim.timeline.of("noise"))
     assert call.barge_ins == []
     assert sim.timeline.of("user-interrupted", "clear") == []
-    assert [utterance.whole for utterance in call.heard.utterances] == [True]
 
 
 @pytest.mark.parametrize(("threshold", "stops"), [(0.5, True), (0.6, False)])
@@ -40,7 +27,7 @@ async def test_continuous_noise_stops_the_agent_when_it_is_above_the_threshold(
 ):
     """Loudness is all that is judged: 0.3 is -45 dBFS, 0.5 is -35, 0.6 is -30."""
     serve()
-    sim.vapi.assistant(first_message=OFFER, vad_threshold=threshold)
+    sim.vapi.assistant(first_message=REMINDER, vad_threshold=threshold)
     call = await sim.twilio.call(to=NUMBER)
     await call.hears("Your appointment")
     await call.makes_noise("hiss", level=-33, seconds=1.0)
@@ -63,7 +50,7 @@ async def test_the_caller_is_understood_over_a_street(sim, serve, snapshot):
 
 async def test_an_aside_is_no_interruption_and_stopping_for_it_is_counted(sim, serve):
     serve()
-    sim.vapi.assistant(first_message=OFFER)
+    sim.vapi.assistant(first_message=REMINDER)
     call = await sim.twilio.call(to=NUMBER)
     await call.hears("Your appointment")
     await call.says("uh-huh, yes", seconds=0.5, directed=False)

@@ -1,0 +1,236 @@
+"""``simkit fidelity``: how far the simulation is from real time on real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import click
+from rich.progress import Progress
+from rich.table import Table
+
+from ..network.serve import AppError
+from ..report import Outcome, console
+from ..scenarios import REGISTRY, Scenario, ScenarioError, find, play, simulate
+from ..simulation import Simulation
+from ..timeline import Timeline
+from ..timeline.difference import Difference, difference
+from ..timeline.text import printable
+from ..wall import WallError, WallSimulation
+from ..wall.child import free_port
+from ..world import BRIDGE_HOST
+from .main import Refusal
+from .outcome import ENVIRONMENT
+
+_WARM_UP = "cold-start"
+"""Played once and not compared: a process does much in its first call that it never does again."""
+
+
+@dataclass
+class Comparison:
+    """One scenario: in the simulation and in real time, as often as there are runs."""
+
+    name: str
+    limit_ms: float
+    virtual: list[Outcome] = field(default_factory=list)
+    wall: list[Outcome] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+
+    def add(self, virtual: Outcome, wall: Outcome) -> None:
+        """Compare one run with another."""
+        self.virtual.append(virtual)
+        self.wall.append(wall)
+        self.differences.append(
+            difference(virtual.timeline, wall.timeline, tolerance_ms=self.limit_ms)
+        )
+
+    @cached_property
+    def off_ms(self) -> list[float]:
+        """How far each event is off, early or late, in the median run; sorted."""
+        found: dict[tuple[str, int], list[float]] = {}
+        for one in self.differences:
+            times: Counter[str] = Counter()
+            for pair in one.pairs:
+                times[pair.what] += 1
+                found.setdefault((pair.what, times[pair.what]), []).append(pair.late_ms)
+        return sorted(abs(statistics.median(values)) for values in found.values())
+
+    def percentile(self, percent: int) -> float:
+        """Return a percentile of that, in ms (nearest rank)."""
+        off = self.off_ms
+        return round(off[max(0, -(-percent * len(off) // 100) - 1)], 1) if off else 0.0
+
+    @property
+    def ordered(self) -> int:
+        """In how many runs the order was that of the simulation."""
+        return sum(not one.order for one in self.differences)
+
+    @property
+    def remark(self) -> str:
+        """What was different, in the first run that was."""
+        for world, outcomes in (("simulated", self.virtual), ("real", self.wall)):
+            for outcome in outcomes:
+                if outcome.failure:
+                    return f"{world} run: {outcome.failure.partition(chr(10))[0]}"
+        return next((one.order for one in self.differences if one.order), "")
+
+    @property
+    def pacing_ms(self) -> float:
+        """The run's own error: how late it served its deadlines, p95 of the worst run."""
+        errors = [wall.measures.pacing_error_ms for wall in self.wall]
+        return max((error.p95_ms or 0.0 for error in errors if error is not None), default=0.0)
+
+    @property
+    def same(self) -> bool:
+        """The same order in most runs, and instants within the limit."""
+        is_ordered = 2 * self.ordered > len(self.differences)
+        return is_ordered and self.percentile(95) <= self.limit_ms
+
+
+def run_fidelity(
+    names: Sequence[str],
+    *,
+    app: str | None,
+    runs: int,
+    limit_ms: float,
+    computing_ms: float,
+    as_json: bool,
+) -> None:
+    """Compare, report, and exit with 0, 1 or 2."""
+    os.environ.update(ENVIRONMENT)
+    try:
+        scenarios = [find(name) for name in names or REGISTRY]
+        with Bench(app) as bench, Progress(console=console(sys.stderr), transient=True) as bar:
+            task = bar.add_task("warming up", total=len(scenarios) * runs + 1)
+            bench.play(find(_WARM_UP))
+            bar.advance(task)
+            found = []
+            for scenario in scenarios:
+                bar.update(task, description=scenario.name)
+                comparison = Comparison(scenario.name, limit_ms)
+                for _ in range(runs):
+                    wall = bench.play(scenario)
+                    comparison.add(alike(scenario, wall, app, computing_ms / 1000), wall)
+                    bar.advance(task)
+                found.append(comparison)
+    except (ScenarioError, AppError, WallError) as error:
+        raise Refusal(str(error)) from None
+    if as_json:
+        click.echo(json.dumps([_plain(one) for one in found], indent=2))
+    else:
+        _print(found)
+    sys.exit(0 if all(one.same for one in found) else 1)
+
+
+def alike(scenario: Scenario, wall: Outcome, app: str | None, computing: float) -> Outcome:
+    """Simulate a scenario with what a simulation cannot know: how long the bridge computes.
+
+    Each callback takes ``computing`` seconds. What connecting to Vapi took beyond that, once a
+    call, is read from the run in real time: it sets how packets of both services interleave.
+    """
+
+    def prepare(sim: Simulation) -> None:
+        sim.cpu(BRIDGE_HOST, per_callback=computing)
+        sim.vapi.open_delay = late
+
+    late = 0.0
+    plain = simulate(scenario, app=app, prepare=prepare)
+    late = max(0.0, _connecting(wall.timeline) - _connecting(plain.timeline))
+    return simulate(scenario, app=app, prepare=prepare) if late else plain
+
+
+def _connecting(timeline: Timeline) -> float:
+    """Return the seconds from the first stream's start to the opening of the socket to Vapi."""
+    starts, opens = timeline.of("start"), timeline.of("open")
+    return (opens[0].t_ns - starts[0].t_ns) / 1e9 if starts and opens else 0.0
+
+
+class Bench:
+    """One process of the bridge, for one world in real time after the other.
+
+    Raises:
+        WallError: it cannot be started.
+    """
+
+    def __init__(self, app: str | None) -> None:
+        self._twilio_port, self._vapi_port = free_port(), free_port()
+        self._bridge: str | None = None
+        with self._world() as world:
+            world.serve_app(app, env=ENVIRONMENT)
+            self._bridge = f"http://127.0.0.1:{world.environment['PORT']}"
+            world.run(_nothing())
+            self._child = world.release()
+
+    def play(self, scenario: Scenario) -> Outcome:
+        """Play a scenario in real time."""
+        with self._world() as world:
+            return play(scenario, world)
+
+    def _world(self) -> WallSimulation:
+        return WallSimulation(
+            bridge=self._bridge, twilio_port=self._twilio_port, vapi_port=self._vapi_port
+        )
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._child.end()
+
+
+async def _nothing() -> None:
+    """Let the bridge be there."""
+
+
+def _print(found: list[Comparison]) -> None:
+    out = console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("scenario")
+    for title in ("same order", "events", "p50", "p95", "max", "pacing p95"):
+        table.add_column(title, justify="right")
+    for one in found:
+        table.add_row(
+            one.name,
+            f"{one.ordered} of {len(one.differences)}",
+            str(len(one.off_ms)),
+            *(f"{one.percentile(percent):.1f} ms" for percent in (50, 95, 100)),
+            f"{one.pacing_ms:.1f} ms",
+        )
+    out.print(table)
+    out.print()
+    for one in found:
+        if one.remark:
+            out.print(printable(f"{one.name}: {one.remark}"), soft_wrap=True)
+    different = [one.name for one in found if not one.same]
+    off = [ms for one in found for ms in one.off_ms]
+    within = sum(ms <= one.limit_ms for one in found for ms in one.off_ms)
+    out.print(
+        f"{len(found) - len(different)} of {len(found)} scenarios are as in the simulation; "
+        f"{within} of {len(off)} events within {found[0].limit_ms:g} ms"
+    )
+
+
+def _plain(one: Comparison) -> dict[str, Any]:
+    return {
+        "scenario": one.name,
+        "same": one.same,
+        "ordered": one.ordered,
+        "runs": len(one.differences),
+        "remark": one.remark or None,
+        "events": len(one.off_ms),
+        "p50_ms": one.percentile(50),
+        "p95_ms": one.percentile(95),
+        "max_ms": one.percentile(100),
+        "pacing_p95_ms": one.pacing_ms,
+        "differences": [
+            [{"what": p.what, "at_s": p.first_ns / 1e9, "late_ms": p.late_ms} for p in each.pairs]
+            for each in one.differences
+        ],
+    }

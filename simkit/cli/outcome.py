@@ -1,0 +1,110 @@
+"""What every command that runs calls has in common: how it is set up, reported and ended."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from ..audio import files
+from ..report import Outcome, console, print_barge_ins, print_checks, print_measures, print_timeline
+from ..timeline.text import printable
+from ..twilio import ACCOUNT_SID, AUTH_TOKEN
+from ..vapi import API_KEY
+from ..world import BRIDGE_HOST
+from .main import Refusal
+
+ENVIRONMENT = {
+    "PUBLIC_URL": f"https://{BRIDGE_HOST}",
+    "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+    "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+    "VAPI_API_KEY": API_KEY,
+    "VAPI_ASSISTANT_ID": "recorded-assistant",
+}
+"""What a bridge under test finds in its environment: the simulated accounts."""
+
+
+def check_audio_name(audio: str | None) -> None:
+    """Refuse a name that no sound file of ours has, before anything runs."""
+    if audio is not None and Path(audio).suffix.lower() not in files.ENDINGS:
+        raise Refusal(f"--audio {audio}: expected a file ending in .wav or .flac")
+
+
+def report(
+    result: Outcome, what: dict[str, Any], *, as_json: bool, audio: str | None, remark: str = ""
+) -> None:
+    """Write and print what came of a run, and exit with 0 or 1.
+
+    Args:
+        result: what came of it.
+        what: was run, for the JSON.
+        as_json: print JSON instead of text.
+        audio: where the sound goes.
+        remark: a line for people.
+    """
+    if audio is not None:
+        try:
+            files.write(Path(audio), result.mouth, result.ear)
+        except files.AudioFileError as error:
+            raise Refusal(f"--audio {error}") from None
+    if as_json:
+        click.echo(json.dumps(what | as_plain(result), indent=2))
+    else:
+        _print(result, remark)
+    sys.exit(0 if result.passed else 1)
+
+
+def _print(result: Outcome, remark: str) -> None:
+    out = console()
+    print_timeline(out, result.timeline)
+    out.print()
+    print_barge_ins(out, result.barge_ins)
+    out.print()
+    print_measures(out, result.measures)
+    out.print()
+    print_checks(out, result.checks)
+    out.print()
+    if result.failure:
+        for line in f"the call failed: {result.failure}".splitlines():
+            out.print(printable(line), soft_wrap=True)
+    if remark:
+        out.print(remark, soft_wrap=True)
+    if result.measures.pacing_error_ms is not None:
+        out.print(f"{result.call_seconds:.1f} s of call in real time", soft_wrap=True)
+        return
+    out.print(
+        f"{result.call_seconds:.1f} s of call in {result.cpu_seconds:.2f} s of CPU: "
+        f"{result.speed:.0f} call-seconds per CPU-second"
+    )
+
+
+def as_plain(result: Outcome) -> dict[str, Any]:
+    """Return what came of a run as JSON shows it."""
+    return {
+        "passed": result.passed,
+        "failure": result.failure or None,
+        "timeline": [_event(event) for event in result.timeline],
+        "barge_ins": [msgspec.to_builtins(barge_in) for barge_in in result.barge_ins],
+        "measures": msgspec.to_builtins(result.measures),
+        "checks": [
+            {
+                "name": check.name,
+                "passed": check.passed,
+                "sentence": check.sentence,
+                "violations": [violation.sentence for violation in check.violations],
+            }
+            for check in result.checks
+        ],
+        "speed": round(result.speed, 1),
+    }
+
+
+def _event(event: msgspec.Struct) -> dict[str, Any]:
+    plain = msgspec.to_builtins(event)
+    fields = plain.pop("fields")
+    kept = {key: value for key, value in plain.items() if value is not None}
+    return kept | ({"fields": fields} if fields else {})

@@ -1,0 +1,80 @@
+"""``simkit scenarios`` and ``simkit run``: the catalogue, and one of it against a bridge."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+from rich.table import Table
+
+from ..network.serve import AppError
+from ..report import console
+from ..scenarios import REGISTRY, ScenarioError, find, play, simulate
+from ..wall import WallError
+from .main import Refusal
+from .outcome import ENVIRONMENT, check_audio_name, report
+from .wall import open_wall
+
+
+def list_scenarios(*, as_json: bool) -> None:
+    """Print each scenario with its first line and its parameters."""
+    if as_json:
+        entries = [
+            {
+                "name": scenario.name,
+                "description": scenario.description,
+                "needs": scenario.needs,
+                "parameters": {p.name: p.default for p in scenario.parameters.values()},
+            }
+            for scenario in REGISTRY.values()
+        ]
+        click.echo(json.dumps(entries, indent=2))
+        return
+    table = Table.grid(padding=(0, 2))
+    for scenario in REGISTRY.values():
+        shown = " ".join(p.describe() for p in scenario.parameters.values())
+        table.add_row(scenario.name, scenario.summary, shown)
+    console().print(table)
+
+
+def run_scenario(
+    name: str,
+    *,
+    app: str | None,
+    settings: Sequence[str],
+    seed: int,
+    as_json: bool,
+    audio: str | None,
+    wall: bool,
+    bridge: str | None,
+    command: str | None,
+    verbose: bool,
+) -> None:
+    """Run a scenario, report, and exit with 0, 1 or 2."""
+    check_audio_name(audio)
+    os.environ.update(ENVIRONMENT)
+    try:
+        scenario = find(name)
+        chosen = scenario.settings(settings)
+        with console(sys.stderr).status(f"running {name}"):
+            world = open_wall(
+                wall,
+                seed,
+                app=app,
+                bridge=bridge,
+                command=command,
+                verbose=verbose,
+                env=ENVIRONMENT,
+            )
+            if world is None:
+                result = simulate(scenario, chosen, app=app, seed=seed)
+            else:
+                with world:
+                    result = play(scenario, world, chosen)
+    except (ScenarioError, AppError, WallError) as error:
+        raise Refusal(str(error)) from None
+    what = {"scenario": name, "settings": chosen, "seed": seed}
+    report(result, what, as_json=as_json, audio=audio)

@@ -1,0 +1,39 @@
+"""What came of a run: the timeline, and all that is read from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..checks import CheckResult
+from ..timeline import BargeIn, CallMeasures, Timeline
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What a run showed."""
+
+    timeline: Timeline
+    barge_ins: list[BargeIn]
+    measures: CallMeasures
+    checks: list[CheckResult]
+    mouth: npt.NDArray[np.int16]
+    """The first caller's side, 8 kHz."""
+    ear: npt.NDArray[np.int16]
+    """What that caller heard, on the same clock."""
+    call_seconds: float
+    cpu_seconds: float
+    failure: str = ""
+    """Why it did not go as it should have, besides the checks; empty when it did."""
+
+    @property
+    def passed(self) -> bool:
+        """True when nothing failed and every check held."""
+        return not self.failure and all(check.passed for check in self.checks)
+
+    @property
+    def speed(self) -> float:
+        """Call-seconds per CPU-second."""
+        return self.call_seconds / max(self.cpu_seconds, 1e-9)

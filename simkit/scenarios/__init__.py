@@ -1,0 +1,37 @@
+"""Scenarios: ways in which a call may go, to be run against any bridge.
+
+Each is an async function over a world, registered by its name, with its numbers as parameters. It
+uses only what the simulation and the real-time world have in common, and so runs in both.
+"""
+
+from . import conversations, interruptions
+from .playing import play, simulate
+from .registry import (
+    REGISTRY,
+    Count,
+    Parameter,
+    Scenario,
+    ScenarioError,
+    Seconds,
+    expect,
+    find,
+    leaves,
+    scenario,
+)
+
+__all__ = [
+    "REGISTRY",
+    "Count",
+    "Parameter",
+    "Scenario",
+    "ScenarioError",
+    "Seconds",
+    "conversations",
+    "expect",
+    "find",
+    "interruptions",
+    "leaves",
+    "play",
+    "scenario",
+    "simulate",
+]

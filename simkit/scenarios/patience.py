@@ -1,0 +1,60 @@
+"""A limit in real time, for programs under test that compute for ever."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from .. import kernel
+from ..kernel.errors import describe_frame
+
+_KERNEL = os.path.dirname(kernel.__file__)
+
+
+class Hung(KeyboardInterrupt):
+    """The program under test did not come back; says where it was.
+
+    Not what most programs catch. One that catches everything, for ever, cannot be ended from within
+    its process.
+    """
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[list[str]]:
+    """Raise :class:`Hung` in what runs here, once so much real time has passed.
+
+    Yields a list of what was said, for the case that somebody catches everything. Without effect
+    outside the main thread, where nobody can be interrupted.
+    """
+    said: list[str] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        said.append(f"no end after {seconds:g} s of real time, at {_busy_line(frame)}")
+        raise Hung(said[-1])
+
+    if threading.current_thread() is not threading.main_thread():
+        yield said
+        return
+    before = signal.signal(signal.SIGALRM, interrupt)
+    # Again and again: an app may go on.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield said
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _busy_line(frame: FrameType | None) -> str:
+    """Return the line that this thread is at, or the thread that it waits for."""
+    if frame is not None and frame.f_code.co_filename.startswith(_KERNEL):
+        main = threading.main_thread().ident
+        for thread, other in sys._current_frames().items():
+            if thread != main and not other.f_code.co_filename.startswith((_KERNEL, sys.prefix)):
+                return describe_frame(other, (threading.__file__,))
+    return describe_frame(frame, ())

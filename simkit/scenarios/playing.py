@@ -1,0 +1,111 @@
+"""Playing a scenario in a world, and seeing what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..checks import run as run_checks
+from ..kernel import SimulationError
+from ..network.serve import AppError
+from ..recording.replay import own_bridge
+from ..report import Outcome
+from ..simulation import Simulation
+from ..timeline import barge_ins, measures
+from ..twilio import CallFailed
+from ..world import BRIDGE_HOST, World
+from .patience import Hung, at_most
+from .registry import Scenario
+
+_START_LIMIT = 60.0
+"""Seconds that a bridge may take to start, besides the scenario's own limit."""
+
+
+def simulate(
+    scenario: Scenario,
+    settings: dict[str, Any] | None = None,
+    *,
+    app: Any = None,
+    seed: int = 0,
+    prepare: Callable[[Simulation], object] | None = None,
+    real_limit: float = 60.0,
+) -> Outcome:
+    """Play a scenario on the virtual clock.
+
+    Args:
+        scenario: which.
+        settings: its parameters, where they are not to be as by default.
+        app: an ASGI application or ``"module:attribute"``; None for simkit's own bridge.
+        seed: of the simulation.
+        prepare: turns knobs of the world before anything happens in it.
+        real_limit: seconds of real time after which a run is given up: an application that computes
+            for ever lets no virtual time pass. Only in the main thread.
+
+    Raises:
+        AppError: the application cannot be loaded or does not start.
+    """
+    outcome = None
+    try:
+        with (
+            at_most(real_limit) as hung,
+            Simulation(seed, time_limit=scenario.limit + _START_LIMIT) as sim,
+        ):
+            sim.host(BRIDGE_HOST).serve(own_bridge() if app is None else app)
+            if prepare is not None:
+                prepare(sim)
+            outcome = play(scenario, sim, settings)
+    except Hung as error:
+        if outcome is None:
+            raise AppError(f"app {app!r}: {error}") from None
+    if hung:
+        outcome.failure = hung[0]
+    return outcome
+
+
+def play(scenario: Scenario, world: World, settings: dict[str, Any] | None = None) -> Outcome:
+    """Play a scenario in a world in which a bridge is served, and judge what came of it.
+
+    Raises:
+        AppError: the bridge did not start.
+    """
+    started, began = time.process_time(), world.now
+    try:
+        failure = world.run(_play(scenario, world, settings or {}))
+        timeline = world.finish()
+    except (SimulationError, Hung) as error:
+        failure, timeline = str(error), world.timeline
+    silence = np.zeros(0, np.int16)
+    mouth, ear = world.twilio.calls[0].sound() if world.twilio.calls else (silence, silence)
+    return Outcome(
+        timeline=timeline,
+        barge_ins=barge_ins(timeline),
+        measures=measures(timeline),
+        checks=run_checks(timeline),
+        mouth=mouth,
+        ear=ear,
+        call_seconds=world.now - began,
+        cpu_seconds=time.process_time() - started,
+        failure=failure,
+    )
+
+
+async def _play(scenario: Scenario, world: World, settings: dict[str, Any]) -> str:
+    """Return why the scenario did not go to its end; every call is over afterwards."""
+    failure = ""
+    try:
+        async with asyncio.timeout(scenario.limit) as limit:
+            await scenario.function(world, **settings)
+    except (CallFailed, AssertionError) as error:
+        failure = str(error)
+    except TimeoutError as error:
+        failure = str(error) or "it took too long"
+        if limit.expired():
+            failure = f"not over after {scenario.limit:g} s"
+    for call in world.twilio.calls:
+        if call.status == "in-progress":
+            await call.hangs_up()
+    return failure

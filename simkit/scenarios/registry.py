@@ -1,0 +1,185 @@
+"""The registry: scenarios by name, with their parameters and what they need."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from ..twilio import Call
+
+Need = Literal["vapi", "simulation"]
+"""What a scenario cannot do without: a bridge whose other side is Vapi; the virtual world."""
+
+Seconds = Annotated[float, Meta(ge=0, le=600)]
+Count = Annotated[int, Meta(ge=1, le=100)]
+
+
+class ScenarioError(ValueError):
+    """There is no such scenario, or it has no such parameter; says which there are."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number that a scenario can be run with."""
+
+    name: str
+    type: Any
+    default: Any
+
+    def parse(self, text: str) -> Any:
+        """Read a value from the command line.
+
+        Raises:
+            ValueError: it is of another type, or out of range; says what was expected.
+        """
+        if self.type is bool and text not in ("true", "false"):
+            raise ValueError(f"expected true or false, found {text!r}")
+        try:
+            value = msgspec.convert(text, self.type, strict=False)
+        except msgspec.ValidationError as error:
+            expected = str(error).partition(", got")[0].replace("`", "").replace("E", "e", 1)
+            raise ValueError(f"{expected}, found {text!r}") from None
+        if value != value:
+            raise ValueError(f"expected a number, found {text!r}")
+        return value
+
+    def describe(self) -> str:
+        """Return the default as it is written on a command line."""
+        shown = str(self.default).lower() if isinstance(self.default, bool) else self.default
+        return f"{self.name}={shown}"
+
+    @property
+    def range(self) -> str:
+        """The least and the most that it may be; empty for a switch."""
+        limits = [meta for meta in get_args(self.type)[1:] if isinstance(meta, Meta)]
+        return f"{limits[0].ge:g} to {limits[0].le:g}" if limits else ""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One way in which a call may go, to be run against any bridge."""
+
+    name: str
+    function: Callable[..., Awaitable[Any]]
+    """Takes the world, and the parameters by keyword."""
+    needs: tuple[Need, ...]
+    virtual: tuple[str, ...]
+    """Parameters that only a simulation can change."""
+    limit: float
+    """Seconds after which a run is given up."""
+
+    @property
+    def summary(self) -> str:
+        """The first line of what it says about itself."""
+        return self.description.partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """What happens in production, and what a right bridge does."""
+        return inspect.cleandoc(self.function.__doc__ or "")
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """What can be set, by name."""
+        hints = get_type_hints(self.function, include_extras=True)
+        return {
+            name: Parameter(name, hints[name], parameter.default)
+            for name, parameter in inspect.signature(self.function).parameters.items()
+            if parameter.kind is parameter.KEYWORD_ONLY
+        }
+
+    def settings(self, assignments: Iterable[str]) -> dict[str, Any]:
+        """Read ``name=value`` assignments.
+
+        Raises:
+            ScenarioError: no such parameter, or a value that it does not take.
+        """
+        found = {}
+        for assignment in assignments:
+            name, equals, text = assignment.partition("=")
+            if not equals:
+                raise ScenarioError(f"{self.name}: expected name=value, found {assignment!r}")
+            parameter = self.parameters.get(name)
+            if parameter is None:
+                known = ", ".join(self.parameters) or "none"
+                raise ScenarioError(f"{self.name}: no parameter {name!r}; there are: {known}")
+            try:
+                found[name] = parameter.parse(text)
+            except ValueError as error:
+                raise ScenarioError(f"{self.name}: {name}: {error}") from None
+        return found
+
+
+REGISTRY: dict[str, Scenario] = {}
+"""Every scenario by its name, in the order of their definition."""
+
+
+def scenario(
+    *, needs: tuple[Need, ...] = ("vapi",), virtual: tuple[str, ...] = (), limit: float = 300.0
+) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]]:
+    """Register an async function as a scenario, under its own name with hyphens.
+
+    Its first argument is the world; the parameters are keyword-only, typed, and have defaults. Its
+    docstring says what happens in production and what a right bridge does.
+
+    Args:
+        needs: what it cannot do without.
+        virtual: parameters that only a simulation can change.
+        limit: seconds of the world after which a run is given up.
+
+    Raises:
+        ScenarioError: there is one of this name, or it says nothing about itself.
+    """
+
+    def register(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        name = function.__name__.replace("_", "-")
+        if name in REGISTRY and REGISTRY[name].function.__module__ != function.__module__:
+            raise ScenarioError(f"there is a scenario {name!r} already")
+        made = Scenario(name, function, needs, virtual, limit)
+        if not made.summary:
+            raise ScenarioError(f"{name}: a scenario says in its docstring what happens")
+        for parameter in made.parameters.values():
+            if parameter.default is inspect.Parameter.empty:
+                raise ScenarioError(f"{name}: {parameter.name}: a parameter has a default")
+        unknown = [name for name in virtual if name not in made.parameters]
+        if unknown:
+            raise ScenarioError(f"{name}: no parameter {unknown[0]!r}")
+        REGISTRY[name] = made
+        return function
+
+    return register
+
+
+def find(name: str) -> Scenario:
+    """Return the scenario of this name.
+
+    Raises:
+        ScenarioError: there is none.
+    """
+    if name not in REGISTRY:
+        raise ScenarioError(f"no scenario {name!r}; there are: {', '.join(REGISTRY)}")
+    return REGISTRY[name]
+
+
+def expect(holds: bool, otherwise: str) -> None:
+    """End the scenario with a sentence for people, unless something holds.
+
+    Raises:
+        AssertionError: it does not.
+    """
+    if not holds:
+        raise AssertionError(otherwise)
+
+
+async def leaves(call: Call, *, after: float = 0.5) -> None:
+    """Hang up, as people do: not in the very instant in which the last word ends.
+
+    What the bridge and Vapi say about the end of a reply would race with it.
+    """
+    await call.stays_silent(after)
+    await call.hangs_up()

@@ -1,0 +1,55 @@
+"""``simkit fidelity`` from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from simkit.cli import fidelity, main
+from simkit.cli.outcome import ENVIRONMENT
+from simkit.scenarios import REGISTRY, Scenario, leaves
+
+
+async def one_word(sim):
+    """The caller hears a word."""
+    sim.vapi.assistant(first_message="Yes.", first_message_delay=0.1)
+    call = await sim.twilio.call(to="+15550100")
+    await call.hears("Yes.")
+    await leaves(call)
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch):
+    for name in ENVIRONMENT:
+        monkeypatch.setenv(name, "to be replaced")
+    monkeypatch.setitem(REGISTRY, "one-word", Scenario("one-word", one_word, (), (), 10.0))
+
+
+def test_both_worlds_are_compared(monkeypatch):
+    monkeypatch.setattr(fidelity, "_WARM_UP", "one-word")
+    result = CliRunner().invoke(main, ["fidelity", "one-word", "--limit", "1000", "--json"])
+    [found] = json.loads(result.stdout)
+    assert (found["scenario"], found["runs"]) == ("one-word", 1)
+    assert result.exit_code == (0 if found["same"] else 1)
+    assert found["events"] == len(found["differences"][0]) > 10
+    assert found["max_ms"] >= found["p95_ms"] >= found["p50_ms"] >= 0
+    assert found["pacing_p95_ms"] > 0
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (("no-such",), "simkit: no scenario 'no-such'; there are: greeting"),
+        (("--app", "no_such_app:app", "greeting"), "simkit: the bridge ended with code "),
+    ],
+)
+def test_input_of_no_use_exits_with_2(args, line):
+    result = CliRunner().invoke(main, ["fidelity", *args])
+    assert result.exit_code == 2
+    assert result.stderr.startswith(line)
+
+
+def test_a_limit_below_nothing_is_refused():
+    assert CliRunner().invoke(main, ["fidelity", "--limit", "-1"]).exit_code == 2

@@ -1,0 +1,118 @@
+"""``simkit scenarios`` and ``simkit run`` from the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from simkit.cli import main
+from simkit.cli.outcome import ENVIRONMENT
+from simkit.scenarios import REGISTRY
+
+NEVER_CLEARS = """
+from simkit.bridge import Bridge, CallCore, Config
+from tests.zoo.bridges import NeverClears
+
+app = Bridge(Config.from_env(), make_core=NeverClears).app()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch):
+    for name in ENVIRONMENT:
+        monkeypatch.setenv(name, "to be replaced")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+def invoke(*args: str) -> Result:
+    return CliRunner().invoke(main, [*args], catch_exceptions=False)
+
+
+def refused(*args: str) -> str:
+    result = invoke("run", *args)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("simkit: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr.removeprefix("simkit: ").rstrip("\n")
+
+
+def test_the_list_has_a_line_for_each_scenario():
+    lines = invoke("scenarios").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list(REGISTRY)
+    [line] = [line for line in lines if line.startswith("cold-start ")]
+    assert "Vapi's socket opens late." in line
+    assert line.split()[-1] == "late=0.4"
+
+
+def test_the_list_for_programs_has_descriptions_and_defaults():
+    entries = json.loads(invoke("scenarios", "--json").stdout)
+    [entry] = [entry for entry in entries if entry["name"] == "barge-in"]
+    assert entry["parameters"] == {"lead": 0.0, "silence_frames": True, "late_frames": 0}
+    assert "right bridge" in entry["description"]
+    assert entry["needs"] == ["vapi"]
+
+
+def test_a_scenario_is_reported_as_a_replay_is(tmp_path):
+    audio = tmp_path / "call.wav"
+    result = invoke("run", "barge-in", "--set", "lead=60", "--audio", str(audio))
+    assert (result.exit_code, result.stderr) == (0, "")
+    timeline, barge_ins, measures, checks, speed = result.stdout.split("\n\n")
+    assert 'caller   speaks     "wait, can we do Thursday instead?"' in timeline
+    assert "290 ms" in barge_ins
+    assert "never heard" in measures
+    assert all(line.startswith("passed  ") for line in checks.splitlines())
+    assert "s of call in " in speed
+    assert soundfile.info(audio).channels == 2
+
+
+def test_json_says_what_was_run():
+    result = invoke("run", "rapid-interrupts", "--seed", "7", "--json")
+    data = json.loads(result.stdout)
+    assert (data["scenario"], data["settings"], data["seed"]) == ("rapid-interrupts", {}, 7)
+    assert (data["passed"], data["failure"]) == (True, None)
+    assert data["timeline"][0]["kind"] == "request"
+
+
+def test_a_wrong_bridge_exits_with_1(tmp_path, monkeypatch):
+    (tmp_path / "never_clears.py").write_text(NEVER_CLEARS)
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = ("--set", "lead=60", "--set", "silence_frames=false")
+    result = invoke("run", "barge-in", *settings, "--app", "never_clears:app")
+    assert result.exit_code == 1
+    assert "FAILED  stops-when-interrupted" in result.stdout
+
+
+def test_a_failure_of_several_lines_keeps_them(tmp_path, monkeypatch):
+    (tmp_path / "says_nothing.py").write_text(
+        "from tests.scenarios import apps\napp = apps.app()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    result = invoke("run", "greeting", "--app", "says_nothing:app")
+    assert result.exit_code == 1
+    assert "\nthe call failed: the caller did not hear 'Good morning" in result.stdout
+    assert "\n    0.060  twilio   > bridge   POST" in result.stdout.partition("the call failed")[2]
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (("no-such",), "no scenario 'no-such'; there are: greeting, cold-start"),
+        (("barge-in", "--set", "lead"), "barge-in: expected name=value, found 'lead'"),
+        (("barge-in", "--set", "lead=x"), "barge-in: lead: expected float, found 'x'"),
+        (("greeting", "--app", "no_such_app:app"), "app 'no_such_app:app': there is no module"),
+        (("greeting", "--audio", "call.mp3"), "--audio call.mp3: expected a file ending in .wav"),
+        (("greeting", "--bridge", "http://127.0.0.1:1"), "--bridge: goes with --wall only"),
+        (("greeting", "--wall", "--exec", "/no/such"), "/no/such: cannot be started: No such file"),
+        (
+            ("greeting", "--wall", "--exec", f"{sys.executable} -c 'print(\"no key\")'"),
+            "the bridge ended with code 0 before it answered: no key",
+        ),
+    ],
+)
+def test_input_of_no_use_is_one_line_and_exits_with_2(args, line):
+    assert refused(*args).startswith(line)
