@@ -111,10 +111,11 @@ class Attacker:
 
     def __init__(self, sim: Simulation, bridge: Bridge, server: Server) -> None:
         self.sim, self.bridge, self.server = sim, bridge, server
+        self.address = HOST
         self._writers: list[asyncio.StreamWriter] = []
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_connection(HOST, 443)
+        reader, writer = await asyncio.open_connection(self.address, 443)
         self._writers.append(writer)
         return reader, writer
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
-from .attacker import FORM, HOST, Attacker, attack
+from .attacker import FORM, HOST, Answer, Attacker, attack
 
 CUSTOMER = {"x_forwarded_for": "203.0.113.9"}
 
@@ -139,10 +141,34 @@ async def invented_in_front(by: Attacker) -> str:
     return f"{answer.status}: the last that is believed counts"
 
 
+async def on_the_same_machine(by: Attacker, asked: Coroutine[Any, Any, Answer]) -> Answer:
+    """Ask from where the bridge runs, by loopback."""
+    by.address = "127.0.0.1"
+    answer: Answer = await by.sim.host(HOST).spawn(asked)
+    return answer
+
+
 @attack("reading `/metrics` from elsewhere, or through a proxy on the same machine", "403")
 async def metrics(by: Attacker) -> str:
     answers = [await by.ask(target="/metrics"), await by.ask(target="/metrics", **CUSTOMER)]
+    answers.append(await on_the_same_machine(by, by.ask(target="/metrics", **CUSTOMER)))
+    allowed = await on_the_same_machine(by, by.ask(target="/metrics"))
+    assert allowed.status == "200"
     return " ".join(sorted({answer.status for answer in answers}))
+
+
+@attack(
+    "X-Forwarded-For from this machine, where it is not trusted",
+    "429: the peer counts",
+    rate_burst=5,
+    trusted_proxies=(),
+)
+async def invented_here(by: Attacker) -> str:
+    for number in range(5):
+        forwarded = f"203.0.113.{number}"
+        await on_the_same_machine(by, by.webhook(signature="", x_forwarded_for=forwarded))
+    last = by.webhook(signature="", x_forwarded_for="203.0.113.99")
+    return f"{(await on_the_same_machine(by, last)).status}: the peer counts"
 
 
 @attack("reading `/metrics` with a wrong token", "403", metrics_token="letmein")

@@ -21,9 +21,9 @@ async def refusals(*asked: object) -> str:
     return " ".join(sorted({"open" if isinstance(one, Stream) else one for one in found}))
 
 
-async def codes(streams: list[Stream]) -> str:
+async def codes(streams: list[Stream], within: float = 5.0) -> str:
     """Return the one code that all were closed with."""
-    return " ".join(sorted({await stream.closed_with() for stream in streams}))
+    return " ".join(sorted({await stream.closed_with(within) for stream in streams}))
 
 
 @attack("a stream without a signature, or with one over another URL", "403 before it opens")
@@ -109,7 +109,7 @@ async def wrong_order(by: Attacker) -> str:
         if said == CONNECTED:
             streams[-1].send(said)
         streams[-1].send(said)
-    return f"closed, {await codes(streams)}"
+    return f"closed, {await codes(streams, within=1.0)}"
 
 
 @attack("JSON nested 20,000 deep at first", "closed, 1008")
@@ -136,7 +136,9 @@ async def large_message(by: Attacker) -> str:
     whole.send("x" * 65_537)
     pieces.writer.write(b"\x01\xfe\xff\xff" + bytes(4) + b"x" * 65_535)
     pieces.writer.write(b"\x80\xfe\x00\xff" + bytes(4) + b"x" * 255)
-    return f"closed, {await codes([whole, pieces])}"
+    announced = await by.stream()
+    announced.writer.write(b"\x81\xff" + (10_000_000).to_bytes(8) + bytes(4))
+    return f"closed, {await codes([whole, pieces, announced])}"
 
 
 @attack("more messages than `message_rate` and `message_burst`", "closed, 1008", message_burst=100)
@@ -184,6 +186,20 @@ async def lingering(by: Attacker) -> str:
     stream.start("wrong")
     await asyncio.sleep(11)
     return "open" if by.server.server_state.connections else "dropped within 11 s"
+
+
+@attack("a peer that hangs up and does not take what was sent to it", "dropped within 12 s")
+async def unread(by: Attacker) -> str:
+    stream = await by.stream()
+    stream.start((await by.webhook()).token)
+    stream.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    await asyncio.sleep(10)
+    stream.send(
+        '{"event":"stop","sequenceNumber":"2","stop":{"accountSid":"AC","callSid":"CA"},'
+        '"streamSid":"MZ"}'
+    )
+    await asyncio.sleep(12)
+    return "open" if by.server.server_state.connections else "dropped within 12 s"
 
 
 @attack("pings without end, whose answers are not read", "dropped at 1 MiB")
