@@ -190,6 +190,7 @@ async def lingering(by: Attacker) -> str:
 
 @attack("a peer that hangs up and does not take what was sent to it", "dropped within 12 s")
 async def unread(by: Attacker) -> str:
+    by.sim.link(HOST, "home").towards("home").window = 16_384
     stream = await by.stream()
     stream.start((await by.webhook()).token)
     stream.writer.transport.pause_reading()  # type: ignore[attr-defined]
