@@ -72,18 +72,16 @@ async def test_a_page_talks_with_the_agent(sim, opened):
     [
         (8000, {}),
         (48000, {}),
-        (44100, {}),
-        (16000, {"vapi_format": "mulaw"}),
         (16000, {"vapi_dialect": "seed"}),
         (16000, {"vapi_rate": 24000}),
-        (8000, {"vapi_format": "mulaw"}),
+        (44100, {"vapi_format": "mulaw"}),
     ],
 )
 async def test_any_rate_and_any_format_are_understood(sim, opened, rate, settings):
     sim.vapi.assistant(replies=["On Thursday then."])
     page = await opened(settings=settings)
     await page.speak(None, 0.5, rate=rate)
-    await page.speak(spoken(sim, "could we do thursday instead"), 4.0, rate=rate)
+    await page.speak(spoken(sim, "could we do thursday instead"), 2.5, rate=rate)
     assert understood(sim) == ["could we do thursday instead"]
     assert page.sound.strip(b"\0")
 
@@ -357,15 +355,15 @@ async def test_a_page_without_ticket_or_from_elsewhere_is_refused(sim, opened, p
         await opened(path, **how)
 
 
-async def test_a_ticket_is_good_for_one_socket_and_for_a_minute(sim, opened):
+async def test_a_ticket_is_good_for_one_socket_and_for_a_while(sim, opened):
     path = f"?ticket={ticket(SECRET)}"
-    page = await opened(path)
+    page = await opened(path, settings={"browser_ticket_seconds": 2.0})
     await page.until("ready")
     assert path.startswith(f"?ticket={page.session}.")
     with pytest.raises(InvalidStatus, match="403"):
         await opened(path)
     late = f"?ticket={ticket(SECRET)}"
-    await asyncio.sleep(61)
+    await asyncio.sleep(2.1)
     with pytest.raises(InvalidStatus, match="403"):
         await opened(late)
     await opened(f"?ticket={ticket(SECRET)}", origin=None)
@@ -432,32 +430,32 @@ def audio(data: bytes, **fields) -> str:
     return json.dumps({"type": "audio", "audio": sound} | fields)
 
 
-@pytest.mark.parametrize(
-    ("message", "code", "problem"),
-    [
-        ("no json", "PROCESSING_ERROR", "message from the page: "),
-        (b"binary", "PROCESSING_ERROR", "message from the page: a binary frame"),
-        ('{"type":"video"}', "PROCESSING_ERROR", "Invalid value 'video'"),
-        ('{"type":"audio"}', "PROCESSING_ERROR", "missing required field `audio`"),
-        ('{"type":"audio","audio":7}', "PROCESSING_ERROR", "Expected `str`, got `int`"),
-        ("[" * 50_000, "PROCESSING_ERROR", "message from the page: "),
-        ('{"type":"audio","audio":"A"}', "INVALID_AUDIO", "audio: "),
-        (audio(b"abc"), "INVALID_AUDIO", "Invalid PCM audio: odd byte count"),
-        (audio(b"ab", sampleRate=96000), "FORMAT", "sampleRate: expected 8000 to 48000"),
-        (audio(b"ab", sampleRate=0), "FORMAT", "sampleRate: expected 8000 to 48000"),
-        (audio(WAV), "INVALID_AUDIO", "WAV: it has no samples"),
-        (audio(WAV + b"data\2\0\0\0ab", sampleRate=8000), "INVALID_AUDIO", "sampleRate is 8000"),
-        (audio(WAV.replace(b"\1\0\1\0", b"\1\0\2\0")), "INVALID_AUDIO", "2 channels"),
-    ],
-)
-async def test_what_is_no_good_is_told_and_the_session_goes_on(sim, opened, message, code, problem):
+NO_GOOD = [
+    ("no json", "PROCESSING_ERROR", "message from the page: "),
+    (b"binary", "PROCESSING_ERROR", "message from the page: a binary frame"),
+    ('{"type":"video"}', "PROCESSING_ERROR", "Invalid value 'video'"),
+    ('{"type":"audio"}', "PROCESSING_ERROR", "missing required field `audio`"),
+    ('{"type":"audio","audio":7}', "PROCESSING_ERROR", "Expected `str`, got `int`"),
+    ("[" * 50_000, "PROCESSING_ERROR", "message from the page: "),
+    ('{"type":"audio","audio":"A"}', "INVALID_AUDIO", "audio: "),
+    (audio(b"abc"), "INVALID_AUDIO", "Invalid PCM audio: odd byte count"),
+    (audio(b"ab", sampleRate=96000), "FORMAT", "sampleRate: expected 8000 to 48000"),
+    (audio(b"ab", sampleRate=0), "FORMAT", "sampleRate: expected 8000 to 48000"),
+    (audio(WAV), "INVALID_AUDIO", "WAV: it has no samples"),
+    (audio(WAV + b"data\2\0\0\0ab", sampleRate=8000), "INVALID_AUDIO", "sampleRate is 8000"),
+    (audio(WAV.replace(b"\1\0\1\0", b"\1\0\2\0")), "INVALID_AUDIO", "2 channels"),
+]
+
+
+async def test_what_is_no_good_is_told_and_the_session_goes_on(sim, opened):
     sim.vapi.assistant(replies=["Yes."])
     page = await opened()
     await page.until("ready")
-    await page.socket.send(message)
-    told = await page.until("error")
-    assert told["code"] == code
-    assert problem in told["error"]
+    for number, (message, code, problem) in enumerate(NO_GOOD):
+        await page.socket.send(message)
+        told = await page.until("error", number + 1)
+        assert told["code"] == code
+        assert problem in told["error"]
     await page.speak(None, 0.3)
     await page.speak(spoken(sim, "could we do thursday instead"), 3.0)
     assert understood(sim) == ["could we do thursday instead"]

@@ -112,7 +112,7 @@ def test_chunks_of_any_size_are_cut_into_frames():
     assert [buffer.pull(n * FRAME_NS) for n in range(3)] == [b"abcd", b"efg\0", SILENCE]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.integers(0, 400), st.integers(1, 60)), max_size=60),
     st.integers(0, 1000),

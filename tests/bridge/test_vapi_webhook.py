@@ -100,7 +100,7 @@ async def test_each_proof_of_vapi_is_known(sim, hooked, settings, credential):
     call = await sim.twilio.call(to=NUMBER)
     await call.hears("help you")
     await call.hangs_up()
-    await asyncio.sleep(5)
+    await asyncio.sleep(4)
     counted = bridge.metrics.value("vapi_webhooks", type="status-update", news="new")
     assert counted == 2
     assert not [event for event in sim.timeline.of("response") if event.fields["status"] > 201]
