@@ -197,7 +197,7 @@ async def unread(by: Attacker) -> str:
     await asyncio.sleep(10)
     stream.send(
         '{"event":"stop","sequenceNumber":"2","stop":{"accountSid":"AC","callSid":"CA"},'
-        '"streamSid":"MZ"}'
+        f'"streamSid":"MZ{"2" * 32}"}}'
     )
     await asyncio.sleep(12)
     return "open" if by.server.server_state.connections else "dropped within 12 s"
