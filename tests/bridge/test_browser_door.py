@@ -530,9 +530,8 @@ async def test_other_bodies_are_refused(sim, opened, data, query, kind, status):
 
 
 async def test_a_phone_call_cannot_be_fed(sim, opened):
-    page = await opened()
+    await opened()
     call = await sim.twilio.call(to=NUMBER)
     await asyncio.sleep(0.5)
     assert (await post(b"ab", f"?session={call.sid}")).status_code == 404
     await call.hangs_up()
-    del page
