@@ -170,7 +170,7 @@ class VapiLeg:
             outcome = "rejoined" if rejoined else "new call"
             if not attempt:
                 self._metrics.observe("vapi_open_seconds", (time.monotonic_ns() - began_ns) / 1e9)
-            if attempt and not rejoined:
+            if attempt and not rejoined and not greets:
                 self._remind()
             self._spoken_in = self._call
             self._handle(VapiReady(rejoined))

@@ -221,6 +221,18 @@ async def test_a_new_call_is_told_what_was_said_in_the_lost_one(sim):
     assert len(at.of(AgentStarted)) == 1
 
 
+async def test_a_new_call_that_greets_begins_without_a_past(sim):
+    sim.vapi.assistant(first_message="Hello there.")
+    sim.vapi.faults.close = Only(Close(1006, at=4.0))
+    async with opened() as at:
+        await at.opens()
+        await at.until(VapiGone)
+        at.leg.open("CA1", 1, greets=True)
+        await at.speaks(3)
+    assert sim.timeline.of("add-message") == []
+    assert len(at.of(AgentStarted)) == 2
+
+
 async def test_a_new_call_is_told_nothing_if_that_is_wanted(sim):
     sim.vapi.assistant(first_message="Hello there.")
     sim.vapi.faults.close = Only(Close(1006, at=4.0))
