@@ -62,9 +62,9 @@ def run_fakes(
                 _print_environment(sim, bridge)
             printed = _Printed(sim)
             if number is None:
-                sim.run(printed.go_on())
+                sim.run(lambda _: printed.go_on())
             else:
-                failure = sim.run(_call(sim, printed, number, says))
+                failure = sim.run(lambda sim: _call(sim, printed, number, says))
                 _print_measures(sim, printed, failure)
     except WallError as error:
         raise Refusal(str(error)) from None

@@ -300,18 +300,15 @@ class WallSimulation:
         try:
             return self._runner.run(main)
         finally:
-            if inspect.getcoroutinestate(main) == inspect.CORO_CREATED:  # interrupted before
+            # Interrupted before they began, they would be missed.
+            if inspect.iscoroutine(coro) and _is_unborn(coro):
+                coro.close()
+            tasks = asyncio.all_tasks(self.loop)
+            if _is_unborn(main) and all(task.get_coro() is not main for task in tasks):
                 main.close()
-                if isinstance(coro, Coroutine):
-                    coro.close()
 
     async def _main(self, coro: Awaitable[T]) -> T:
-        try:
-            await self._start()
-        except BaseException:
-            if isinstance(coro, Coroutine):
-                coro.close()
-            raise
+        await self._start()
         work = asyncio.ensure_future(coro)
         gone = self.loop.create_task(self._bridge.until_gone(), name="bridge")
         try:
@@ -436,3 +433,7 @@ class WallSimulation:
     def write_audio(self, path: str | os.PathLike[str], call: int = 1) -> None:
         """Write a call as stereo; see :meth:`simkit.Simulation.write_audio`."""
         self.twilio.write_audio(path, call)
+
+
+def _is_unborn(coro: Coroutine[Any, Any, Any]) -> bool:
+    return inspect.getcoroutinestate(coro) == inspect.CORO_CREATED

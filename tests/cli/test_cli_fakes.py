@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 
 import pytest
 from click.testing import CliRunner, Result
@@ -60,6 +63,9 @@ def test_the_environment_for_the_bridge_is_printed_and_ctrl_c_ends_it():
             line = process.stderr.readline()
             assert line
             printed += line
+        url = re.search("VAPI_URL=(.*)", printed)[1]
+        with pytest.raises(urllib.error.HTTPError):  # an answer: they are at work
+            urllib.request.urlopen(url, timeout=20)
         os.kill(process.pid, signal.SIGINT)
         stdout, stderr = process.communicate(timeout=30)
     assert (process.returncode, stdout, stderr) == (0, "", "\n")
