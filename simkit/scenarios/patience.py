@@ -14,6 +14,7 @@ from .. import kernel
 from ..kernel.errors import describe_frame
 
 _KERNEL = os.path.dirname(kernel.__file__)
+_LIBRARY = os.path.dirname(threading.__file__)
 
 
 class Hung(KeyboardInterrupt):
@@ -55,6 +56,10 @@ def _busy_line(frame: FrameType | None) -> str:
     if frame is not None and frame.f_code.co_filename.startswith(_KERNEL):
         main = threading.main_thread().ident
         for thread, other in sys._current_frames().items():
-            if thread != main and not other.f_code.co_filename.startswith((_KERNEL, sys.prefix)):
-                return describe_frame(other, (threading.__file__,))
+            at: FrameType | None = other
+            while at is not None and at.f_code.co_filename.startswith(_KERNEL):
+                at = at.f_back
+            if thread == main or at is None or at.f_code.co_filename.startswith(_LIBRARY):
+                continue
+            return describe_frame(at, ())
     return describe_frame(frame, ())
