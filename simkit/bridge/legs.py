@@ -199,7 +199,7 @@ class Legs(Talk):
 
     def _on_quiet_timer(self, now_ns: int) -> list[Action]:
         if not self._agent.is_quiet(now_ns):
-            return [SetTimer("quiet", now_ns + ns(self._config.new_reply_gap))]
+            return [SetTimer("quiet", self._agent.quiet_at_ns)]
         self._watching_quiet = False
         return self._mark_if_needed()
 

@@ -71,7 +71,12 @@ class AgentSpeech:
 
     def is_quiet(self, now_ns: int) -> bool:
         """True when no sound came from Vapi for as long as separates two replies."""
-        return now_ns - self._last_voice_ns >= self._new_reply_gap_ns
+        return now_ns >= self.quiet_at_ns
+
+    @property
+    def quiet_at_ns(self) -> int:
+        """When it will have been quiet for that long, if no more sound comes."""
+        return self._last_voice_ns + self._new_reply_gap_ns
 
     def next_mark(self) -> str:
         """Name a mark that follows the sound sent so far; names are never used twice."""

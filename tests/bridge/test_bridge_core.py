@@ -252,3 +252,12 @@ def test_a_chunk_that_is_no_number_is_a_wire_error():
     body = twilio.MediaBody("inbound", "one", "20", "")
     with pytest.raises(WireError, match="decimal digits"):
         running().handle(twilio.Media("2", body, "MZ1"), 0)
+
+
+def test_a_mark_follows_the_agents_last_sound_by_one_gap_and_not_two():
+    core = running()
+    for frame in range(10):
+        core.handle(AgentAudio(LOUD), 1000 * MS + frame * 20 * MS)
+    [again] = timers(core.handle(TimerDue("quiet"), 1300 * MS)).values()
+    assert again == 1180 * MS + 300 * MS
+    assert kinds(core.handle(TimerDue("quiet"), again)) == ["SendMark"]
