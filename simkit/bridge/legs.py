@@ -121,12 +121,15 @@ class Legs(Talk):
         ]
 
     def _on_caller_gap(self, now_ns: int) -> list[Action]:
-        """A caller frame did not come: silence takes its place, so that time stays true."""
+        """A caller frame did not come: silence takes its place, so that time stays true.
+
+        More silence than what would be stale as sound helps nobody.
+        """
         self._reorder_timers.discard("caller-order")
         missing, frames = self._caller_order.skip()
         if not missing:
             return []
-        most = ns(self._config.cold_start_limit) // (_FRAME_MS * 1_000_000)
+        most = round(self._config.stale_after * 1000) // _FRAME_MS
         frames = [_SILENT_FRAME] * min(missing, most) + frames
         actions: list[Action] = [Note(f"{missing} frames of caller audio are missing", True)]
         for frame in frames:

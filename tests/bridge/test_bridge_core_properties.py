@@ -45,6 +45,7 @@ from tests.bridge.calls import MS, SECOND, done, key, make, mark, media, start
 VOICE = bytes([0x20]) * 160
 SILENCE = b"\xff" * 160
 WAITING_LIMIT = 50  # frames
+STALE_FRAMES = 100
 LOST = re.compile(r"(\d+) frames of caller audio are missing")
 LINE_NS = 3 * SECOND
 
@@ -95,7 +96,7 @@ class AnyCall(RuleBasedStateMachine):
             assert action.at_ns >= self.now_ns
             self.timers[action.name] = action.at_ns
         elif isinstance(action, Note) and (lost := LOST.fullmatch(action.text)):
-            self.filled += min(int(lost[1]), WAITING_LIMIT)
+            self.filled += min(int(lost[1]), STALE_FRAMES)
         elif isinstance(action, Count):
             if action.name == "dropped":
                 self.dropped += action.amount

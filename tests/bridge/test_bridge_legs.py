@@ -186,6 +186,15 @@ def test_a_new_socket_has_neither_half_a_sample_nor_a_number_of_the_old_one():
     assert done(again) == done(fresh.handle(AgentAudio(LOUD), SECOND))
 
 
+def test_a_long_gap_is_filled_with_two_seconds_of_silence_and_no_more():
+    core = running(**PLAIN)
+    core.handle(media(1), 20 * MS)
+    core.handle(media(1000, sound(7)), 20_000 * MS)
+    actions = core.handle(TimerDue("caller-order"), 20_100 * MS)
+    assert sounds(actions) == [b"\xff" * 160] * 100 + [sound(7)]
+    assert notes(actions) == "998 frames of caller audio are missing"
+
+
 def test_a_frame_that_is_missing_at_the_end_leaves_no_timer_going():
     core = running(**PLAIN)
     core.handle(media(1), 0)
