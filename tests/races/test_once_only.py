@@ -43,6 +43,33 @@ def test_an_utterance_that_the_bridge_and_vapi_hear_the_end_of_gets_one_reply(si
     assert [check.name for check in checks.run(sim.finish()) if not check.passed] == []
 
 
+def test_the_callers_stopped_after_the_agents_started_resets_no_turn(sim, serve):
+    """As recorded: ``speech-update stopped`` of the caller comes while the answer is spoken."""
+    bridge = serve(reply_timeout=2.0)
+    sim.vapi.faults.late_stopped = 1.2
+    sim.vapi.assistant(replies=["We open at nine in the morning, and close at five."])
+
+    async def caller():
+        call = await sim.twilio.call(to=NUMBER)
+        await call.says("when do you open?")
+        await call.hears("close at five.")
+        await call.stays_silent(3.0)
+        await call.hangs_up()
+        return call
+
+    call = sim.run(caller())
+    [started] = [e for e in sim.timeline.of("speech-update") if said(e) == ("assistant", "started")]
+    [stopped] = [e for e in sim.timeline.of("speech-update") if said(e) == ("user", "stopped")]
+    assert started.t_ns < stopped.t_ns
+    assert [utterance.whole for utterance in call.heard.utterances] == [True]
+    assert bridge.metrics.value("fallbacks", reason="late") == 0
+    assert [check.name for check in checks.run(sim.finish()) if not check.passed] == []
+
+
+def said(event) -> tuple[str, str]:
+    return event.fields["role"], event.fields["status"]
+
+
 class StormOfMarks(CallCore):
     """Marks of one name after each piece of audio and without any, clears with nothing pending."""
 
