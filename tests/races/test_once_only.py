@@ -1,4 +1,4 @@
-"""Once only: one utterance that is told of twice, marks by the dozen, keys, and odd audio."""
+"""Once only: one utterance that is told of twice, marks by the dozen, keys, a wrong rate."""
 
 from __future__ import annotations
 
@@ -145,21 +145,3 @@ def test_audio_of_another_rate_than_declared_is_said(sim, serve, caplog):
     sim.run(caller())
     assert "agent audio comes at 0.5 times the rate of pcm_s16le at 16000 Hz" in caplog.text
     assert bridge.metrics.value("wrong_rate") == 1
-
-
-@pytest.mark.parametrize("size", [1, 333, 32_000])
-def test_agent_audio_in_odd_pieces_is_heard_whole(sim, serve, size):
-    serve()
-    sim.vapi.faults.odd_frames = size
-    sim.vapi.assistant(first_message="Good morning to you.", frame=0.01 if size == 1 else 0.02)
-
-    async def caller():
-        call = await sim.twilio.call(to=NUMBER)
-        await call.hears("Good morning to you.", timeout=10)
-        await call.hangs_up()
-        return call
-
-    call = sim.run(caller())
-    assert [utterance.whole for utterance in call.heard.utterances] == [True]
-    failed = [check.name for check in checks.run(sim.finish()) if not check.passed]
-    assert failed == []
