@@ -197,7 +197,7 @@ def test_vapis_process_is_killed_and_the_bridge_goes_on() -> None:
             for call in calls:
                 call.hang_up()
             await until(lambda: not all_of.bridge.sessions)
-            async with await all_of.callers.listen(port):
+            with contextlib.closing(await all_of.callers.listen(port)):
                 await end_well([await all_of.call()])
 
     asyncio.run(story())
