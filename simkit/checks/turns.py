@@ -31,7 +31,8 @@ def _one_reply_per_turn(timeline: Timeline) -> list[Violation]:
     found = []
     for session in sorted({event.session or 0 for event in timeline.of("replies")}):
         waiting = 1  # the first message answers nobody
-        events = [e for e in timeline.of("transcript", "prompt", "replies") if e.session == session]
+        kinds = ("transcript", "prompt", "add-message", "replies")
+        events = [event for event in timeline.of(*kinds) if event.session == session]
         # Replies are dated at Vapi, and so must be the transcripts that they answer.
         events.sort(
             key=lambda event: (
@@ -50,8 +51,9 @@ def _one_reply_per_turn(timeline: Timeline) -> list[Violation]:
                             "turn of the caller",
                         )
                     )
-            elif event.kind == "prompt":
-                waiting = max(waiting, 0) + 1  # the bridge has asked for a reply by itself
+            elif event.kind in ("prompt", "add-message"):
+                # The bridge has asked for a reply by itself, unless it said that it wants none.
+                waiting = max(waiting, 0) + event.fields.get("triggers", True)
             elif event.fields["role"] == "user" and event.fields["transcript_type"] == "final":
                 waiting = max(waiting, 0) + 1
     return found

@@ -40,7 +40,8 @@ def asked(message: vapi.ClientMessage) -> dict[str, Any]:
     if isinstance(message, vapi.Say):
         return {"text": message.text}
     if isinstance(message, vapi.AddMessage):
-        return {"role": message.message.role, "text": message.message.content}
+        found = {"role": message.message.role, "text": message.message.content}
+        return found if message.trigger_response_enabled else found | {"triggers": False}
     if isinstance(message, vapi.Control):
         return {"control": message.control}
     if isinstance(message, vapi.Transfer | vapi.Handoff):

@@ -59,11 +59,16 @@ def test_an_agent_that_nobody_interrupts_may_go_on():
 
 
 def turns(*entries: tuple[str, int]) -> Timeline:
-    """Entries are ``reply``, ``final`` or ``partial``, each with the number of its Vapi call."""
+    """Entries are replies, transcripts or messages added, each with the number of its Vapi call."""
     timeline = Timeline()
     for number, (what, session) in enumerate(entries, 1):
         t_ns = number * 1000 * MS
-        if what == "reply":
+        if what in ("add-message", "add-message in silence"):
+            silent = {"triggers": False} if what.endswith("silence") else {}
+            timeline.record(
+                "add-message", "bridge", "vapi", t_ns=t_ns, session=session, role="system", **silent
+            )
+        elif what == "reply":
             timeline.record("replies", "agent", t_ns=t_ns, session=session, reply=number)
         else:
             role, _, kind = what.rpartition(" ")
@@ -90,6 +95,7 @@ def of_one_call(*what: str) -> Timeline:
         ["final", "reply"],
         ["final", "final", "final"],
         ["reply", "final", "final", "reply", "reply"],
+        ["reply", "add-message", "reply"],
     ],
 )
 def test_a_first_message_and_one_reply_a_turn_are_fine(what):
@@ -101,8 +107,8 @@ def test_a_second_reply_to_one_turn_answers_nobody():
     assert result.sentence == "reply 4 at 4.000 answers no turn of the caller"
 
 
-@pytest.mark.parametrize("what", ["partial", "assistant final"])
-def test_only_final_transcripts_of_the_caller_are_turns(what):
+@pytest.mark.parametrize("what", ["partial", "assistant final", "add-message in silence"])
+def test_only_final_transcripts_of_the_caller_and_what_asks_for_a_reply_are_turns(what):
     assert not ONE_REPLY_PER_TURN.judge(of_one_call("reply", what, "reply")).passed
 
 
