@@ -38,6 +38,8 @@ T = TypeVar("T")
 
 _SETTLE_NS = 1_000_000_000
 _ONLY_SIMULATED = ("cpu", "env", "host", "http", "trail", "twilio_host", "vapi_host", "wait_for")
+_ONCE = (" ids", " token", " webhooks")
+"""Purposes of what is never the same twice: else a bridge that runs on takes it for a replay."""
 _AFTERMATH_SECONDS = 0.2
 
 
@@ -252,9 +254,12 @@ class WallSimulation:
         return self._links.between(*names)
 
     def _random_for(self, purpose: str) -> random.Random:
-        """Return the generator of a purpose: the one that a simulation has."""
+        """Return the generator of a purpose: the one that a simulation has, but for ids."""
         if purpose not in self._streams:
-            self._streams[purpose] = random.Random(f"simkit {self.seed} {purpose}")
+            seed = f"simkit {self.seed} {purpose}"
+            if purpose.endswith(_ONCE):
+                seed += os.urandom(16).hex()
+            self._streams[purpose] = random.Random(seed)
         return self._streams[purpose]
 
     def _spawner(self, name: str) -> Callable[[Coroutine[Any, Any, Any], str], asyncio.Task[Any]]:

@@ -87,8 +87,15 @@ def test_the_caller_hears_the_same(wall, virtual):
     assert wall.measures.flaws == virtual.measures.flaws
 
 
-def test_what_the_fakes_draw_is_the_same(wall, virtual):
-    assert wall.sid == virtual.sid
+def test_what_the_fakes_draw_is_the_same_but_for_ids(wall, virtual):
+    """A bridge that goes on running would take a second call with the same ids for a replay."""
+    assert wall.sid != virtual.sid
+    with WallSimulation() as one, WallSimulation() as other:
+        draws = [
+            [w._random_for(name).random() for name in ("caller", "vapi ids")] for w in (one, other)
+        ]
+    assert draws[0][0] == draws[1][0]
+    assert draws[0][1] != draws[1][1]
 
 
 def test_nothing_is_earlier_than_its_links_allow(wall, virtual):
