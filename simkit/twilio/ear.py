@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,9 @@ from .playout import BYTE_NS
 _EDGE = 80
 """Samples at either end of an utterance that need not be heard: a codec holds back a few."""
 
+_PAUSE = 8000
+"""Samples of silence, a second: after a longer pause nobody takes it for the same words."""
+
 _QUIET_POWER = 1600.0  # an rms of 40
 
 
@@ -32,6 +36,20 @@ class HeardUtterance:
     end: float
     whole: bool
     """Everything of the utterance was heard."""
+
+
+def _to_its_end(spans: list[Span]) -> Iterator[Span]:
+    """Yield the first span, and those that go on after a pause where the one before it stopped."""
+    before = spans[0]
+    yield before
+    for span in spans[1:]:
+        reached = before.offset + before.end - before.start
+        if span.key != before.key or abs(span.offset - reached) > _EDGE:
+            return
+        if span.start - before.end > _PAUSE:
+            return
+        yield span
+        before = span
 
 
 class Ear:
@@ -129,20 +147,21 @@ class Ear:
         if self._is_lossy:
             return self._find_in_pieces(text, after_ns, now_ns)
         expected = None
-        for span in self.update(now_ns):
-            if span.key is None:
-                continue
-            found = self._repertoire[span.key].find(text)
+        spans = [span for span in self.update(now_ns) if span.key is not None]
+        for number, begin in enumerate(spans):
+            found = self._repertoire[begin.key or 0].find(text)
             if found is None:
                 continue
             first, end = found
-            begun = span.offset <= first + _EDGE
-            end_ns = self.instant(span.start + end - span.offset)
-            if not begun or end_ns <= after_ns:
+            if begin.offset > first + _EDGE:
                 continue
-            if end - _EDGE <= span.offset + span.end - span.start:
-                return end_ns, None
-            expected = end_ns
+            for span in _to_its_end(spans[number:]):
+                end_ns = self.instant(span.start + end - span.offset)
+                is_whole = end - _EDGE <= span.offset + span.end - span.start
+                if end_ns > after_ns and is_whole:
+                    return end_ns, None
+            if end_ns > after_ns:
+                expected = end_ns
         return None, expected
 
     @property

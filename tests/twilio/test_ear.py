@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from simkit import NotHeard
 from simkit.audio import mulaw, voice
 
 NUMBER = "+15550100"
@@ -106,6 +107,28 @@ async def test_a_gap_in_the_play_out_is_as_long_as_it_was(sim, server, pause):
     ]
     assert len(silent) == gap_ns // BYTE_NS
     assert not silent.any()
+    await call.hangs_up()
+
+
+@pytest.mark.parametrize(("pause", "is_heard"), [(0.1, True), (0.4, True), (1.5, False)])
+async def test_words_with_a_pause_in_them_are_heard_when_they_are_over(
+    sim, server, pause, is_heard
+):
+    _, speech, sound = known(sim)
+    cut = (speech.words[2].start + speech.words[2].end) // 2 // 160 * 160
+    call = await sim.twilio.call(to=NUMBER)
+    await call.stays_silent(0.1)
+    await plays(server, sound[:cut])
+    await call.stays_silent(cut / 8000 + 0.06 + pause)
+    await plays(server, sound[cut:])
+    if is_heard:
+        at = await call.hears("Your appointment is on Tuesday")
+        second = sim.timeline.of("hears")[1]
+        until = speech.words[4].end - cut
+        assert at == pytest.approx(second.t_ns / 1e9 + until / 8000, abs=0.011)
+    else:
+        with pytest.raises(NotHeard):
+            await call.hears("Your appointment is on Tuesday", timeout=3)
     await call.hangs_up()
 
 
