@@ -50,12 +50,18 @@ def test_a_call_is_placed_and_printed_as_it_goes_on():
                                   "it was rejected: rejected\n")  # fmt: skip
 
 
+def heeds_ctrl_c() -> None:
+    """What is started in the background, as these tests perhaps are, ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_the_environment_for_the_bridge_is_printed_and_ctrl_c_ends_it():
     process = subprocess.Popen(
         [*COMMAND, "--bridge", "http://127.0.0.1:1"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heeds_ctrl_c,
     )
     with process:
         printed = ""
@@ -67,7 +73,10 @@ def test_the_environment_for_the_bridge_is_printed_and_ctrl_c_ends_it():
         with pytest.raises(urllib.error.HTTPError):  # an answer: they are at work
             urllib.request.urlopen(url, timeout=20)
         os.kill(process.pid, signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=30)
+        try:
+            stdout, stderr = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert (process.returncode, stdout, stderr) == (0, "", "\n")
     assert "export PUBLIC_URL=https://bridge.example.com\n" in printed
     assert "export VAPI_URL=http://127.0.0.1:" in printed

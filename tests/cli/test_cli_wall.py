@@ -120,7 +120,13 @@ def test_who_is_told_to_stop_ends_the_bridge_first(brief, tmp_path, number):
     command = [sys.executable, "-c", "from simkit.cli import main; main()", "replay", brief]
     command += ["--wall", "--exec", shlex.join(program(source))]
     command += ["--bridge", f"http://127.0.0.1:{port}"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # What is started in the background, as these tests perhaps are, ignores Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     written = tmp_path / "pid"
     with process:
         while not written.exists() or not written.read_text().endswith(" "):

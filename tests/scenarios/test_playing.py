@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -92,6 +93,22 @@ def test_so_is_one_that_computes_as_it_is_made():
             pass
 
     outcome = simulate(find("greeting"), app=make, real_limit=0.6)
+    assert outcome.failure.endswith(f"in {make.__qualname__}")
+
+
+def test_a_program_that_is_clearing_up_is_interrupted_behind_that():
+    class Slow:
+        def __del__(self):
+            until = time.perf_counter() + 0.5
+            while time.perf_counter() < until:
+                pass
+
+    def make():
+        Slow()
+        while True:
+            pass
+
+    outcome = simulate(find("greeting"), app=make, real_limit=0.3)
     assert outcome.failure.endswith(f"in {make.__qualname__}")
 
 
