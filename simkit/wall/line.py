@@ -77,7 +77,7 @@ class Line(asyncio.Transport, asyncio.Protocol):
         self._real = transport
         if self._is_accepted:
             there_and_back_ns = self._out.latency_ns + self._back.latency_ns
-            self._not_before_ns = self._pacing.read_ns() + there_and_back_ns
+            self._not_before_ns = self._pacing.real_ns() + there_and_back_ns
             self.open()
 
     def open(self) -> asyncio.BaseProtocol:
@@ -114,7 +114,7 @@ class Line(asyncio.Transport, asyncio.Protocol):
             self._protocol.resume_writing()
 
     def _arrive(self, happens: Callable[..., object], *args: Any) -> None:
-        sent_ns = max(self._pacing.read_ns(), self._not_before_ns)
+        sent_ns = max(self._pacing.real_ns(), self._not_before_ns)
         self._arriving.append(_Due(sent_ns + self._back.latency_ns, sent_ns, happens, args))
         self._deliver()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from typing import Any
 
 from .address import is_loopback
@@ -41,8 +41,10 @@ class WallLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self) -> None:
-        super().__init__(FineSelector())
+        selector = FineSelector()
+        super().__init__(selector)
         self.pacing = Pacing(self)
+        selector.before_wait = self.pacing.go_on
         self.places: dict[str, tuple[str, int]] = {}
         self.aliases: dict[str, str] = {}
         self.between: Between = lambda source, target: WallDirection(f"{source} > {target}", 0.0)
@@ -66,6 +68,16 @@ class WallLoop(asyncio.SelectorEventLoop):
         raise socket.gaierror(
             socket.EAI_NONAME, f"{host}:{port} is not part of this world, and nothing leaves it"
         )
+
+    def call_later(  # type: ignore[override]
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call something in ``delay`` seconds of the world's clock, as ``asyncio.sleep`` does."""
+        return self.pacing.call_later(delay, callback, *args, context=context)
 
     async def create_connection(  # type: ignore[override]
         self,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 
 from simkit.report import console, print_measures
 from simkit.timeline import PacingError, Timeline, measures
+from simkit.wall.loop import WallLoop
 from simkit.wall.pacing import Pacing
 
 MS = 1_000_000
@@ -35,6 +37,47 @@ def test_every_deadline_counts_and_none_is_served_early():
         assert pacing.summary()["max_ms"] >= pacing.summary()["p50_ms"] >= 0
 
     asyncio.run(body())
+
+
+def test_the_clock_stands_at_the_deadline_that_is_served_and_at_what_comes_of_it():
+    seen: list[int] = []
+
+    async def body() -> None:
+        pacing = asyncio.get_running_loop().pacing
+        due_ns = pacing.read_ns() + 2 * MS
+        reached = asyncio.get_running_loop().create_future()
+
+        def serve() -> None:
+            time.sleep(0.003)
+            seen.append(pacing.read_ns() - due_ns)
+            reached.set_result(None)
+
+        pacing.call_at(due_ns, serve)
+        await reached
+        time.sleep(0.001)
+        seen.append(pacing.read_ns() - due_ns)
+        for _ in range(5):
+            await asyncio.sleep(0.001)
+        seen.append(pacing.read_ns() - due_ns)
+        assert pacing.real_ns() - due_ns >= 5 * MS
+
+    with asyncio.Runner(loop_factory=WallLoop) as runner:
+        runner.run(body())
+    assert seen == [0, 0, 5 * MS]
+
+
+def test_what_is_overdue_does_not_turn_the_clock_back():
+    async def body() -> None:
+        pacing = asyncio.get_running_loop().pacing
+        now_ns = pacing.read_ns()
+        again = asyncio.get_running_loop().create_future()
+        pacing.call_at(now_ns - 5 * MS, lambda: again.set_result(pacing.read_ns()))
+        assert await again >= now_ns
+        pacing.go_on()
+        assert pacing.read_ns() > now_ns
+
+    with asyncio.Runner(loop_factory=WallLoop) as runner:
+        runner.run(body())
 
 
 def test_lateness_is_told_in_percentiles_that_occurred():
