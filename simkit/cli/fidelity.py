@@ -167,6 +167,7 @@ class Bench:
             self._bridge = f"http://127.0.0.1:{world.environment['PORT']}"
             world.run(_nothing())
             self._child = world.release()
+            self._child.hurry()
 
     def play(self, scenario: Scenario) -> Outcome:
         """Play a scenario in real time."""

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
+from typing import NamedTuple
 
 _EARLY_S = 1e-6
 """Added to each deadline: a timer must not be served before it, by a rounding of its float."""
+
+
+class _Due(NamedTuple):
+    """What happens at an instant; of one instant, what was set first comes first."""
+
+    when_ns: int
+    number: int
+    handle: asyncio.TimerHandle
+    is_noted: bool
 
 
 class Pacing:
@@ -18,9 +30,10 @@ class Pacing:
     Every deadline of the fakes counts: a frame that leaves, a mark whose audio has played, bytes
     that a link delivers. Who shares the machine makes them late.
 
-    While what was due runs, and what comes of it, the clock stands at the deadline: the fakes are
-    as quick as in a simulation. What they compute, and how late they were woken, delays the bridge
-    only where it is more than the latency of the link that is still ahead.
+    While what was due runs, and what comes of it, the clock stands at the deadline, and nothing
+    else is due: the fakes are as quick as in a simulation, and do everything in the same order.
+    What they compute, and how late they were woken, delays the bridge only where it is more than
+    the latency of the link that is still ahead.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -29,12 +42,17 @@ class Pacing:
         self._standing_ns: int | None = None
         self._read_ns = 0  # what was read last, which must not be more than what is read next
         self._late_ns = array("q")
+        self._due: list[_Due] = []
+        self._numbers = itertools.count()
+        self._timer: asyncio.TimerHandle | None = None
 
     def restart(self) -> None:
         """Begin to count anew: what there was to wait for is here."""
-        self._start_ns = time.monotonic_ns()
+        now_ns = self.real_ns()
+        self._start_ns += now_ns
         self._standing_ns, self._read_ns = None, 0
         self._late_ns = array("q")
+        self._due = [due._replace(when_ns=due.when_ns - now_ns) for due in self._due]
 
     def read_ns(self) -> int:
         """Return nanoseconds since the clock was made, as of the deadline that is being served."""
@@ -55,8 +73,7 @@ class Pacing:
         self, when_ns: int, callback: Callable[..., object], *args: object
     ) -> asyncio.TimerHandle:
         """Call ``callback(*args)`` at ``when_ns``, and note how late that was."""
-        due_ns = self._start_ns + when_ns
-        return self._loop.call_at(due_ns / 1e9 + _EARLY_S, self._serve, due_ns, callback, args)
+        return self._set(when_ns, callback, args, None, is_noted=True)
 
     def call_later(
         self,
@@ -66,22 +83,62 @@ class Pacing:
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call ``callback(*args)`` in so many seconds; no deadline of the fakes."""
-        due_ns = self._start_ns + self.read_ns() + round(seconds * 1e9)
-        return self._loop.call_at(
-            due_ns / 1e9 + _EARLY_S, self._stand, due_ns, callback, args, context=context
-        )
+        when_ns = self.read_ns() + round(seconds * 1e9)
+        return self._set(when_ns, callback, args, context, is_noted=False)
 
-    def _serve(
-        self, due_ns: int, callback: Callable[..., object], args: tuple[object, ...]
-    ) -> None:
-        self._late_ns.append(time.monotonic_ns() - due_ns)
-        self._stand(due_ns, callback, args)
+    def _set(
+        self,
+        when_ns: int,
+        callback: Callable[..., object],
+        args: Sequence[object],
+        context: Context | None,
+        *,
+        is_noted: bool,
+    ) -> asyncio.TimerHandle:
+        when = (self._start_ns + when_ns) / 1e9 + _EARLY_S
+        handle = asyncio.TimerHandle(when, callback, args, self._loop, context)
+        due = _Due(when_ns, next(self._numbers), handle, is_noted)
+        heapq.heappush(self._due, due)
+        if self._due[0] is due:
+            self._wake_at(when)
+        return handle
 
-    def _stand(
-        self, due_ns: int, callback: Callable[..., object], args: tuple[object, ...]
-    ) -> None:
-        self._read_ns = self._standing_ns = max(due_ns - self._start_ns, self._read_ns)
-        callback(*args)
+    def _wake_at(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, self._serve)
+
+    def _serve(self) -> None:
+        """Serve what is due next, once nothing is left to do of what was due before."""
+        if self._loop._ready:  # type: ignore[attr-defined]
+            self._loop.call_soon(self._serve)
+            return
+        self._timer = None
+        try:
+            for due in self._take_first():
+                self._run(due)
+        finally:
+            if self._due and self._timer is None:
+                self._wake_at(self._due[0].handle.when())
+
+    def _take_first(self) -> list[_Due]:
+        """Take what is due at the earliest instant, if that has come."""
+        first: list[_Due] = []
+        last_ns = self.real_ns()
+        while self._due and (self._due[0].handle.cancelled() or self._due[0].when_ns <= last_ns):
+            due = heapq.heappop(self._due)
+            if not due.handle.cancelled():
+                first.append(due)
+                last_ns = due.when_ns
+        return first
+
+    def _run(self, due: _Due) -> None:
+        if due.handle.cancelled():
+            return
+        if due.is_noted:
+            self._late_ns.append(self.real_ns() - due.when_ns)
+        self._read_ns = self._standing_ns = max(due.when_ns, self._read_ns)
+        due.handle._run()
 
     def summary(self) -> dict[str, float]:
         """Return ``deadlines``, how many there were, and their lateness as percentiles in ms.

@@ -66,6 +66,53 @@ def test_the_clock_stands_at_the_deadline_that_is_served_and_at_what_comes_of_it
     assert seen == [0, 0, 5 * MS]
 
 
+def test_at_one_instant_things_happen_in_the_order_in_which_they_were_set():
+    done: list[object] = []
+
+    async def body() -> None:
+        pacing = asyncio.get_running_loop().pacing
+        when_ns = pacing.read_ns() + 2 * MS
+        over = asyncio.get_running_loop().create_future()
+        for number in range(8):
+            pacing.call_at(when_ns, done.append, number)
+        pacing.call_at(when_ns + 1, done.append, "the next instant")
+        pacing.call_at(when_ns + 2, over.set_result, None)
+        pacing.call_at(when_ns, done.append, "cancelled").cancel()
+        again = pacing.call_at(when_ns, done.append, "cancelled meanwhile")
+        pacing.call_at(when_ns - 1, again.cancel)
+        time.sleep(0.004)  # all of it is overdue
+        await over
+
+    with asyncio.Runner(loop_factory=WallLoop) as runner:
+        runner.run(body())
+    assert done == [*range(8), "the next instant"]
+
+
+def test_what_comes_of_an_instant_is_done_before_the_next():
+    done: list[object] = []
+
+    async def body() -> None:
+        pacing = asyncio.get_running_loop().pacing
+        when_ns = pacing.read_ns() + MS
+
+        async def chain() -> None:
+            for number in range(3):
+                done.append((number, pacing.read_ns() - when_ns))
+                await asyncio.sleep(0)
+
+        tasks: list[asyncio.Task[None]] = []
+        over = asyncio.get_running_loop().create_future()
+        pacing.call_at(when_ns, lambda: tasks.append(asyncio.ensure_future(chain())))
+        pacing.call_at(when_ns + 1, over.set_result, None)
+        time.sleep(0.003)
+        await over
+        done.append("next")
+
+    with asyncio.Runner(loop_factory=WallLoop) as runner:
+        runner.run(body())
+    assert done == [(0, 0), (1, 0), (2, 0), "next"]
+
+
 def test_what_is_overdue_does_not_turn_the_clock_back():
     async def body() -> None:
         pacing = asyncio.get_running_loop().pacing
