@@ -306,10 +306,8 @@ def run_command(
     "--computing",
     "computing_ms",
     type=click.FloatRange(0.0, 10.0),
-    default=0.2,
-    show_default=True,
     metavar="MS",
-    help="Time that each callback of the bridge takes in the simulation.",
+    help="Time that each callback of the bridge takes in the simulation; as measured if not given.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def fidelity_command(names: tuple[str, ...], **options: Any) -> None:

@@ -200,16 +200,21 @@ class Line(asyncio.Transport, asyncio.Protocol):
 
     def _send_due(self) -> None:
         self._leave_timer = None
-        while self._leaving:
-            due_ns, _, happens, args = self._leaving[0]
-            if due_ns > self._pacing.read_ns():
-                self._leave_timer = self._pacing.call_at(due_ns, self._send_due)
-                return
-            self._leaving.popleft()
-            happens(*args)
+        data: list[bytes] = []
+        while self._leaving and self._leaving[0].due_ns <= self._pacing.read_ns():
+            due = self._leaving.popleft()
+            if due.happens == self._send:
+                data += due.args  # what leaves at one instant takes one call of the system
+                continue
+            self._send(b"".join(data))
+            data.clear()
+            due.happens(*due.args)
+        self._send(b"".join(data))
+        if self._leaving:
+            self._leave_timer = self._pacing.call_at(self._leaving[0].due_ns, self._send_due)
 
     def _send(self, data: bytes) -> None:
-        if not self._real.is_closing():
+        if data and not self._real.is_closing():
             self._real.write(data)
 
     def _send_eof(self) -> None:
