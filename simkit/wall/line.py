@@ -201,7 +201,7 @@ class Line(asyncio.Transport, asyncio.Protocol):
     def _send_due(self) -> None:
         self._leave_timer = None
         data: list[bytes] = []
-        while self._leaving and self._leaving[0].due_ns <= self._pacing.read_ns():
+        while self._leaving and self._leaving[0].due_ns <= self._pacing.real_ns():
             due = self._leaving.popleft()
             if due.happens == self._send:
                 data += due.args  # what leaves at one instant takes one call of the system
@@ -211,7 +211,8 @@ class Line(asyncio.Transport, asyncio.Protocol):
             due.happens(*due.args)
         self._send(b"".join(data))
         if self._leaving:
-            self._leave_timer = self._pacing.call_at(self._leaving[0].due_ns, self._send_due)
+            due_ns = self._leaving[0].due_ns
+            self._leave_timer = self._pacing.call_really_at(due_ns, self._send_due)
 
     def _send(self, data: bytes) -> None:
         if data and not self._real.is_closing():

@@ -106,6 +106,14 @@ class Links:
         self._bridge = bridge
         self._links: dict[frozenset[str], WallLink] = {}
 
+    def shortest_ns(self) -> int:
+        """Return the least time that anything takes now from the bridge to another host."""
+        least_ns = round(min((self._latency, *self._latencies.values())) * 1e9)
+        for ends, link in self._links.items():
+            if self._bridge in ends:
+                least_ns = min(least_ns, *(link.towards(end).latency_ns for end in ends))
+        return least_ns
+
     def between(self, a: str, b: str) -> WallLink:
         """Return the link between two hosts; an empty name is nobody's."""
         ends = frozenset((a, b))

@@ -33,10 +33,16 @@ class Pacing:
     While what was due runs, and what comes of it, the clock stands at the deadline, and nothing
     else is due: the fakes are as quick as in a simulation, and do everything in the same order.
     What they compute, and how late they were woken, delays the bridge only where it is more than
-    the latency of the link that is still ahead.
+    the latency of the link that is still ahead. They may even act before the time, since what the
+    bridge does now reaches them no sooner than by the shortest latency towards them.
+
+    Attributes:
+        ahead: returns how long before the time that is, in ns; nothing at first. What happens at
+            the real connections, set by :meth:`call_really_at`, is on time all the same.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.ahead: Callable[[], int] = lambda: 0
         self._loop = loop
         self._start_ns = time.monotonic_ns()
         self._standing_ns: int | None = None
@@ -58,7 +64,7 @@ class Pacing:
         """Return nanoseconds since the clock was made, as of the deadline that is being served."""
         if self._standing_ns is not None:
             return self._standing_ns
-        self._read_ns = self.real_ns()
+        self._read_ns = max(self._read_ns, self.real_ns())
         return self._read_ns
 
     def real_ns(self) -> int:
@@ -74,6 +80,21 @@ class Pacing:
     ) -> asyncio.TimerHandle:
         """Call ``callback(*args)`` at ``when_ns``, and note how late that was."""
         return self._set(when_ns, callback, args, None, is_noted=True)
+
+    def call_really_at(
+        self, when_ns: int, callback: Callable[..., object], *args: object
+    ) -> asyncio.TimerHandle:
+        """Call ``callback(*args)`` at ``when_ns`` and not before, and note how late that was."""
+        due_ns = self._start_ns + when_ns
+        return self._loop.call_at(
+            due_ns / 1e9 + _EARLY_S, self._serve_really, due_ns, callback, args
+        )
+
+    def _serve_really(
+        self, due_ns: int, callback: Callable[..., object], args: Sequence[object]
+    ) -> None:
+        self._late_ns.append(time.monotonic_ns() - due_ns)
+        callback(*args)
 
     def call_later(
         self,
@@ -106,7 +127,7 @@ class Pacing:
     def _wake_at(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._serve)
+        self._timer = self._loop.call_at(when - self.ahead() / 1e9, self._serve)
 
     def _serve(self) -> None:
         """Serve what is due next, once nothing is left to do of what was due before."""
@@ -124,7 +145,7 @@ class Pacing:
     def _take_first(self) -> list[_Due]:
         """Take what is due at the earliest instant, if that has come."""
         first: list[_Due] = []
-        last_ns = self.real_ns()
+        last_ns = self.real_ns() + self.ahead()
         while self._due and (self._due[0].handle.cancelled() or self._due[0].when_ns <= last_ns):
             due = heapq.heappop(self._due)
             if not due.handle.cancelled():
@@ -136,7 +157,7 @@ class Pacing:
         if due.handle.cancelled():
             return
         if due.is_noted:
-            self._late_ns.append(self.real_ns() - due.when_ns)
+            self._late_ns.append(max(0, self.real_ns() - due.when_ns))
         self._read_ns = self._standing_ns = max(due.when_ns, self._read_ns)
         due.handle._run()
 

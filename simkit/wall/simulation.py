@@ -10,7 +10,7 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from ..audio import Repertoire
+from ..audio import Repertoire, voice
 from ..timeline import CallMeasures, Clock, Event, Timeline, measures
 from ..twilio import Twilio
 from ..vapi import CONTROL_HOST, STORAGE_HOST, Origins, Vapi
@@ -108,6 +108,7 @@ class WallSimulation:
         self._timeline = Timeline(pacing.read_ns)
         self._repertoire = Repertoire()
         loop.between = self._links.direction
+        pacing.ahead = lambda: self._links.shortest_ns() * 4 // 5
         loop.on_refused = lambda name, port: self._timeline.record(
             "outside-world", machine.get("test"), name=name
         )
@@ -350,6 +351,7 @@ class WallSimulation:
         self._is_up = True
         await self.loop.close_what_is_over()
         if not len(self._timeline) and not self.loop.lines:
+            voice.prepare()
             gc.freeze()  # looking through all that was made so far would take 50 ms each time
             self.loop.pacing.restart()
 
