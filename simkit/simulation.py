@@ -200,13 +200,22 @@ class Simulation:
         """
         return self._network.link(a, b)
 
-    def cpu(self, host: str | Host, *, per_callback: float = 0.0, per_work: float = 0.0) -> None:
+    def cpu(
+        self,
+        host: str | Host,
+        *,
+        per_callback: float = 0.0,
+        per_write: float = 0.0,
+        per_work: float = 0.0,
+    ) -> None:
         """Let what runs on a host take virtual time of its own; without this, computing takes none.
 
         Args:
             host: one of the simulation.
             per_callback: seconds for which each callback of the loop (a step of a task, a timer, a
                 read of a connection) holds it, as computing does; other hosts wait meanwhile, too.
+            per_write: seconds that pass in each write to a connection before the bytes leave, as
+                in a call of the system.
             per_work: seconds that each piece of work takes that is given to a thread there, beside
                 what it sleeps and waits; the loop goes on.
 
@@ -220,7 +229,7 @@ class Simulation:
         ...     sim.now
         1.004
         """
-        self._processors.set(self._network.known(host), per_callback, per_work)
+        self._processors.set(self._network.known(host), per_callback, per_write, per_work)
         self.loop.charge_ns = self._processors.charge_ns
 
     @property

@@ -35,7 +35,7 @@ from .outcome import ENVIRONMENT
 _WARM_UP = "cold-start"
 """Played once and not compared: a process does much in its first call that it never does again."""
 _SYSTEM_NS = 30_000
-"""What a loop on real sockets needs besides for each callback: to wait, read and write."""
+"""What a call of the system takes: each callback needs one to be reached, each write another."""
 
 
 @dataclass
@@ -157,17 +157,19 @@ def alike(scenario: Scenario, wall: Outcome, app: str | None, computing: float |
 
 
 class _Computing:
-    """What the bridge's callbacks cost: the processor's time that they took, and a call or two of
-    the system that sockets in memory do without."""
+    """What the bridge's callbacks cost: the processor's time that they took, here and now.
+
+    What it writes leaves when it got so far, and not when its callback began.
+    """
 
     def __init__(self) -> None:
         self._since_ns = time.thread_time_ns()
 
     def charge_ns(self, point: str, context: Context) -> int:
-        """Return the cost of a callback that is over."""
+        """Return the cost of what is over."""
         since_ns, self._since_ns = self._since_ns, time.thread_time_ns()
         host = context.get(current_host, None)
-        if point != "callback" or host is None or host.name != BRIDGE_HOST:
+        if point == "work" or host is None or host.name != BRIDGE_HOST:
             return 0
         return self._since_ns - since_ns + _SYSTEM_NS
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import constants
 from collections.abc import Callable
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from ..kernel import PollHandle
@@ -222,6 +222,8 @@ class StreamTransport(End, FlowControl):
         if self._loop.undecided:
             decided: bytes = self._loop.decided(data, self)
             data = decided
+        if self._loop.charge_ns is not None:
+            self._loop.stall(self._loop.charge_ns("write", copy_context()))
         if self._eof_written:
             raise RuntimeError("Cannot call write() after write_eof()")
         if not data or self._conn_lost:

@@ -41,6 +41,36 @@ async def test_other_hosts_take_none_but_wait_meanwhile(sim):
     assert await late == 0.75
 
 
+async def test_what_is_written_leaves_when_the_writer_got_so_far(sim):
+    office, centre = sim.host("office"), sim.host("centre")
+    sim.link(office, centre).latency = 1.0
+    came: list[tuple[bytes, float]] = []
+
+    class Noting(asyncio.Protocol):
+        def data_received(self, data):
+            came.append((data, sim.now))
+
+    async def serve():
+        return await asyncio.get_running_loop().create_server(Noting, "centre", 80)
+
+    async def send():
+        _, writer = await asyncio.open_connection("centre", 80)
+        sim.cpu(office, per_write=0.25)
+        began = sim.now
+        for data in (b"1", b"2", b"3"):
+            writer.write(data)
+        assert sim.now == began + 0.75
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.sleep(2)
+        return began
+
+    server = await centre.spawn(serve())
+    began = await office.spawn(send())
+    server.close()
+    assert came == [(b"1", began + 1.25), (b"2", began + 1.5), (b"3", began + 1.75)]
+
+
 async def test_work_of_threads_takes_what_is_set_for_its_host(sim):
     office, centre = sim.host("office"), sim.host("centre")
     sim.cpu(office, per_work=0.03)
