@@ -19,8 +19,6 @@ from .errors import BridgeError
 _TERM_SECONDS = 3.0
 """That a bridge has to end by itself once it is asked to."""
 _KEPT_LINES = 200
-_URGENT = -10
-"""Niceness of what must not wait for a processor."""
 
 
 def free_port() -> int:
@@ -91,12 +89,6 @@ class Child:
     def code(self) -> int | None:
         """Its exit code, minus the signal that killed it; None while it runs."""
         return self._process.poll()
-
-    def hurry(self) -> None:
-        """Let it, and this process, run before what else the machine has to do, where allowed."""
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PGRP, self.pid, _URGENT)
-            os.setpriority(os.PRIO_PROCESS, 0, _URGENT)
 
     def said(self) -> str:
         """Return its last line that says something, for an error."""
