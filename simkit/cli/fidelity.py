@@ -41,7 +41,7 @@ _WARM_UP = "cold-start"
 _LOOPBACK_BITS = 10e9
 """Per second, as far as that matters."""
 _SYSTEM_NS = 30_000
-"""What it takes a real loop to get to a callback: calls of the system, which memory needs none of."""
+"""What it takes a loop on real sockets to get to a callback: calls of the system."""
 
 
 @dataclass

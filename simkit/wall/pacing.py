@@ -21,7 +21,8 @@ class _Due(NamedTuple):
     when_ns: int
     number: int
     handle: asyncio.TimerHandle
-    is_noted: bool
+    from_ns: int | None
+    """When it could be served first, in real time; None: nobody asks how late it is."""
 
 
 class Pacing:
@@ -58,7 +59,9 @@ class Pacing:
         self._start_ns += now_ns
         self._standing_ns, self._read_ns = None, 0
         self._late_ns = array("q")
-        self._due = [due._replace(when_ns=due.when_ns - now_ns) for due in self._due]
+        for number, due in enumerate(self._due):
+            from_ns = None if due.from_ns is None else due.from_ns - now_ns
+            self._due[number] = due._replace(when_ns=due.when_ns - now_ns, from_ns=from_ns)
 
     def read_ns(self) -> int:
         """Return nanoseconds since the clock was made, as of the deadline that is being served."""
@@ -118,7 +121,8 @@ class Pacing:
     ) -> asyncio.TimerHandle:
         when = (self._start_ns + when_ns) / 1e9 + _EARLY_S
         handle = asyncio.TimerHandle(when, callback, args, self._loop, context)
-        due = _Due(when_ns, next(self._numbers), handle, is_noted)
+        from_ns = max(when_ns - self.ahead(), self.real_ns()) if is_noted else None
+        due = _Due(when_ns, next(self._numbers), handle, from_ns)
         heapq.heappush(self._due, due)
         if self._due[0] is due:
             self._wake_at(when)
@@ -156,8 +160,8 @@ class Pacing:
     def _run(self, due: _Due) -> None:
         if due.handle.cancelled():
             return
-        if due.is_noted:
-            self._late_ns.append(max(0, self.real_ns() - due.when_ns))
+        if due.from_ns is not None:
+            self._late_ns.append(self.real_ns() - due.from_ns)
         self._read_ns = self._standing_ns = max(due.when_ns, self._read_ns)
         due.handle._run()
 

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from simkit.cli import fidelity, main
 from simkit.cli.outcome import ENVIRONMENT
-from simkit.scenarios import REGISTRY, Scenario, leaves
+from simkit.scenarios import REGISTRY, Scenario, leaves, simulate
+from simkit.timeline.difference import difference
 
 
 async def one_word(sim):
@@ -53,3 +54,15 @@ def test_input_of_no_use_exits_with_2(args, line):
 
 def test_a_limit_below_nothing_is_refused():
     assert CliRunner().invoke(main, ["fidelity", "--limit", "-1"]).exit_code == 2
+
+
+def test_the_simulated_bridge_computes_as_told_or_as_measured():
+    scenario = REGISTRY["one-word"]
+    plain = simulate(scenario)
+    assert str(fidelity.alike(scenario, plain, None, 0.0).timeline) == str(plain.timeline)
+    told = fidelity.alike(scenario, plain, None, 0.001)
+    measured = fidelity.alike(scenario, plain, None, None)
+    for outcome in (told, measured):
+        request, answer = outcome.timeline.of("request", "response")[:2]
+        assert answer.t_ns > request.t_ns
+        assert not difference(plain.timeline, outcome.timeline, tolerance_ms=50).order

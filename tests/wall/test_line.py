@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from simkit.wall.links import WallLink
+from simkit.wall.links import Links, WallLink
 from simkit.wall.loop import WallLoop
 
 FAR = "bridge.example.com"
@@ -118,6 +118,53 @@ def test_connecting_takes_a_round_trip():
         assert near.at_ns[0] - began_ns >= ROUND_TRIP_NS
 
     run(body)
+
+
+def test_what_leaves_at_one_instant_is_one_write():
+    async def body(made: World) -> None:
+        near = await made.connect()
+        [far] = made.far
+
+        def write() -> None:
+            for _ in range(200):
+                near.transport.write(b"frame")
+
+        made.loop.pacing.call_at(made.loop.pacing.read_ns(), write)
+        await until(lambda: len(far.data) == 1000)
+        assert len(far.came) == 2  # the connection, and one read
+
+    run(body)
+
+
+def test_fakes_act_before_the_time_and_bytes_leave_on_time():
+    async def body(made: World) -> None:
+        near = await made.connect()
+        [far] = made.far
+        pacing = made.loop.pacing
+        pacing.ahead = lambda: 20_000_000
+        due_ns = pacing.real_ns() + 40_000_000
+        written: list[tuple[int, int]] = []
+
+        def write() -> None:
+            written.append((pacing.read_ns(), pacing.real_ns()))
+            near.transport.write(b"frame")
+
+        pacing.call_at(due_ns, write)
+        await until(lambda: far.data)
+        [(at_ns, really_ns)] = written
+        assert at_ns == due_ns
+        assert really_ns >= due_ns - 20_000_000
+        assert pacing.real_ns() >= due_ns + ROUND_TRIP_NS // 2
+
+    run(body)
+
+
+def test_links_know_the_least_that_anything_takes_from_the_bridge():
+    links = Links({"twilio": 0.02}, 0.01, FAR)
+    assert links.shortest_ns() == 10_000_000
+    links.between("twilio", "api.vapi.ai")  # takes no time, and is not the bridge's
+    links.between("twilio", FAR).towards("twilio").latency = 0.004
+    assert links.shortest_ns() == 4_000_000
 
 
 def test_bytes_leave_and_arrive_a_latency_later_in_order():
