@@ -25,7 +25,7 @@ from ..network.serve import AppError
 from ..report import Outcome, console
 from ..scenarios import REGISTRY, Scenario, ScenarioError, find, play, simulate
 from ..simulation import Simulation
-from ..timeline import Timeline
+from ..timeline import Event, Timeline
 from ..timeline.difference import Difference, difference
 from ..timeline.text import printable
 from ..vapi import HOST as VAPI_HOST
@@ -149,8 +149,8 @@ def alike(scenario: Scenario, wall: Outcome, app: str | None, computing: float |
 
     Each callback takes ``computing`` seconds; None: as long as it took here and now, and whatever
     calls of the system take that makes the run most like the real one. What connecting to Vapi took
-    beyond that, once a call, is read from the run in real time. Both set how packets of both
-    services interleave.
+    is read from the run in real time, call by call. Both set how packets of both services
+    interleave.
     """
     if computing is not None:
         return _simulate(
@@ -168,22 +168,32 @@ def _simulate(
 ) -> Outcome:
     def prepare(sim: Simulation) -> None:
         compute(sim)
-        sim.vapi.open_delay = late
+        waits = list(late)
 
-    late = 0.0
+        def opened(event: Event) -> None:
+            if event.kind == "open":
+                sim.vapi.open_delay = waits.pop(0) if waits else 0.0
+
+        sim.vapi.open_delay = waits.pop(0) if waits else 0.0
+        sim.timeline.watch(opened)
+
+    late: list[float] = []
     collects = gc.isenabled()
     gc.disable()  # it would count as the bridge's
     try:
         plain = simulate(scenario, app=app, prepare=prepare)
-        late = max(0.0, _connecting(wall.timeline) - _connecting(plain.timeline))
-        return simulate(scenario, app=app, prepare=prepare) if late else plain
+        both = zip(_connecting(wall.timeline), _connecting(plain.timeline), strict=False)
+        late = [max(0.0, real - simulated) for real, simulated in both]
+        return simulate(scenario, app=app, prepare=prepare) if any(late) else plain
     finally:
         if collects:
             gc.enable()
 
 
 def _compute_as_measured(sim: Simulation, *, system_ns: int) -> None:
-    sim.loop.charge_ns = _Computing(system_ns).charge_ns
+    computing = _Computing(system_ns)
+    sim.loop.charge_ns = computing.charge_ns
+    sim.timeline.watch(computing.follow)
     for name in (TWILIO_HOST, VAPI_HOST):
         # What comes all at once is read piece by piece, as on the loopback.
         link = sim.link(name, BRIDGE_HOST)
@@ -199,27 +209,34 @@ def _distance(virtual: Outcome, wall: Outcome) -> tuple[bool, float]:
 class _Computing:
     """What the bridge's callbacks cost: the processor's time that they took, here and now.
 
-    What it writes leaves when it got so far, and not when its callback began.
+    What it writes leaves when it got so far, and not when its callback began. While it connects to
+    Vapi it costs nothing: how long that took is read from the real run.
     """
 
     def __init__(self, system_ns: int) -> None:
         self._system_ns = system_ns
+        self._is_on = False
         self._since_ns = time.thread_time_ns()
+
+    def follow(self, event: Event) -> None:
+        """Learn that Vapi's socket is open, or the call over."""
+        if event.kind in ("open", "ended"):
+            self._is_on = event.kind == "open"
 
     def charge_ns(self, point: str, context: Context) -> int:
         """Return the cost of what is over."""
         since_ns, self._since_ns = self._since_ns, time.thread_time_ns()
         host = context.get(current_host, None)
-        if point == "work" or host is None or host.name != BRIDGE_HOST:
+        if not self._is_on or point == "work" or host is None or host.name != BRIDGE_HOST:
             return 0
         took_ns = self._since_ns - since_ns
         return took_ns + self._system_ns if point == "callback" else took_ns
 
 
-def _connecting(timeline: Timeline) -> float:
-    """Return the seconds from the first stream's start to the opening of the socket to Vapi."""
-    starts, opens = timeline.of("start"), timeline.of("open")
-    return (opens[0].t_ns - starts[0].t_ns) / 1e9 if starts and opens else 0.0
+def _connecting(timeline: Timeline) -> list[float]:
+    """Return the seconds from each stream's start to the opening of the socket to Vapi."""
+    both = zip(timeline.of("start"), timeline.of("open"), strict=False)
+    return [(opens.t_ns - starts.t_ns) / 1e9 for starts, opens in both]
 
 
 class Bench:
