@@ -13,6 +13,7 @@ import contextlib
 import logging
 import socket
 from collections import deque
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -37,6 +38,9 @@ class AsgiSocket(WebSocketPeer):
 
     Of uvicorn's settings it knows ``ws_max_size`` and ``ws_ping_interval``: a pong that takes
     as long as that loses the socket. There is no compression; Twilio does not offer any.
+
+    An application whose ``receive`` and ``send`` are this socket's own may do without them: by
+    :meth:`listen` and :meth:`write` no task is woken for a message.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class AsgiSocket(WebSocketPeer):
         self._acceptance: Response | None = None
         self._waiting: deque[dict[str, Any]] = deque()
         self._wake: asyncio.Future[None] | None = None
+        self._heard: Callable[[str | bytes | None], object] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
         self._ping_timer: asyncio.TimerHandle | None = None
@@ -124,12 +129,20 @@ class AsgiSocket(WebSocketPeer):
     def on_text(self, data: bytes) -> None:
         """A text message."""
         try:
-            self._put({"type": "websocket.receive", "text": data.decode()})
+            text = data.decode()
         except UnicodeDecodeError:
             self._close(1007)
+            return
+        if self._heard is not None:
+            self._heard(text)
+        else:
+            self._put({"type": "websocket.receive", "text": text})
 
     def on_binary(self, data: bytes) -> None:
         """A binary message."""
+        if self._heard is not None:
+            self._heard(data)
+            return
         self._put({"type": "websocket.receive", "bytes": data})
 
     def on_pong(self) -> None:
@@ -143,6 +156,8 @@ class AsgiSocket(WebSocketPeer):
         if self._close_timer is None:
             self._close_timer = self._loop.call_later(_CLOSING_SECONDS, self.drop)
         self._put({"type": "websocket.disconnect", "code": code, "reason": reason})
+        if self._heard is not None:
+            self._heard(None)
 
     def _ping_later(self) -> None:
         if self._config.ws_ping_interval:
@@ -166,6 +181,29 @@ class AsgiSocket(WebSocketPeer):
             self.close(code, reason)
 
     # The application
+
+    def listen(self, heard: Callable[[str | bytes | None], object]) -> None:
+        """Hand on each message as it comes, those first that wait; None once it is closed."""
+        self._heard = heard
+        while self._waiting and self._heard is not None:
+            message = self._take()
+            if message["type"] == "websocket.receive":
+                heard(message.get("text", message.get("bytes")))
+            else:
+                self._put(message)
+                heard(None)
+                return
+
+    def unlisten(self) -> None:
+        """Let messages wait for ``receive`` again."""
+        self._heard = None
+
+    def write(self, text: bytes) -> bool:
+        """Send a text message, given as UTF-8, if the far end takes more; else False."""
+        if not self._writable.is_set() or not self.is_open or self.transport.is_closing():
+            return False
+        self.send_text(text)
+        return True
 
     def _scope(self, request: Request) -> dict[str, Any]:
         path, _, query = request.path.partition("?")
@@ -213,6 +251,9 @@ class AsgiSocket(WebSocketPeer):
         while not self._waiting:
             self._wake = self._loop.create_future()
             await self._wake
+        return self._take()
+
+    def _take(self) -> dict[str, Any]:
         message = self._waiting.popleft()
         if len(self._waiting) == MOST_WAITING // 2 and not self.transport.is_closing():
             self.transport.resume_reading()

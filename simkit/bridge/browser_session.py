@@ -78,11 +78,13 @@ class BrowserSession:
     async def run(self, socket: Stream) -> None:
         """Carry the session; returns when both sockets are closed."""
 
-        async def send(message: str | bytes) -> None:
-            await socket.send({"type": "websocket.send", "text": message})
+        async def send(message: bytes) -> None:
+            await socket.send({"type": "websocket.send", "text": message.decode()})
 
         name = self.call_sid
-        self._writer = writer = self._loop.create_task(self._out.run(send), name=f"to {name}")
+        self._writer = writer = self._loop.create_task(
+            self._out.run(send, socket.write), name=f"to {name}"
+        )
         try:
             self._do_all(self._core.begin(time.monotonic_ns()))
             self._reader = reader = self._loop.create_task(self._read(socket), name=f"from {name}")
@@ -111,23 +113,22 @@ class BrowserSession:
         await self._vapi.close()
 
     async def _read(self, socket: Stream) -> None:
-        while True:
-            message = await socket.receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            text = message.get("text")
-            event: BrowserEvent
-            try:
-                if text is None:
-                    raise WireError("message from the page: a binary frame")
-                event = browser.decode(text)
-            except WireError as error:
-                event = Malformed(str(error))
-            self._handle(event)
-            if self._core.is_over and self._writer is not None:
-                # What says why is on its way out; nothing more is listened to.
-                await asyncio.wait((self._writer,))
-                return
+        await socket.read(self._hear)
+        if self._core.is_over and self._writer is not None and not socket.is_closed:
+            # What says why is on its way out; nothing more is listened to.
+            await asyncio.wait((self._writer,))
+
+    def _hear(self, message: str | bytes) -> bool:
+        """Take a message from the page; returns whether more are wanted."""
+        event: BrowserEvent
+        try:
+            if isinstance(message, bytes):
+                raise WireError("message from the page: a binary frame")
+            event = browser.decode(message)
+        except WireError as error:
+            event = Malformed(str(error))
+        self._handle(event)
+        return not self._core.is_over
 
     def tell(self, event: BrowserEvent) -> None:
         """Hand on what was heard of this session elsewhere."""
@@ -154,12 +155,12 @@ class BrowserSession:
                 act(action)
             else:
                 is_audio = isinstance(action, browser.Audio)
-                self._out.put(browser.encode(action).decode(), droppable=is_audio)
+                self._out.put(browser.encode(action), droppable=is_audio)
 
     def _interrupt(self, action: browser.Interrupt) -> None:
         """Send it ahead of the audio that it is about."""
         self._out.discard()
-        self._out.put(browser.encode(action).decode())
+        self._out.put(browser.encode(action))
 
     def _close(self, action: CloseBrowser) -> None:
         self._close_code = action.code

@@ -14,7 +14,7 @@ class Outbound:
     """A queue in front of a socket, emptied by one task.
 
     Everything that is put in leaves in that order, whichever task put it in; a slow reader at the
-    far end fills the queue and nothing else.
+    far end fills the queue and nothing else. What need not wait leaves within :meth:`put`.
 
     Args:
         limit: bytes beyond which audio is refused.
@@ -27,7 +27,8 @@ class Outbound:
     ) -> None:
         self._limit = limit
         self._on_slow = on_slow
-        self._queue: deque[str | bytes] = deque()
+        self._write: Callable[[bytes], bool] = lambda message: False
+        self._queue: deque[bytes] = deque()
         self._wake: asyncio.Future[None] | None = None
         self._is_sending = False
         self._told = 0  # 1: many wait; 2: audio is refused
@@ -37,10 +38,12 @@ class Outbound:
         self.refused = 0
         """Audio messages that were refused because the queue was full."""
 
-    def put(self, message: str | bytes, *, droppable: bool = False) -> bool:
-        """Queue a message; False when it was refused."""
+    def put(self, message: bytes, *, droppable: bool = False) -> bool:
+        """Send or queue a message; False when it was refused."""
         if self._finished:
             return False
+        if not self._queue and not self._is_sending and self._write(message):
+            return True
         if droppable and self.size + len(message) > self._limit:
             self.refused += 1
             self._tell(2)
@@ -69,8 +72,18 @@ class Outbound:
             self._told = level
             self._on_slow(len(self._queue), level == 2)
 
-    async def run(self, send: Callable[[str | bytes], Awaitable[object]]) -> None:
-        """Send until finished and empty."""
+    async def run(
+        self,
+        send: Callable[[bytes], Awaitable[object]],
+        write: Callable[[bytes], bool] = lambda message: False,
+    ) -> None:
+        """Send until finished and empty.
+
+        Args:
+            send: returns when the far end takes more.
+            write: sends at once, or returns False.
+        """
+        self._write = write
         loop = asyncio.get_running_loop()
         while True:
             self._is_sending = True

@@ -8,9 +8,8 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect
 
 from ..wire import WireError, twilio
@@ -39,6 +38,7 @@ from .events import (
 from .fallback import fallback_clip
 from .metrics import Metrics
 from .outbound import Outbound
+from .stream import Stream
 from .vapi_leg import Dialect, VapiLeg
 
 log = logging.getLogger("simkit.bridge")
@@ -47,19 +47,6 @@ _CLOSING_SECONDS = 1.0
 _BYTE_NS = 125_000
 _LABELS = {"calls": "outcome", "reconnects": "outcome"}
 """What a counter's label is called, where it is no reason."""
-
-
-class TwilioSocket(Protocol):
-    """Twilio's end of a call, as a server gives it."""
-
-    async def receive(self) -> Message:
-        """Return what comes next."""
-
-    async def send(self, message: Message) -> None:
-        """Send; returns when the far end takes more."""
-
-    async def close(self, code: int = 1000) -> None:
-        """Close."""
 
 
 class Session:
@@ -103,11 +90,11 @@ class Session:
         """Bytes that wait to be sent, on both legs."""
         return self._to_twilio.size + self._vapi.waiting_bytes
 
-    async def run(self, socket: TwilioSocket, start: twilio.Start) -> None:
+    async def run(self, socket: Stream, start: twilio.Start) -> None:
         """Carry the call; returns when both sockets are closed."""
         self.call_sid = start.start.call_sid
         self._writer = writer = self._loop.create_task(
-            self._to_twilio.run(lambda message: _send_text(socket, message)),
+            self._to_twilio.run(lambda message: _send_text(socket, message), socket.write),
             name=f"to twilio {self.call_sid}",
         )
         reader = None
@@ -152,21 +139,19 @@ class Session:
             await asyncio.gather(*waiting, return_exceptions=True)
         await self._vapi.close()
 
-    async def _read_twilio(self, socket: TwilioSocket) -> None:
-        while True:
-            message = await socket.receive()
-            if message["type"] == "websocket.disconnect":
-                self._handle(TwilioGone())
-                return
-            text = message.get("text")
-            try:
-                if text is None:
-                    raise WireError("message from Twilio: a binary frame")
-                self._handle(twilio.decode(text))
-            except WireError as error:
-                self._handle(Malformed(str(error)))
-            if self._core.is_over:
-                return
+    async def _read_twilio(self, socket: Stream) -> None:
+        await socket.read(self._hear)
+        self._handle(TwilioGone())
+
+    def _hear(self, message: str | bytes) -> bool:
+        """Take a message from Twilio; returns whether more are wanted."""
+        try:
+            if isinstance(message, bytes):
+                raise WireError("message from Twilio: a binary frame")
+            self._handle(twilio.decode(message))
+        except WireError as error:
+            self._handle(Malformed(str(error)))
+        return not self._core.is_over
 
     def _handle(self, event: CoreEvent) -> None:
         """Tell the core, and do what it says."""
@@ -190,7 +175,7 @@ class Session:
         if isinstance(action, SendCallerAudio):
             self._vapi.send_audio(action.data)
         elif isinstance(action, twilio.SendMedia):
-            if not self._to_twilio.put(twilio.encode(action).decode(), droppable=True):
+            if not self._to_twilio.put(twilio.encode(action), droppable=True):
                 self._metrics.count("dropped", reason="twilio reads slowly")
         else:
             self._acts[type(action)](action)
@@ -198,7 +183,7 @@ class Session:
     # Twilio
 
     def _send(self, action: twilio.ToTwilio) -> None:
-        self._to_twilio.put(twilio.encode(action).decode())
+        self._to_twilio.put(twilio.encode(action))
 
     def _clear(self, action: twilio.Clear) -> None:
         """Clear what Twilio has; what waits here would only be cleared there."""
@@ -243,11 +228,11 @@ class Session:
         self._metrics.count(action.name, action.amount, **label)
 
 
-async def _send_text(socket: TwilioSocket, message: str | bytes) -> None:
-    await socket.send({"type": "websocket.send", "text": message})
+async def _send_text(socket: Stream, message: bytes) -> None:
+    await socket.send({"type": "websocket.send", "text": message.decode()})
 
 
-async def _close(socket: TwilioSocket) -> None:
+async def _close(socket: Stream) -> None:
     with contextlib.suppress(TimeoutError, RuntimeError, OSError, WebSocketDisconnect):
         async with asyncio.timeout(_CLOSING_SECONDS):
             await socket.close(1000)
