@@ -142,8 +142,8 @@ async def feed(loop: DirectLoop, agent: Speech, caller: Speech) -> float:
     config.load()
     lifespan = config.lifespan_class(config)
     await lifespan.startup()
-    client = bridge._dialect.rest._client  # type: ignore[attr-defined]
-    bridge._dialect = Created(bridge.config, client)
+    client = bridge.dialect.rest._client  # type: ignore[attr-defined]
+    bridge.dialect = Created(bridge.config, client)
     protocol: Any = config.http_protocol_class(  # type: ignore[call-arg, operator]
         config=config, server_state=ServerState(), app_state=lifespan.state, _loop=loop
     )

@@ -51,13 +51,10 @@ def _downwards() -> _Floats:
 
 
 _UP, _DOWN = _upwards(), _downwards()
-
-
-def _rounded(total: _Floats) -> _Floats:
-    """Limit to 16 bits and round to the nearest even, in place."""
-    clip(total, _LOWEST, _HIGHEST, total)
-    np.rint(total, total)
-    return total
+_LOUD = bytes(np.flatnonzero(abs(mulaw.EXACT) * abs(INTERPOLATE).sum() > _HIGHEST).tolist())
+"""Codes without which nothing upwards has to be limited to 16 bits."""
+_CODES = mulaw.CODES.take(np.r_[:32768, [32767] * 32768, [32768] * 32768, 32768:65536])
+"""The codes of all that comes out downwards, as those of 16 bits but limited."""
 
 
 class MulawToPcm:
@@ -83,7 +80,10 @@ def _up(codes: bytes, size: int) -> bytes:
     rows = -(-size // _BLOCK)
     codes += bytes(rows * _BLOCK - size)
     blocks: Any = np.ndarray((rows, len(_UP)), np.uint8, codes, 0, (_BLOCK, 1))
-    total = _rounded(mulaw.EXACT.take(blocks).dot(_UP))
+    total = mulaw.EXACT.take(blocks).dot(_UP)
+    if len(codes.translate(None, _LOUD)) < len(codes):
+        clip(total, _LOWEST, _HIGHEST, total)
+    np.rint(total, total)
     return total.astype(_PCM).tobytes()[: 4 * size]
 
 
@@ -113,9 +113,10 @@ def _down(pcm: bytes, size: int) -> bytes:
     rows = -(-size // _BLOCK)
     pcm += bytes(4 * (rows * _BLOCK - size))
     blocks: Any = np.ndarray((rows, len(_DOWN)), _PCM, pcm, 0, (4 * _BLOCK, 2))
-    total = _rounded(blocks.astype(np.float64).dot(_DOWN))
+    total = blocks.astype(np.float64).dot(_DOWN)
+    np.rint(total, total)
     # Negative samples count from the end of the table, where their codes are.
-    return mulaw.CODES.take(total.astype(np.intp)).tobytes()[:size]
+    return _CODES.take(total.astype(np.intp)).tobytes()[:size]
 
 
 class Converter(Protocol):
