@@ -80,7 +80,7 @@ def _up(codes: bytes, size: int) -> bytes:
     rows = -(-size // _BLOCK)
     codes += bytes(rows * _BLOCK - size)
     blocks: Any = np.ndarray((rows, len(_UP)), np.uint8, codes, 0, (_BLOCK, 1))
-    total = mulaw.EXACT.take(blocks).dot(_UP)
+    total: _Floats = mulaw.EXACT.take(blocks).dot(_UP)
     if len(codes.translate(None, _LOUD)) < len(codes):
         clip(total, _LOWEST, _HIGHEST, total)
     np.rint(total, total)
@@ -113,7 +113,7 @@ def _down(pcm: bytes, size: int) -> bytes:
     rows = -(-size // _BLOCK)
     pcm += bytes(4 * (rows * _BLOCK - size))
     blocks: Any = np.ndarray((rows, len(_DOWN)), _PCM, pcm, 0, (4 * _BLOCK, 2))
-    total = blocks.astype(np.float64).dot(_DOWN)
+    total: _Floats = blocks.astype(np.float64).dot(_DOWN)
     np.rint(total, total)
     # Negative samples count from the end of the table, where their codes are.
     return _CODES.take(total.astype(np.intp)).tobytes()[:size]
