@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import cProfile
 import gc
+import json
 import os
 import signal
 import socket
@@ -72,6 +73,7 @@ def our_server(options: argparse.Namespace) -> uvicorn.Server:
             rate_limit=100_000,
             rate_burst=1_000_000,
             max_sessions=100_000,
+            **json.loads(options.settings),
         )
     )
     server = Server(bridge, loop=options.loop)
@@ -101,6 +103,7 @@ def main() -> None:
     parser.add_argument("--loop", default="asyncio")
     parser.add_argument("--ws", default="ours")
     parser.add_argument("--format", default="pcm_s16le")
+    parser.add_argument("--settings", default="{}", help="of our bridge, besides those: JSON")
     parser.add_argument("--profile", help="file for the profile of cProfile")
     options = parser.parse_args()
     if options.core is not None:
