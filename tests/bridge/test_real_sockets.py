@@ -161,14 +161,17 @@ def test_twilios_socket_is_reset_in_one_of_many_calls() -> None:
     asyncio.run(story())
 
 
-def test_vapis_socket_is_reset_in_one_of_many_calls() -> None:
+def test_vapis_socket_is_reset_in_one_of_many_calls_and_joined_again() -> None:
     async def story() -> None:
         async with room() as all_of:
             victim, *others = await all_of.calls(6)
             await all_heard([victim, *others])
-            assert victim.agent is not None
-            sever(victim.agent)
-            await all_heard(others)
+            lost = victim.agent
+            assert lost is not None
+            sever(lost)
+            await until(lambda: victim.agent is not lost and victim.agent.is_open)
+            victim.begin(victim.to_vapi)
+            await all_heard([victim, *others])
             victim.hang_up()
             await end_well(others)
 
