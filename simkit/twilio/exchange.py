@@ -16,6 +16,7 @@ from .callbacks import Callbacks, Spawn
 from .callee import Person
 from .carrier import CarrierLeg, Line
 from .channel import Channel
+from .course import Course
 from .legs import Leg
 from .phone import Call
 from .profiles import Profile
@@ -38,6 +39,8 @@ class Exchange:
     make_disorder: Callable[[str], Disorder[bytes] | None]
     """Makes what changes the order of a call's media, for a purpose; None: nothing does."""
     ssl: Any
+    course: Course | None = None
+    """What is said on the next bidirectional stream; None: what follows from its call."""
 
     def begin(
         self,
@@ -88,6 +91,7 @@ class Exchange:
                 self.make_sid,
                 lambda: self.make_disorder(purpose),
                 self.ssl,
+                self._take_course,
             )
         )
         flow = CallFlow(
@@ -110,6 +114,10 @@ class Exchange:
         )
         self.spawn(flow.run(), purpose)
         return flow, call
+
+    def _take_course(self) -> Course | None:
+        course, self.course = self.course, None
+        return course
 
     def _make_line(self, number: int, profile: Profile) -> Line:
         return Line(

@@ -20,6 +20,7 @@ from ..wire.http import HttpServer
 from .call import CallFailed, CallFlow
 from .callbacks import Spawn
 from .callee import Person
+from .course import Course
 from .directory import Directory
 from .exchange import Exchange
 from .legs import Leg, Literally, Reports, Step
@@ -146,6 +147,10 @@ class Twilio(Directory):
         """
         Disorder[bytes](self._random_for("check"), swap=swap, duplicate=duplicate)
         self._swap, self._duplicate = swap, duplicate
+
+    def plays(self, course: Course) -> None:
+        """Let the next bidirectional stream say what is given, whatever happens in its call."""
+        self._exchange.course = course
 
     async def call(
         self,

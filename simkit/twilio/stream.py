@@ -118,10 +118,17 @@ class MediaStream(StreamSocket):
     def begin(self) -> None:
         """Say who is calling and begin to send."""
         self._begun = True
-        now_ns = self._clock.read_ns()
         settings = self._settings
         self._tell("connected", twilio.Connected(version=settings.connected_version))
         self._tell_start()
+        self._flow()
+        self._tick()
+        if settings.stream_started == "after media":
+            self._announce()
+
+    def _flow(self) -> None:
+        """Let sound flow both ways from now on."""
+        now_ns, settings = self._clock.read_ns(), self._settings
         if self._bidirectional:
             self.playout = PlayOut(
                 self._clock,
@@ -136,9 +143,6 @@ class MediaStream(StreamSocket):
         self._next_ns = now_ns
         self._events.started()
         if settings.stream_started == "with start":
-            self._announce()
-        self._tick()
-        if settings.stream_started == "after media":
             self._announce()
 
     def _tell_start(self) -> None:
@@ -251,6 +255,10 @@ class MediaStream(StreamSocket):
             digit=digit,
         )
 
+    def _take_mark(self, name: str) -> None:
+        if self.playout is not None:
+            self.playout.mark(name)
+
     def _return_mark(self, name: str) -> None:
         self._tell(
             "mark",
@@ -262,7 +270,7 @@ class MediaStream(StreamSocket):
         self._sequence += 1
         return str(self._sequence)
 
-    def _tell(self, kind: str, message: twilio.FromTwilio, **fields: Any) -> None:
+    def _tell(self, kind: str, message: twilio.FromTwilio | dict[str, Any], **fields: Any) -> None:
         if not self.is_open:
             return
         if isinstance(message, twilio.Start):
@@ -328,7 +336,7 @@ class MediaStream(StreamSocket):
             self._on_media(message, sent_ns)
         elif isinstance(message, twilio.SendMark):
             self._told("mark", sent_ns, name=message.mark.name)
-            playout.mark(message.mark.name)
+            self._take_mark(message.mark.name)
         else:
             self._timeline.end_run("bridge", "twilio", call=self._number)
             self._told("clear", sent_ns)

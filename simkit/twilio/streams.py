@@ -6,12 +6,15 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..timeline import Timeline
 from ..wire.disorder import Disorder
 from .callbacks import Callbacks, Spawn
 from .channel import Channel
+from .course import Course
+from .given_stream import GivenStream
 from .legs import Leg
 from .problems import PROBLEMS, StreamUrlError, checked_url
 from .stream import MediaStream, StreamIdentity
@@ -35,6 +38,8 @@ class Surroundings:
     make_sid: Callable[[str], str]
     make_disorder: Callable[[], Disorder[bytes] | None]
     ssl: Any
+    take_course: Callable[[], Course | None]
+    """Returns, once, what is to be said on a bidirectional stream; None: what follows."""
 
 
 class Streaming:
@@ -69,7 +74,11 @@ class Streaming:
         except StreamUrlError as error:
             self._fail(error.code, str(error))
             return
-        media = self.media = MediaStream(
+        course = of.take_course() if self.bidirectional else None
+        make: Callable[..., MediaStream] = MediaStream
+        if course is not None:
+            make = partial(GivenStream, course)
+        media: MediaStream = make(
             url,
             signature=of.webhooks.sign(url, slash=settings.signature_slash),
             identity=StreamIdentity(leg.account_sid, leg.call_sid, self.sid, self.order.parameters),
@@ -86,6 +95,7 @@ class Streaming:
             outbound=of.channel.heard,
             announce=lambda: self._tell("stream-started"),
         )
+        self.media = media
         await media.connect(of.ssl)
 
     async def close(self) -> None:
