@@ -10,6 +10,8 @@ from .conversation import Conversation
 
 def obey(conversation: Conversation, message: vapi.ClientMessage) -> None:
     """Do what a message asks; the text of a ``say`` has to have a word in it."""
+    if conversation.asked(message):
+        return
     if isinstance(message, vapi.Say):
         conversation.say(
             message.text,

@@ -49,6 +49,7 @@ class Conversation:
     ) -> None:
         if faults is None:
             faults = CallFaults(Faults(), session, timeline=timeline, draw=random.Random(session))
+        self._session = session
         self._assistant = assistant
         self._line = line
         self._clock = clock
@@ -161,6 +162,10 @@ class Conversation:
         self.on_message(message)
         if message.__struct_config__.tag in self._assistant.client_messages:
             self._line.tell(message)
+
+    def asked(self, message: vapi.ClientMessage) -> bool:
+        """Return whether a client's message is dealt with; else it is to be obeyed."""
+        return False
 
     # What a client or the control URL asks for; once the call is over, nothing comes of it.
 

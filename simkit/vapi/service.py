@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from websockets.http11 import Request
@@ -25,6 +27,7 @@ from .conversation import Conversation
 from .create import Order, RefusedError, config_problems
 from .faults import CallFaults, Faults
 from .origins import Origins, is_at
+from .recital import Recital, Reciting
 from .resources import Dates
 from .rest import RestApi
 from .seed_dialect import SeedSocket
@@ -88,6 +91,7 @@ class Vapi:
         self._faults = CallFaults(self.faults, 0, timeline=timeline, draw=random_for("vapi faults"))
         self._swap = 0.0
         self._duplicate = 0.0
+        self._recitals: deque[Recital] | None = None
         self._limit: int | None = None
         self.open_delay = 0.0
         self.api_key: str | None = None
@@ -175,6 +179,10 @@ class Vapi:
         """
         Disorder[bytes](self._random_for("check"), swap=swap, duplicate=duplicate)
         self._swap, self._duplicate = swap, duplicate
+
+    def plays(self, *recitals: Recital) -> None:
+        """Let the next sockets say what is given, one recital each, and any later ones nothing."""
+        self._recitals = deque(recitals)
 
     @property
     def create_delay(self) -> float:
@@ -325,6 +333,8 @@ class Vapi:
 
     def _upgrade(self, path: str) -> TransportSocket:
         delay_ns = round((self.open_delay + (self._faults.take("slow_open") or 0)) * 1e9)
+        if self._recitals and path != "/ws":
+            delay_ns = max(delay_ns, self._recitals[0].opens_ns() - self._clock.now_ns)
         kind, find = (
             (SeedSocket, self._join_seed) if path == "/ws" else (TransportSocket, self._join)
         )
@@ -381,7 +391,11 @@ class Vapi:
         if is_recorded(call, self.account):
             call.tapes = Tapes(call.audio, call.started_ns)
             line = TapedLine(socket, call.tapes.assistant, self._clock)
-        conversation = Conversation(
+        make: Callable[..., Conversation] = Conversation
+        if self._recitals is not None and not isinstance(socket, SeedSocket):
+            recital = self._recitals.popleft() if self._recitals else Recital(lambda _: iter(()))
+            make = partial(Reciting, recital, socket)
+        conversation = make(
             call.session,
             assistant,
             line,

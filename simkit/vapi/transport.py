@@ -137,8 +137,17 @@ class TransportSocket(SlowOpening):
         if self.is_open:
             data = vapi.encode(message)
             self.send_text(b'{"message":%b}' % data if self._settings.envelope else data)
-            kind = str(message.__struct_config__.tag)
-            self._record(kind, describe(message), from_client=False)
+            self._record(str(message.__struct_config__.tag), describe(message), from_client=False)
+
+    def send_given(self, data: bytes, message: vapi.ServerMessage) -> None:
+        """Send a text frame as it is; ``message`` is what it says."""
+        self.send_as_it_is(data, str(message.__struct_config__.tag), describe(message))
+
+    def send_as_it_is(self, data: bytes, kind: str, fields: dict[str, Any]) -> None:
+        """Send a text frame that is known in the timeline by a kind and fields."""
+        if self.is_open:
+            self.send_text(data)
+            self._record(kind, fields, from_client=False)
 
     def end(self, reason: str) -> None:
         """End the call from Vapi's side."""
