@@ -41,6 +41,8 @@ VAPI_FORMAT = MediaFormat("pcm_s16le", 16000)
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 _BATCH_SECONDS = 0.1
 """What comes within this time is written together, so that the thread seldom wakes."""
+_LEAST_NS = 1_000
+"""Between two messages, so that the recording keeps their order where a clock does not."""
 _UNTIL_START = 3
 """Messages of a stream among which ``start`` must be to name the recording."""
 
@@ -175,7 +177,8 @@ class Capture:
     def websocket(self, connection: Any, format: MediaFormat = VAPI_FORMAT) -> Any:  # noqa: A002
         """Return a connection of the ``websockets`` library, taken down as the call's Vapi side.
 
-        Outside a call that is taken down, it is returned as it is.
+        Outside a call that is taken down, it is returned as it is. Best as soon as it is open:
+        that is the instant from which a replay counts what Vapi said.
 
         Args:
             connection: a client connection.
@@ -198,6 +201,7 @@ class CallCapture:
         self._call_sid = _safe(call_sid or "")
         self._unnamed: list[_Item] | None = [] if call_sid is None else None
         self._began_ns = time.monotonic_ns()
+        self._last_ns = -_LEAST_NS
         self._recorder: Recorder | None = None
         self.vapi_format = VAPI_FORMAT
         """Of Vapi's binary messages."""
@@ -231,6 +235,7 @@ class CallCapture:
         """
         if not self.fault:
             t_ns = time.monotonic_ns() - self._began_ns
+            self._last_ns = t_ns = max(t_ns, self._last_ns + _LEAST_NS)
             self._put(_Item(self, t_ns, leg, direction, data))
 
     def end(self) -> None:

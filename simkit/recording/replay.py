@@ -1,14 +1,16 @@
 """Replay: a recorded call again, against today's bridge.
 
-The caller's leg comes from the recording: the sound as it was, at its recorded instants, and the
-hang-up. Twilio and Vapi are live fakes, the bridge is real. The assistant says what it said then,
-as late as it was then, and is interrupted by what interrupted it then.
+The caller's sound comes from the recording, at its recorded instants, and the hang-up. Each leg is
+recorded or live. A recorded one says what the service said then, to the message. On a live one the
+fake answers: the assistant says what it said then, as late as it was then, and is interrupted by
+what interrupted it then. The bridge is real.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..audio import Speech
@@ -23,8 +25,12 @@ from ..vapi import API_KEY, Assistant, Reply
 from ..vapi import HOST as VAPI_HOST
 from ..world import BRIDGE_HOST, TWILIO_HOST, World
 from .format import RecordingError
+from .legs import LegName, Stage, Way, choose_legs
 from .reading import Recording
 from .utterances import track, utterances
+
+_GRACE_SECONDS = 1.0
+"""For which a call goes on when the recording is over, unless the bridge ends it."""
 
 
 @dataclass(kw_only=True)
@@ -32,10 +38,19 @@ class Replay(Outcome):
     """What a replay showed."""
 
     recording: Recording
+    legs: dict[LegName, Way] = field(default_factory=dict)
+    """How each leg was replayed."""
+    unanswered: list[str] = field(default_factory=list)
+    """What recorded legs did not say since its cause never came: each with its recorded second."""
 
 
 def replay(
-    recording: Recording, *, app: Any = None, seed: int = 0, world: World | None = None
+    recording: Recording,
+    *,
+    app: Any = None,
+    seed: int = 0,
+    world: World | None = None,
+    legs: Mapping[str, str] | None = None,
 ) -> Replay:
     """Run a recorded call through a bridge.
 
@@ -45,27 +60,36 @@ def replay(
         seed: of the simulation.
         world: where a bridge is served already, in place of a simulation of ``app``; it is closed
             afterwards.
+        legs: how ``twilio`` and ``vapi`` are replayed, ``recorded`` or ``live``; where it is not
+            said, ``recorded`` if frames from both were captured, else ``live``.
 
     Raises:
         AppError: the application cannot be loaded or does not start.
-        RecordingError: the recording holds nothing to replay.
+        RecordingError: the recording holds nothing to replay, or a leg cannot be replayed so.
     """
     started = time.process_time()
     header = recording.header
     sound = track(recording, "caller")
     with world or _simulation(own_bridge() if app is None else app, seed) as sim:
+        ways = choose_legs(recording, legs, world)
         for name, far in (("twilio", TWILIO_HOST), ("vapi", VAPI_HOST)):
             if name in header.links_ms:
                 sim.link(far, BRIDGE_HOST).latency = header.links_ms[name] / 1000
-        _set_assistant(sim, recording)
+        stage = Stage(sim, recording, ways)
+        if ways["vapi"] == "live":
+            _set_assistant(sim, recording)
+        began = stage.began_ns / 1e9
+        speech = [(start - began, said) for start, said in _caller_speech(recording)]
 
         async def call_again() -> str:
             try:
                 call = await sim.twilio.call(to=header.to, from_=header.from_)
             except CallFailed as error:
                 return str(error)
-            origin = call.plays(sound, _caller_speech(recording))
-            rest = origin + recording.duration_ms / 1000 - sim.now
+            origin = call.plays(sound[stage.skipped_samples :], speech)
+            rest = origin + recording.duration_ms / 1000 - began - sim.now
+            if ways["twilio"] == "recorded":
+                rest += _GRACE_SECONDS  # it says itself how it ended
             try:
                 await call.ends(timeout=max(0.0, rest))
             except TimeoutError:
@@ -87,6 +111,8 @@ def replay(
             call_seconds=recording.duration_ms / 1000,
             cpu_seconds=cpu_seconds,
             failure=failure,
+            legs=ways,
+            unanswered=[] if failure else stage.unanswered(),
         )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from websockets.exceptions import ConnectionClosed
+
 from .capture import current
+from .recorder import Direction
 
 if TYPE_CHECKING:
     from .capture import CallCapture, Capture
@@ -77,15 +81,38 @@ class TappedConnection:
     def __init__(self, connection: Any, call: CallCapture) -> None:
         self._connection = connection
         self._call = call
+        self._is_open = True
+        self._take("in", {"event": "opened"})
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
 
+    def _take(self, direction: Direction, event: dict[str, Any]) -> None:
+        self._call.take("vapi", direction, json.dumps(event))
+
     async def recv(self, *args: Any, **kwargs: Any) -> Any:
         """Receive a message."""
-        message = await self._connection.recv(*args, **kwargs)
+        try:
+            message = await self._connection.recv(*args, **kwargs)
+        except ConnectionClosed:
+            self._take_end()
+            raise
         self._call.take("vapi", "in", message)
         return message
+
+    def _take_end(self) -> None:
+        """The connection is over, by whichever side."""
+        if self._is_open:
+            self._is_open = False
+            code = getattr(self._connection, "close_code", None) or 1006
+            self._take("in", {"event": "disconnected", "code": int(code)})
+
+    async def close(self, code: int = 1000, *args: Any, **kwargs: Any) -> None:
+        """Close the connection."""
+        if self._is_open:
+            self._is_open = False
+            self._take("out", {"event": "closed", "code": code})
+        await self._connection.close(code, *args, **kwargs)
 
     async def send(self, message: Any, *args: Any, **kwargs: Any) -> None:
         """Send a message."""
@@ -96,13 +123,21 @@ class TappedConnection:
         await self._connection.send(message, *args, **kwargs)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        async for message in self._connection:
-            self._call.take("vapi", "in", message)
-            yield message
+        try:
+            async for message in self._connection:
+                self._call.take("vapi", "in", message)
+                yield message
+        except ConnectionClosed:
+            self._take_end()
+            raise
+        self._take_end()
 
     async def __aenter__(self) -> TappedConnection:
         await self._connection.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: Any) -> Any:
+        if self._is_open:
+            self._is_open = False
+            self._take("out", {"event": "closed", "code": 1000})
         return await self._connection.__aexit__(*exc_info)

@@ -16,12 +16,15 @@ import numpy as np
 
 from ..audio import RATE, Samples, Speech, Word, mulaw
 from ..audio.speech import timed_by_letters
-from ..audio.transcode import PcmToMulaw
+from .conversion import Conversion
 from .format import RecordedEvent, RecordingError
 from .media import Frame, MediaFormat
+from .media import frames as frames_of_run
 from .reading import Recording
 
 Person = Literal["caller", "agent"]
+
+_TELEPHONE = MediaFormat("mulaw", RATE)
 
 UNKNOWN = "unclear"
 """Stands for the words of an utterance that no transcript tells."""
@@ -36,6 +39,7 @@ _SHORTEST_BLOCKS = 4
 """80 ms: less is a click."""
 _EDGE_BLOCKS = 2
 """40 ms kept around what is loud: the soft begin and end of words."""
+_LOOKED_AT_NS = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -103,10 +107,10 @@ def track(recording: Recording, person: Person) -> Samples:
 def _caller_pieces(recording: Recording) -> Iterator[tuple[int, Samples]]:
     """Yield the caller's frames with the sample at which each was spoken: by Twilio's timestamp."""
     first: Frame | None = None
+    origin = _samples(first_frame_ns(recording) or 0)
     expected = 0
     for frame, data in recording.frames("twilio", "in"):
         first = first or frame
-        origin = _samples(first.t_ns)
         stamp, first_stamp = frame.numbers.timestamp, first.numbers.timestamp
         if stamp is None or first_stamp is None:
             start = max(expected, origin)
@@ -114,6 +118,28 @@ def _caller_pieces(recording: Recording) -> Iterator[tuple[int, Samples]]:
             start = max(0, origin + (stamp - first_stamp) * RATE // 1000)
         expected = start + len(data)
         yield start, mulaw.decode(data)
+
+
+def first_frame_ns(recording: Recording) -> int | None:
+    """Return when the caller's first frame must have been at the bridge; None: there is none.
+
+    A program that was busy took its first frames late, and then several at once. By their
+    timestamps those of the first two seconds tell how late.
+    """
+    found: int | None = None
+    first: Frame | None = None
+    for event in recording.events:
+        if event.media is None or (event.leg, event.direction) != ("twilio", "in"):
+            continue
+        for frame in frames_of_run(round(event.t_ms * 1e6), event.media):
+            first = first or frame
+            found = frame.t_ns if found is None else found
+            stamp, first_stamp = frame.numbers.timestamp, first.numbers.timestamp
+            if frame.t_ns - first.t_ns > _LOOKED_AT_NS:
+                return found
+            if stamp is not None and first_stamp is not None:
+                found = min(found, frame.t_ns - (stamp - first_stamp) * 1_000_000)
+    return None if found is None else max(0, found)
 
 
 def _agent_pieces(recording: Recording) -> Iterator[tuple[int, Samples]]:
@@ -136,17 +162,15 @@ def _telephone(recording: Recording) -> Iterator[tuple[Frame, Samples]]:
 
 def _as_telephone(recording: Recording) -> Iterator[tuple[Frame, Samples]]:
     """Yield Vapi's frames at 8 kHz."""
-    converters: dict[MediaFormat, PcmToMulaw] = {}
+    conversions: dict[MediaFormat, Conversion] = {}
     for event in recording.events:
         if event.media is None or (event.leg, event.direction) != ("vapi", "in"):
             continue
         format_ = recording.formats[event.media.file]
+        if format_ not in conversions:
+            conversions[format_] = Conversion(format_, _TELEPHONE)
         for frame, data in recording.frames_of(event):
-            if format_.encoding == "mulaw":
-                yield frame, mulaw.decode(data)
-            else:
-                convert = converters.setdefault(format_, PcmToMulaw()).convert
-                yield frame, mulaw.decode(convert(data))
+            yield frame, conversions[format_].samples(data)
 
 
 def _samples(t_ns: int) -> int:

@@ -29,6 +29,7 @@ class GivenStream(MediaStream):
         self._next: Step | None = None
         self._shift = 0  # of today's numbers against the course's
         self._highest_chunk = 0
+        self._is_told = False  # but for ``stop``, which comes with the call's end
 
     def begin(self) -> None:
         """Say that it is connected, and begin the course."""
@@ -40,7 +41,7 @@ class GivenStream(MediaStream):
 
     def _go_on(self) -> None:
         """Do what is due, and wait for the next."""
-        while self.is_open and not self._stopping:
+        while self.is_open and not self._stopping and not self._is_told:
             step = self._next or next(self._course.steps, None)
             if step is None:
                 return
@@ -65,6 +66,7 @@ class GivenStream(MediaStream):
             self._flow()
         elif what.get("event") == "stop":
             self._renumber(step)
+            self._is_told = True
             self._course.hang_up()
         elif step.mark is None:
             self._renumber(step)

@@ -1,0 +1,154 @@
+"""What a service said in a recording, in the order of time, and what it said it in answer to."""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..audio import RATE
+from .format import RecordedEvent
+from .media import Frame
+from .media import frames as frames_of_run
+from .reading import Recording
+from .recorder import Leg
+from .utterances import Utterance, first_frame_ns, utterances
+
+OPENED = "opened"
+DISCONNECTED = "disconnected"
+CLOSED = "closed"
+"""Events of capture: the bridge's socket to Vapi opened; the far end, or the bridge, closed one."""
+
+_BEFORE_FIRST_NS = 140_000_000
+"""From the opening of its socket to Vapi's first message, as recorded of the real one."""
+_MS = 1_000_000
+
+
+class Said(NamedTuple):
+    """A message, or a frame with its audio."""
+
+    t_ns: int
+    event: RecordedEvent
+    frame: Frame | None = None
+    data: bytes = b""
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The message; empty for a frame."""
+        return self.event.message
+
+    @property
+    def sequence(self) -> int | None:
+        """Twilio's number."""
+        if self.frame is not None:
+            return self.frame.numbers.sequence
+        try:
+            return int(self.message.get("sequenceNumber", ""))
+        except (TypeError, ValueError):
+            return None
+
+
+def instant_ns(event: RecordedEvent) -> int:
+    """Return when an event happened, since the recording's begin."""
+    return round(event.t_ms * _MS)
+
+
+def said_by(recording: Recording, leg: Leg) -> Iterator[Said]:
+    """Yield what came to the bridge on a leg; of one instant by number, messages first."""
+    own = [event for event in recording.events if (event.leg, event.direction) == (leg, "in")]
+    messages = (Said(instant_ns(event), event) for event in own if event.media is None)
+    frames = (
+        Said(frame.t_ns, event, frame, data)
+        for event in own
+        if event.media is not None
+        for frame, data in recording.frames_of(event)
+    )
+    return heapq.merge(messages, frames, key=lambda said: (said.t_ns, said.sequence or 0))
+
+
+def stream_began_ns(recording: Recording) -> int:
+    """Return when the stream began at the bridge: its ``connected``, or what came first.
+
+    It was there no later than the first frame, even if a busy program took it later.
+    """
+    own = [event for event in recording.events if (event.leg, event.direction) == ("twilio", "in")]
+    first_ns = first_frame_ns(recording)
+    if not own:
+        return 0
+    began_ns = instant_ns(own[0])
+    return began_ns if first_ns is None else min(began_ns, first_ns)
+
+
+def openings_ns(recording: Recording) -> list[int]:
+    """Return when the bridge's sockets to Vapi opened.
+
+    Where the recording does not say: 140 ms before Vapi's first message, but not after the first
+    frame either way.
+    """
+    own = [event for event in recording.events if event.leg == "vapi"]
+    told = [instant_ns(event) for event in own if event.message.get("event") == OPENED]
+    if told or not own:
+        return told
+    texts = [e for e in own if e.direction == "in" and e.media is None]
+    early = [instant_ns(texts[0]) - _BEFORE_FIRST_NS] if texts else []
+    return [max(0, min([instant_ns(own[0]), *early]))]
+
+
+def agent_speech(recording: Recording) -> list[tuple[int, Utterance]]:
+    """Return what the agent said, each with the instant at which the first of it came from Vapi."""
+    spoken = utterances(recording, "agent")
+    if recording.speech("agent"):
+        return [(round(said.t_ms * _MS), said) for said in spoken]
+    starts, came_ns, end = [], [], 0
+    for event in recording.events:
+        if event.media is None or (event.leg, event.direction) != ("vapi", "in"):
+            continue
+        format_ = recording.formats[event.media.file]
+        for frame in frames_of_run(instant_ns(event), event.media):
+            # As the utterances are laid out: one frame after the other, none before it came.
+            start = max(end, frame.t_ns * RATE // 1_000_000_000)
+            end = start + frame.size * RATE // (format_.rate * format_.width)
+            starts.append(start)
+            came_ns.append(frame.t_ns)
+    result = []
+    for said in spoken:
+        # An utterance begins up to 40 ms before it is loud, perhaps before its first frame.
+        at = bisect_right(starts, round(said.t_ms * RATE / 1000)) - 1
+        result.append((came_ns[max(0, at)], said))
+    return result
+
+
+class Causes:
+    """Follows what a bridge asked of Vapi, and says what of Vapi's is the answer to that."""
+
+    def __init__(self) -> None:
+        self._asked: set[str] = set()
+
+    def bridge_said(self, message: dict[str, Any]) -> None:
+        """Take a message of the bridge's."""
+        if message.get("event") == CLOSED:
+            self._asked.add(CLOSED)
+        self._asked.add(str(message.get("type", "")))
+        entry = message.get("message")
+        if isinstance(entry, dict) and isinstance(entry.get("tool_call_id"), str):
+            self._asked.add(f"tool:{entry['tool_call_id']}")
+
+    def of(self, message: dict[str, Any]) -> frozenset[str]:
+        """Return what a message of Vapi's waits for; nothing, where nobody had asked for it."""
+        inner = message.get("message")
+        if "type" not in message and isinstance(inner, dict):
+            message = inner
+        kind = message.get("type")
+        if message.get("event") == DISCONNECTED or (
+            kind == "status-update" and message.get("status") == "ended"
+        ):
+            causes = {"end-call", "hangup", "transfer", CLOSED}
+        elif kind == "transfer-update":
+            causes = {"transfer", "handoff"}
+        elif kind == "tool-calls-result":
+            result = message.get("toolCallResult")
+            causes = {f"tool:{result.get('toolCallId')}"} if isinstance(result, dict) else set()
+        else:
+            causes = set()
+        return frozenset(causes & self._asked)

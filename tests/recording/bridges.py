@@ -1,0 +1,128 @@
+"""A whole bridge in a few lines, both of whose sides can be taken down."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import websockets
+
+from simkit.audio.transcode import MulawToPcm, PcmToMulaw
+from simkit.recording import MediaFormat
+from simkit.recording.capture import Capture
+
+TWIML = '<Response><Connect><Stream url="wss://bridge.example.com/media"/></Connect></Response>'
+
+
+class Passes:
+    """Audio as it is."""
+
+    def convert(self, data: bytes) -> bytes:
+        return data
+
+
+def small_bridge(
+    capture: Capture | None = None,
+    *,
+    clears: bool = True,
+    marks: bool = True,
+    encoding: str = "pcm_s16le",
+    opens_vapi: bool = True,
+    says: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Return an ASGI application; it clears when Vapi says that the caller interrupted.
+
+    Args:
+        capture: takes both sides down.
+        clears, marks, opens_vapi: False: it forgets to.
+        encoding: of the audio to and from Vapi.
+        says: called with Vapi's socket once it is open.
+    """
+    rate = 8000 if encoding == "mulaw" else 16000
+
+    async def vapi_url() -> str:
+        transport = {
+            "provider": "vapi.websocket",
+            "audioFormat": {"format": encoding, "container": "raw", "sampleRate": rate},
+        }
+        async with httpx.AsyncClient() as client:
+            answer = await client.post(
+                "https://api.vapi.ai/call",
+                json={"assistantId": "any", "transport": transport},
+                headers={"Authorization": "Bearer any"},
+            )
+        return str(answer.json()["transport"]["websocketCallUrl"])
+
+    async def media(receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()  # connected
+        sid = json.loads((await receive())["text"])["streamSid"]
+        if not opens_vapi:
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+            return
+        socket: Any = await websockets.connect(await vapi_url())
+        if capture is not None:
+            socket = capture.websocket(socket, MediaFormat(encoding, rate))
+        if says is not None:
+            await says(socket)
+
+        async def say(event: str, **more: Any) -> None:
+            text = json.dumps({"event": event, "streamSid": sid, **more})
+            await send({"type": "websocket.send", "text": text})
+
+        listening = asyncio.create_task(listen(socket, say))
+        to_vapi = Passes() if encoding == "mulaw" else MulawToPcm()
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                break
+            event = json.loads(message["text"])
+            if event["event"] == "media":
+                await socket.send(to_vapi.convert(base64.b64decode(event["media"]["payload"])))
+        listening.cancel()
+        await socket.send('{"type": "end-call"}')
+        await socket.close()
+
+    async def listen(socket: Any, say: Callable[..., Any]) -> None:
+        from_vapi = Passes() if encoding == "mulaw" else PcmToMulaw()
+        replies, speaks = 0, False
+        with contextlib.suppress(websockets.ConnectionClosed):
+            async for message in socket:
+                if isinstance(message, bytes):
+                    sound = from_vapi.convert(message)
+                    if speaks:
+                        payload = base64.b64encode(sound).decode()
+                        await say("media", media={"payload": payload})
+                    continue
+                told = json.loads(message)
+                if told["type"] == "user-interrupted" and clears:
+                    await say("clear")
+                if (told["type"], told.get("role")) == ("speech-update", "assistant"):
+                    speaks = told["status"] == "started"
+                    if marks and not speaks:
+                        replies += 1
+                        await say("mark", mark={"name": f"reply-{replies}"})
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            while True:
+                kind = (await receive())["type"]
+                await send({"type": f"{kind}.complete"})
+                if kind == "lifespan.shutdown":
+                    return
+        if scope["type"] == "websocket":
+            await media(receive, send)
+            return
+        await receive()
+        headers = [(b"content-type", b"text/xml")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": TWIML.encode()})
+
+    return app if capture is None else capture.asgi(app)
