@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Hashable
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from .events import Event, Timeline
+from .pairing import paired
 from .text import line
 
 _FOLDED = ("media", "receives", "lost", "stall", "pacing", "leaks")
@@ -57,22 +59,27 @@ def difference(first: Timeline, second: Timeline, *, tolerance_ms: float = 0.0) 
         tolerance_ms: events that are no further apart than this, in both, have no order.
     """
     before, after = _events(first), _events(second)
+    both: list[tuple[_Happened | None, _Happened | None]] = []
+    for kind in {**before, **after}:
+        mine, other = before.get(kind, []), after.get(kind, [])
+        both += [
+            (None if a is None else mine[a], None if b is None else other[b])
+            for a, b in paired([one.t_ns for one in mine], [one.t_ns for one in other])
+        ]
+    both.sort(key=lambda two: two[0].number if two[0] is not None else math.inf)
     pairs: list[Pair] = []
     only: list[tuple[int, str]] = []
     moved_ns = 0
-    for key, (t_ns, what) in before.items():
-        if key in after:
-            late_ns = after[key][0] - t_ns
-            pairs.append(Pair(what, t_ns, after[key][0], (late_ns - moved_ns) / 1e6))
-            if what.startswith(_ACTIONS) or what.endswith(" > bridge open"):
+    for one, then in both:
+        if one is not None and then is not None:
+            late_ns = then.t_ns - one.t_ns
+            pairs.append(Pair(one.what, one.t_ns, then.t_ns, (late_ns - moved_ns) / 1e6))
+            if one.what.startswith(_ACTIONS) or one.what.endswith(" > bridge open"):
                 moved_ns = late_ns
-        else:
-            only.append((t_ns, f"only in the first: {what}"))
-    only += [
-        (t_ns, f"only in the second: {what}")
-        for key, (t_ns, what) in after.items()
-        if key not in before
-    ]
+        elif one is not None:
+            only.append((one.t_ns, f"only in the first: {one.what}"))
+        elif then is not None:
+            only.append((then.t_ns, f"only in the second: {then.what}"))
     swapped = 0
     tolerance_ns = tolerance_ms * 1e6
     for number, pair in enumerate(pairs):
@@ -91,22 +98,27 @@ def difference(first: Timeline, second: Timeline, *, tolerance_ms: float = 0.0) 
     return Difference(pairs, order, swapped)
 
 
-def _events(timeline: Timeline) -> dict[Hashable, tuple[int, str]]:
-    """Return instant and text of each event that counts, by what it is and the how-manieth."""
+class _Happened(NamedTuple):
+    t_ns: int
+    """Since the timeline's first event."""
+    number: int
+    what: str
+
+
+def _events(timeline: Timeline) -> dict[Hashable, list[_Happened]]:
+    """Return the events that count, by what they are."""
     events = [event for event in timeline.events if event.kind not in _FOLDED]
     start_ns = events[0].t_ns if events else 0
-    found: dict[Hashable, tuple[int, str]] = {}
-    times: Counter[Hashable] = Counter()
+    found: dict[Hashable, list[_Happened]] = {}
     heard: set[Hashable] = set()
-    for event in events:
+    for number, event in enumerate(events):
         if event.kind == "hears":
             utterance = (event.call, event.fields["utterance"])
             if utterance in heard:
                 continue
             heard.add(utterance)
-        kind = _kind(event)
-        times[kind] += 1
-        found[kind, times[kind]] = (event.t_ns - start_ns, " ".join(line(event).split()[1:]))
+        what = " ".join(line(event).split()[1:])
+        found.setdefault(_kind(event), []).append(_Happened(event.t_ns - start_ns, number, what))
     return found
 
 
