@@ -24,6 +24,7 @@ from ..twilio import AUTH_TOKEN, CallFailed
 from ..vapi import API_KEY, Assistant, Reply
 from ..vapi import HOST as VAPI_HOST
 from ..world import BRIDGE_HOST, TWILIO_HOST, World
+from .divergence import LIVE_TOLERANCE_MS, TOLERANCE_MS, Divergence, diverged
 from .format import RecordingError
 from .legs import LegName, Stage, Way, choose_legs
 from .reading import Recording
@@ -42,6 +43,13 @@ class Replay(Outcome):
     """How each leg was replayed."""
     unanswered: list[str] = field(default_factory=list)
     """What recorded legs did not say since its cause never came: each with its recorded second."""
+    divergence: Divergence
+    """What the bridge did otherwise than in the recording."""
+
+    @property
+    def passed(self) -> bool:
+        """True when nothing failed, every check held, and the bridge did as it had done."""
+        return super().passed and self.divergence.is_none
 
 
 def replay(
@@ -51,6 +59,7 @@ def replay(
     seed: int = 0,
     world: World | None = None,
     legs: Mapping[str, str] | None = None,
+    tolerance_ms: float | None = None,
 ) -> Replay:
     """Run a recorded call through a bridge.
 
@@ -62,6 +71,8 @@ def replay(
             afterwards.
         legs: how ``twilio`` and ``vapi`` are replayed, ``recorded`` or ``live``; where it is not
             said, ``recorded`` if frames from both were captured, else ``live``.
+        tolerance_ms: what the bridge sends may be so much earlier or later than recorded; None:
+            50, or 150 where a leg is live, whose fake answers by what a recording lets infer.
 
     Raises:
         AppError: the application cannot be loaded or does not start.
@@ -81,12 +92,15 @@ def replay(
         began = stage.began_ns / 1e9
         speech = [(start - began, said) for start, said in _caller_speech(recording)]
 
+        played_ns: list[int] = []
+
         async def call_again() -> str:
             try:
                 call = await sim.twilio.call(to=header.to, from_=header.from_)
             except CallFailed as error:
                 return str(error)
             origin = call.plays(sound[stage.skipped_samples :], speech)
+            played_ns.append(round((origin - began) * 1e9))
             rest = origin + recording.duration_ms / 1000 - began - sim.now
             if ways["twilio"] == "recorded":
                 rest += _GRACE_SECONDS  # it says itself how it ended
@@ -113,7 +127,19 @@ def replay(
             failure=failure,
             legs=ways,
             unanswered=[] if failure else stage.unanswered(),
+            divergence=diverged(
+                recording,
+                timeline,
+                played_ns=played_ns[0] if played_ns else 0,
+                tolerance_ms=_tolerance_ms(ways) if tolerance_ms is None else tolerance_ms,
+                # A live assistant's sound may come at another pace, and end before it is cut off.
+                ignored=("mark",) if ways["vapi"] == "live" else (),
+            ),
         )
+
+
+def _tolerance_ms(ways: Mapping[LegName, Way]) -> float:
+    return LIVE_TOLERANCE_MS if "live" in ways.values() else TOLERANCE_MS
 
 
 def _simulation(app: Any, seed: int) -> Simulation:

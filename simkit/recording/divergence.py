@@ -1,0 +1,387 @@
+"""Divergence: what a bridge sends today against what it sent in the recording.
+
+Messages are paired kind by kind, least apart in time. Of audio it counts how much of each reply was
+heard, when it began and when it stopped; how it was cut into frames does not count. What differs is
+told in the order of time, each consequence below its cause: the first thing that differs is the one
+to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Literal, TypeVar
+
+from msgspec import Struct, structs
+
+from ..timeline import Timeline
+from ..timeline.pairing import paired
+from ..timeline.text import quoted
+from .outputs import (
+    LEGS,
+    Leg,
+    Output,
+    Outputs,
+    begun,
+    known_kinds,
+    recorded_outputs,
+    sent_outputs,
+)
+from .reading import Recording
+from .sounding import Stretch, stretches
+
+TOLERANCE_MS = 50.0
+"""Instants and amounts that are no further apart are the same: the limit of what is known of when
+audio of 20 ms frames begins and ends, twice."""
+LIVE_TOLERANCE_MS = 150.0
+"""The same where a fake answers in place of the service, by what the recording lets infer."""
+PARTNERS_NS = 2_000_000_000
+"""Messages of a kind that are further apart are not the same message."""
+
+_T = TypeVar("_T", Output, Stretch)
+Kind = Literal["missing", "extra", "late", "early", "changed", "reordered"]
+
+
+class Deviation(Struct, frozen=True, kw_only=True):
+    """One thing that the bridge does otherwise."""
+
+    kind: Kind
+    leg: Leg
+    what: str
+    """``clear``, ``mark "agent-1"``, ``reply 2``, ..."""
+    t_ns: int
+    """Since the recording's begin: the first instant at which the two differ."""
+    by_ms: float | None = None
+    """How much later, earlier (negative), more or less (negative)."""
+    sentence: str
+    consequences: list[Deviation] = []
+    """What follows from it."""
+
+
+class Divergence(Struct, frozen=True, kw_only=True):
+    """What the bridge does otherwise than the recorded one did."""
+
+    compared: list[str]
+    """What the recording knows of the recorded bridge: legs, or kinds of messages."""
+    tolerance_ms: float
+    causes: list[Deviation]
+    """In the order of time, each with what follows from it."""
+
+    @property
+    def is_none(self) -> bool:
+        """True where nothing differs."""
+        return not self.causes
+
+
+def diverged(
+    recording: Recording,
+    timeline: Timeline,
+    *,
+    played_ns: int,
+    tolerance_ms: float,
+    ignored: Collection[str] = (),
+) -> Divergence:
+    """Compare what the recorded bridge sent with what one sent when the call was replayed.
+
+    Only what the recording knows is compared.
+
+    Args:
+        recording: of the call.
+        timeline: of the replay.
+        played_ns: when the recorded sound began to be played in it.
+        tolerance_ms: instants and amounts that are no further apart are the same.
+        ignored: kinds of messages that are not compared.
+    """
+    known = known_kinds(recording)
+    today = sent_outputs(timeline, begun(recording, timeline, played_ns))
+    causes = deviations(
+        recorded_outputs(recording).only(known, ignored),
+        today.only(known, ignored),
+        tolerance_ms=tolerance_ms,
+    )
+    compared = [
+        name
+        for leg, kinds in known.items()
+        for name in ([f"what went to {leg.capitalize()}"] if kinds is None else sorted(kinds))
+        if name not in ignored
+    ]
+    return Divergence(compared=compared, tolerance_ms=tolerance_ms, causes=causes)
+
+
+def deviations(
+    recorded: Outputs, today: Outputs, *, tolerance_ms: float = TOLERANCE_MS
+) -> list[Deviation]:
+    """Compare what two bridges sent in the same call.
+
+    Args:
+        recorded: what is expected.
+        today: what is compared with it, on the same clock.
+        tolerance_ms: instants and amounts that are no further apart are the same.
+
+    Returns:
+        What differs, in the order of time, consequences with their causes.
+    """
+    tolerance_ns = round(tolerance_ms * 1e6)
+    found: list[Deviation] = []
+    in_step: dict[Leg, list[int]] = {leg: [] for leg in LEGS}
+    for leg in LEGS:
+        comparison = _Leg(leg, recorded, today, tolerance_ns)
+        found += comparison.deviations()
+        in_step[leg] = sorted(comparison.in_step)
+    return _grouped(found, in_step, tolerance_ns)
+
+
+class _Leg:
+    """Compares one leg."""
+
+    def __init__(self, leg: Leg, recorded: Outputs, today: Outputs, tolerance_ns: int) -> None:
+        self._leg = leg
+        self._before = [output for output in recorded.sent if output.leg == leg]
+        self._now = [output for output in today.sent if output.leg == leg]
+        self._tolerance_ns = tolerance_ns
+        self._end_ns: int | None = None
+        self._ends: tuple[int | None, int | None] = (None, None)
+        if leg == "twilio":
+            self._ends = recorded.end_ns, today.end_ns
+            ends = [end for end in self._ends if end is not None]
+            self._end_ns = min(ends) if ends else None
+        self._names: dict[Any, Any] = {}
+        self.in_step: list[int] = []
+        """Instants at which both sent the same."""
+        self._order: list[tuple[Output, Output]] = []
+
+    def deviations(self) -> Iterator[Deviation]:
+        """Yield what differs, in no order."""
+        kinds = dict.fromkeys(output.kind for output in (*self._before, *self._now))
+        for kind in kinds:
+            if kind != "media":
+                yield from self._messages(kind)
+        yield from self._sounds()
+        yield from self._swapped()
+
+    # Messages
+
+    def _messages(self, kind: str) -> Iterator[Deviation]:
+        before = [output for output in self._before if output.kind == kind]
+        now = [output for output in self._now if output.kind == kind]
+        for a, b in _paired(before, now):
+            if a is None and b is not None:
+                if not self._is_at_end(b):
+                    yield self._told("extra", _name(b), b.t_ns, None, "sent; not in the recording")
+            elif b is None and a is not None:
+                if not self._is_at_end(a):
+                    yield self._told("missing", _name(a), a.t_ns, None, "not sent")
+            elif a is not None and b is not None:
+                yield from self._same(a, b)
+
+    def _same(self, before: Output, now: Output) -> Iterator[Deviation]:
+        late_ns = now.t_ns - before.t_ns
+        what, first_ns = _name(before), min(before.t_ns, now.t_ns)
+        changed = self._changed(before, now)
+        if abs(late_ns) > self._tolerance_ns:
+            yield self._moved(what, first_ns, late_ns, "sent")
+        elif not changed:
+            self.in_step.append(before.t_ns)
+        if abs(late_ns) <= self._tolerance_ns:
+            self._order.append((before, now))
+        if changed:
+            yield self._told("changed", what, first_ns, None, changed)
+
+    def _changed(self, before: Output, now: Output) -> str:
+        """Return how the same message says something else; empty when it does not."""
+        for key in {**before.fields, **now.fields}:
+            old, new = before.fields.get(key), now.fields.get(key)
+            if before.kind == "mark" and key == "name":
+                # Names are a bridge's own; what was one name has to be one.
+                if self._names.setdefault(old, new) != new:
+                    return f"called {_shown(new)}, where it was {_shown(self._names[old])} before"
+            elif old != new:
+                return f"{key} is {_shown(new)}, was {_shown(old)}"
+        return ""
+
+    # Sound
+
+    def _sounds(self) -> Iterator[Deviation]:
+        before, now = self._stretches()
+        number = 0
+        for a, b in _paired(before, now):
+            longest_ns = max(one.audio_ns for one in (a, b) if one is not None)
+            if longest_ns <= self._tolerance_ns:
+                continue
+            number += a is not None
+            what = f"reply {number}" if self._leg == "twilio" else "the caller's audio"
+            if a is None and b is not None:
+                if not self._is_at_end(b):
+                    what = "a reply" if self._leg == "twilio" else what
+                    told = f"sent ({_seconds(b.audio_ns)}); not in the recording"
+                    yield self._told("extra", what, b.t_ns, _ms(b.audio_ns), told)
+            elif b is None and a is not None:
+                if not self._is_at_end(a):
+                    told = f"not sent ({_seconds(a.audio_ns)})"
+                    yield self._told("missing", what, a.t_ns, -_ms(a.audio_ns), told)
+            elif a is not None and b is not None:
+                yield from self._same_sound(what, a, b)
+
+    def _stretches(self) -> tuple[list[Stretch], list[Stretch]]:
+        """Return both sides' audio, cut where the other one's begins, too."""
+        before = stretches(self._before, self._ends[0])
+        now = stretches(self._now, self._ends[1])
+        return (
+            stretches(self._before, self._ends[0], self._cuts(now, self._before)),
+            stretches(self._now, self._ends[1], self._cuts(before, self._now)),
+        )
+
+    def _cuts(self, others: Sequence[Stretch], own: Sequence[Output]) -> list[int]:
+        """Return where runs begin with a stretch of the other side, within the tolerance."""
+        return [
+            run.t_ns
+            for run in own
+            if run.kind == "media"
+            and any(abs(run.t_ns - other.t_ns) <= self._tolerance_ns for other in others)
+        ]
+
+    def _same_sound(self, what: str, before: Stretch, now: Stretch) -> Iterator[Deviation]:
+        late_ns = now.t_ns - before.t_ns
+        if abs(late_ns) > self._tolerance_ns:
+            yield self._moved(what, min(before.t_ns, now.t_ns), late_ns, "begins")
+        else:
+            self.in_step.append(before.t_ns)
+            self._order.append((before.runs[0], now.runs[0]))
+        if self._leg == "twilio":
+            yield from self._heard(what, before, now)
+        elif abs(more_ns := now.audio_ns - before.audio_ns) > self._tolerance_ns:
+            told = f"Vapi was sent {_size(more_ns)} of {what}"
+            stops_ns = min(before.stops_ns, now.stops_ns)
+            yield self._deviation("changed", what, stops_ns, _ms(more_ns), told)
+
+    def _heard(self, what: str, before: Stretch, now: Stretch) -> Iterator[Deviation]:
+        """Yield how the same reply sounds otherwise."""
+        late_ns = now.begins_ns - before.begins_ns
+        more_ns = now.heard_ns - before.heard_ns
+        pauses_ns = now.stops_ns - before.stops_ns - late_ns - more_ns
+        stops_ns = min(before.stops_ns, now.stops_ns)
+        waited_ns = late_ns - (now.t_ns - before.t_ns)
+        if abs(waited_ns) > self._tolerance_ns and before.heard_ns and now.heard_ns:
+            begins_ns = min(before.begins_ns, now.begins_ns)
+            when = f"{abs(_ms(late_ns)):.0f} ms {'later' if late_ns > 0 else 'earlier'}"
+            kind: Kind = "late" if late_ns > 0 else "early"
+            told = f"caller heard {what} {when}"
+            yield self._deviation(kind, what, begins_ns, _ms(late_ns), told)
+        if abs(more_ns) > self._tolerance_ns:
+            told = f"caller heard {_size(more_ns)} of {what}"
+            yield self._deviation("changed", what, stops_ns, _ms(more_ns), told)
+        if abs(pauses_ns) > self._tolerance_ns:
+            told = f"{_size(pauses_ns)} of silence within {what}"
+            yield self._deviation("changed", what, stops_ns, _ms(pauses_ns), told)
+
+    # Order
+
+    def _swapped(self) -> Iterator[Deviation]:
+        """Yield what a clear changed places with: it flushes what was sent before it, only."""
+        if self._leg != "twilio":
+            return
+        place_before = {id(output): at for at, output in enumerate(self._before)}
+        place_now = {id(output): at for at, output in enumerate(self._now)}
+        clears = [pair for pair in self._order if pair[0].kind == "clear"]
+        for clear, clear_now in clears:
+            for other, other_now in self._order:
+                was_first = place_before[id(other)] < place_before[id(clear)]
+                is_first = place_now[id(other_now)] < place_now[id(clear_now)]
+                if was_first != is_first and other.kind != "clear":
+                    what = "the next reply" if other.kind == "media" else _name(other)
+                    here, not_here = ("before", "after") if is_first else ("after", "before")
+                    told = f"{here} the clear, not {not_here} it"
+                    first_ns = min(other.t_ns, other_now.t_ns, clear.t_ns, clear_now.t_ns)
+                    yield self._told("reordered", what, first_ns, None, told)
+
+    # Telling
+
+    def _is_at_end(self, output: Output | Stretch) -> bool:
+        """Tell whether it is so close to the end of the stream that it may or may not be there."""
+        return self._end_ns is not None and output.t_ns > self._end_ns - self._tolerance_ns
+
+    def _moved(self, what: str, t_ns: int, late_ns: int, verb: str) -> Deviation:
+        kind: Kind = "late" if late_ns > 0 else "early"
+        when = "later" if late_ns > 0 else "earlier"
+        told = f"{verb} {abs(_ms(late_ns)):.0f} ms {when} than recorded"
+        return self._told(kind, what, t_ns, _ms(late_ns), told)
+
+    def _told(self, kind: Kind, what: str, t_ns: int, by_ms: float | None, told: str) -> Deviation:
+        return self._deviation(kind, what, t_ns, by_ms, f"{what} {told}")
+
+    def _deviation(
+        self, kind: Kind, what: str, t_ns: int, by_ms: float | None, sentence: str
+    ) -> Deviation:
+        return Deviation(
+            kind=kind, leg=self._leg, what=what, t_ns=t_ns, by_ms=by_ms, sentence=sentence
+        )
+
+
+def _paired(before: Sequence[_T], now: Sequence[_T]) -> Iterator[tuple[_T | None, _T | None]]:
+    pairs = paired([one.t_ns for one in before], [one.t_ns for one in now], PARTNERS_NS)
+    for a, b in pairs:
+        yield (None if a is None else before[a]), (None if b is None else now[b])
+
+
+def _grouped(
+    found: list[Deviation], in_step: dict[Leg, list[int]], tolerance_ns: int
+) -> list[Deviation]:
+    """Put what follows from something under it.
+
+    It follows if it is as late as that, or if it is of another kind and nothing was as recorded in
+    between.
+    """
+    groups: list[list[Deviation]] = []
+    for one in sorted(found, key=lambda one: (one.t_ns, _rank(one))):
+        if not groups or not _follows(one, groups[-1][0], in_step, tolerance_ns):
+            groups.append([])
+        groups[-1].append(one)
+    return [structs.replace(cause, consequences=rest) for cause, *rest in groups]
+
+
+def _rank(one: Deviation) -> int:
+    """Of one instant: messages, then what began, then what was heard."""
+    if not one.what.startswith(("reply", "the caller's audio")):
+        return 0
+    return 2 if one.kind == "changed" else 1
+
+
+def _follows(
+    one: Deviation, cause: Deviation, in_step: dict[Leg, list[int]], tolerance_ns: int
+) -> bool:
+    moves = ("late", "early")
+    if one.kind in moves and cause.kind in moves:
+        assert one.by_ms is not None
+        assert cause.by_ms is not None
+        if abs(one.by_ms - cause.by_ms) * 1e6 <= tolerance_ns:
+            return True
+    if (one.kind, one.what.split()[0]) == (cause.kind, cause.what.split()[0]):
+        return False
+    between = [
+        t_ns
+        for leg in {one.leg, cause.leg}
+        for t_ns in in_step[leg]
+        if cause.t_ns < t_ns < one.t_ns
+    ]
+    return not between
+
+
+def _name(output: Output) -> str:
+    if output.kind == "mark":
+        return f"mark {_shown(output.fields.get('name'))}"
+    return output.kind
+
+
+def _shown(value: Any) -> str:
+    return quoted(value) if isinstance(value, str) else str(value)
+
+
+def _seconds(ns: int) -> str:
+    return f"{ns / 1e9:.1f} s"
+
+
+def _size(ns: int) -> str:
+    return f"{abs(_ms(ns)):.0f} ms {'more' if ns > 0 else 'less'}"
+
+
+def _ms(ns: int) -> float:
+    return ns / 1e6

@@ -1,0 +1,195 @@
+"""What a bridge sent in a call: from a recording of it, and from a timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from ..timeline import Event, Timeline
+from ..vapi.commands import asked
+from ..wire import WireError, vapi
+from .format import RecordedEvent
+from .media import frames
+from .reading import Recording
+from .telling import CLOSED, instant_ns, stream_began_ns
+
+Leg = Literal["twilio", "vapi"]
+LEGS: tuple[Leg, ...] = ("twilio", "vapi")
+
+_SILENT = ("response", "request")
+"""Kinds of a timeline that no socket carries."""
+
+
+class Output(Struct, frozen=True, kw_only=True):
+    """A message that left the bridge, or a run of audio."""
+
+    t_ns: int
+    """Since the recording's begin."""
+    leg: Leg
+    """To whom."""
+    kind: str
+    """``media``, ``mark``, ``clear``, ``close``, ``say``, ``end-call``, ..."""
+    fields: dict[str, Any] = {}
+    """What else it says; empty for audio."""
+    until_ns: int = 0
+    """Of audio: when the last frame left."""
+    frames: int = 0
+    audio_ns: int = 0
+
+
+class Outputs(Struct, frozen=True):
+    """What a bridge sent in a call, by instant."""
+
+    sent: list[Output]
+    end_ns: int | None = None
+    """When the stream ended at the bridge, where that is known."""
+
+    def only(
+        self, known: Mapping[Leg, Collection[str] | None], ignored: Collection[str] = ()
+    ) -> Outputs:
+        """Return those of the legs and kinds that are known; None stands for all kinds of a leg."""
+        kept = []
+        for output in self.sent:
+            kinds = known.get(output.leg, ())
+            if (kinds is None or output.kind in kinds) and output.kind not in ignored:
+                kept.append(output)
+        return Outputs(kept, self.end_ns)
+
+
+def recorded_outputs(recording: Recording) -> Outputs:
+    """Return what the recorded bridge sent."""
+    timeline = Timeline()
+    steps = [
+        step
+        for event in recording.events
+        if event.direction == "out" and event.leg in LEGS
+        for step in _steps(recording, event)
+    ]
+    for t_ns, leg, what in sorted(steps, key=lambda step: step[0]):
+        if isinstance(what, int):
+            timeline.frame("bridge", leg, t_ns, what)
+        else:
+            _record(timeline, t_ns, leg, what)
+    stops = recording.messages("twilio", "in", "stop")
+    return Outputs(_outputs(timeline, 0), instant_ns(stops[0]) if stops else None)
+
+
+def sent_outputs(timeline: Timeline, begun_ns: int) -> Outputs:
+    """Return what the bridge sent in the first call of a timeline.
+
+    Args:
+        timeline: of a replay.
+        begun_ns: when the recording's begin was.
+    """
+    stops = timeline.of("stop", call=1)
+    return Outputs(_outputs(timeline, begun_ns), stops[0].t_ns - begun_ns if stops else None)
+
+
+def begun(recording: Recording, timeline: Timeline, played_ns: int) -> int:
+    """Return the instant in a replay's timeline that was the recording's begin.
+
+    The two clocks agree in the instant at which the stream's first message came to the bridge.
+    Where none was recorded, they agree in the caller's first sample.
+
+    Args:
+        recording: of the call.
+        timeline: of the replay.
+        played_ns: when the recorded sound began to be played again, silence included.
+    """
+    told = timeline.of("connected", "start", call=1)
+    if told and _tells_begin(recording):
+        return told[0].t_ns - stream_began_ns(recording)
+    return played_ns
+
+
+def known_kinds(recording: Recording) -> dict[Leg, set[str] | None]:
+    """Return what is known of each leg of the recorded bridge: kinds, or None for everything.
+
+    Of a leg whose traffic was captured everything is known; of another, what kinds there are.
+    """
+    known: dict[Leg, set[str] | None] = {}
+    for leg in LEGS:
+        own = [event for event in recording.events if event.leg == leg]
+        told = [event for event in own if event.direction == "out"]
+        if any(event.origin == "captured" for event in own) or any(
+            event.media is not None for event in told
+        ):
+            known[leg] = None
+        elif told:
+            known[leg] = {_kind(event.message) for event in told}
+    return known
+
+
+def _tells_begin(recording: Recording) -> bool:
+    """Tell whether the recording says when the stream began at the bridge."""
+    return any(
+        event.media is not None or event.message.get("event") in ("connected", "start")
+        for event in recording.events
+        if (event.leg, event.direction) == ("twilio", "in")
+    )
+
+
+def _kind(message: dict[str, Any]) -> str:
+    kind = str(message.get("event") or message.get("type") or "message")
+    return "close" if kind == CLOSED else kind
+
+
+def _steps(
+    recording: Recording, event: RecordedEvent
+) -> Iterator[tuple[int, str, int | dict[str, Any]]]:
+    """Yield instant, leg, and the length of each frame in ns, or a message."""
+    if event.media is None:
+        yield instant_ns(event), event.leg, event.message
+        return
+    format_ = recording.formats[event.media.file]
+    for frame in frames(instant_ns(event), event.media):
+        audio_ns = frame.size * 1_000_000_000 // (format_.rate * format_.width)
+        yield frame.t_ns, event.leg, audio_ns
+
+
+def _record(timeline: Timeline, t_ns: int, leg: str, message: dict[str, Any]) -> None:
+    """Take a message as the fakes write it into a timeline."""
+    kind = _kind(message)
+    fields: dict[str, Any] = {}
+    if kind == "clear":
+        timeline.end_run("bridge", "twilio")
+    elif kind == "close":
+        fields = {"code": message.get("code")}
+    elif kind == "mark":
+        body = message.get("mark")
+        fields = {"name": body.get("name")} if isinstance(body, dict) else {}
+    elif leg == "vapi":
+        try:
+            fields = asked(vapi.decode_for_vapi(msgspec.json.encode(message)))
+        except WireError:
+            fields = {}
+    timeline.record(kind, "bridge", leg, t_ns=t_ns, **fields)
+
+
+def _outputs(timeline: Timeline, origin_ns: int) -> list[Output]:
+    return [
+        _output(event, origin_ns)
+        for event in timeline
+        if event.source == "bridge"
+        and event.target in LEGS
+        and event.kind not in _SILENT
+        and event.call in (None, 1)
+    ]
+
+
+def _output(event: Event, origin_ns: int) -> Output:
+    leg: Leg = "twilio" if event.target == "twilio" else "vapi"
+    t_ns = event.t_ns - origin_ns
+    if event.kind != "media":
+        return Output(t_ns=t_ns, leg=leg, kind=event.kind, fields=event.fields)
+    return Output(
+        t_ns=t_ns,
+        leg=leg,
+        kind="media",
+        until_ns=event.fields["last_ns"] - origin_ns,
+        frames=event.fields["frames"],
+        audio_ns=event.fields["audio_ns"],
+    )

@@ -1,0 +1,131 @@
+"""What of a bridge's audio sounded at the far end: queued, played in real time, dropped by clears.
+
+Frames are counted, not compared: a bridge may cut the same audio otherwise than it did.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from .outputs import Output
+
+PAUSE_NS = 200_000_000
+"""Audio that comes this shortly after what came before has been played goes on with it."""
+
+
+@dataclass
+class Stretch:
+    """Audio that followed each other: a reply, as a bridge sent it."""
+
+    runs: list[Output] = field(default_factory=list)
+    heard_ns: int = 0
+    """What of it was played."""
+    begins_ns: int = 0
+    """When the first of it was played."""
+    stops_ns: int = 0
+    """When the last of it was played, or was cut off."""
+
+    @property
+    def t_ns(self) -> int:
+        """When its first frame was sent."""
+        return self.runs[0].t_ns
+
+    @property
+    def audio_ns(self) -> int:
+        """What was sent of it."""
+        return sum(run.audio_ns for run in self.runs)
+
+
+def stretches(
+    outputs: Sequence[Output], end_ns: int | None, cuts: Sequence[int] = ()
+) -> list[Stretch]:
+    """Return the audio of one leg, runs that go on with each other joined.
+
+    Args:
+        outputs: of one leg, by instant.
+        end_ns: when the stream ended, and with it all sound.
+        cuts: instants of runs that begin a stretch in any case.
+    """
+    found: list[Stretch] = []
+    played_ns: int | None = None
+    for run, heard_ns, begins_ns, stops_ns in _played(outputs, end_ns):
+        if run is None:
+            played_ns = None  # a clear
+            continue
+        if played_ns is None or run.t_ns - played_ns >= PAUSE_NS or run.t_ns in cuts:
+            found.append(Stretch())
+        last = found[-1]
+        if not last.runs:
+            last.begins_ns = begins_ns
+        last.runs.append(run)
+        last.heard_ns += heard_ns
+        last.stops_ns = max(last.stops_ns, stops_ns)
+        played_ns = stops_ns
+    return found
+
+
+class _Playing:
+    """A run that is played."""
+
+    def __init__(self, run: Output) -> None:
+        self.run = run
+        self.heard_ns = 0
+        self.begins_ns: int | None = None
+        self.stops_ns = run.t_ns
+
+
+def _played(
+    outputs: Sequence[Output], end_ns: int | None
+) -> Iterator[tuple[Output | None, int, int, int]]:
+    """Yield each run with how much of it was played, from when and until when; None for a clear."""
+    order: list[_Playing | None] = []
+    steps: list[tuple[int, int, _Playing | None, int]] = []
+    for number, output in enumerate(outputs):
+        if output.kind == "media":
+            begun = _Playing(output)
+            order.append(begun)
+            steps += [(t_ns, number, begun, size) for t_ns, size in _frames(output)]
+        elif output.kind == "clear":
+            order.append(None)
+            steps.append((output.t_ns, number, None, 0))
+    if end_ns is not None:
+        steps.append((end_ns, len(outputs), None, 0))
+    steps.sort(key=lambda step: step[:2])
+    queued: deque[tuple[_Playing, int, int]] = deque()
+    free_ns = 0
+    """When the queue will be empty."""
+    for t_ns, _, playing, size_ns in steps:
+        while queued and queued[0][2] <= t_ns:
+            queued.popleft()
+        if playing is not None:
+            if end_ns is not None and t_ns >= end_ns:
+                continue
+            start_ns = max(free_ns, t_ns)
+            free_ns = start_ns + size_ns
+            queued.append((playing, start_ns, free_ns))
+            if playing.begins_ns is None:
+                playing.begins_ns = start_ns
+            playing.heard_ns += size_ns
+            playing.stops_ns = free_ns
+            continue
+        for cut, start_ns, until_ns in queued:
+            cut.heard_ns -= until_ns - max(start_ns, t_ns)
+            cut.stops_ns = min(cut.stops_ns, max(t_ns, cut.run.t_ns))
+        queued.clear()
+        free_ns = min(free_ns, t_ns)
+    for one in order:
+        if one is None:
+            yield None, 0, 0, 0
+        else:
+            begins_ns = one.run.t_ns if one.begins_ns is None else one.begins_ns
+            yield one.run, one.heard_ns, min(begins_ns, one.stops_ns), one.stops_ns
+
+
+def _frames(run: Output) -> Iterator[tuple[int, int]]:
+    """Yield instant and length of each frame, as if they were of one length and evenly spaced."""
+    count = max(1, run.frames)
+    for number in range(count):
+        t_ns = run.t_ns + (run.until_ns - run.t_ns) * number // max(1, count - 1)
+        yield t_ns, run.audio_ns * (number + 1) // count - run.audio_ns * number // count
