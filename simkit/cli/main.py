@@ -62,6 +62,13 @@ def wall_options(command: Callable[..., None]) -> Callable[..., None]:
     "--app", metavar="MODULE:ATTR", help="The bridge to replay against; simkit's own if not given."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the simulation.")
+@click.option(
+    "--leg",
+    "legs",
+    multiple=True,
+    metavar="LEG=WAY",
+    help="twilio or vapi, recorded or live; recorded if not given and both were captured.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.option(
     "--audio",
@@ -74,6 +81,7 @@ def replay_command(
     recording: str,
     app: str | None,
     seed: int,
+    legs: tuple[str, ...],
     as_json: bool,
     audio: str | None,
     **wall: Any,
@@ -81,7 +89,7 @@ def replay_command(
     """Replay a recorded call against a bridge: timeline, measures and checks."""
     from .replay import run_replay
 
-    run_replay(recording, app=app, seed=seed, as_json=as_json, audio=audio, **wall)
+    run_replay(recording, app=app, seed=seed, legs=legs, as_json=as_json, audio=audio, **wall)
 
 
 @main.command("fakes")

@@ -19,6 +19,7 @@ def run_replay(
     *,
     app: str | None,
     seed: int,
+    legs: tuple[str, ...],
     as_json: bool,
     audio: str | None,
     wall: bool,
@@ -35,7 +36,8 @@ def run_replay(
             wall, seed, app=app, bridge=bridge, command=command, verbose=verbose, env=ENVIRONMENT
         )
         with console(sys.stderr).status("replaying"):
-            result = replay(recording, app=app, seed=seed, world=world)
+            ways = dict(leg.partition("=")[::2] for leg in legs)
+            result = replay(recording, app=app, seed=seed, world=world, legs=ways)
     except (RecordingError, AppError, WallError) as error:
         raise Refusal(str(error)) from None
     what = {"recording": result.recording.name, "seed": seed}

@@ -43,8 +43,8 @@ _BATCH_SECONDS = 0.1
 """What comes within this time is written together, so that the thread seldom wakes."""
 _LEAST_NS = 1_000
 """Between two messages, so that the recording keeps their order where a clock does not."""
-_UNTIL_START = 3
-"""Messages of a stream among which ``start`` must be to name the recording."""
+_UNTIL_START = 10
+"""Messages of a call, Vapi's among them, among which ``start`` must be to name the recording."""
 
 current: ContextVar[CallCapture | None] = ContextVar("simkit_capture", default=None)
 """The call that the running task carries."""
@@ -108,7 +108,7 @@ class Capture:
 
         Args:
             call_sid: names the recording; None: :meth:`CallCapture.name` may still say it before
-                the third message.
+                the tenth message.
         """
         call = CallCapture(self, call_sid)
         if len(self.running) >= self._max_calls:
@@ -234,15 +234,17 @@ class CallCapture:
         Never raises, never waits.
         """
         if not self.fault:
-            t_ns = time.monotonic_ns() - self._began_ns
-            self._last_ns = t_ns = max(t_ns, self._last_ns + _LEAST_NS)
-            self._put(_Item(self, t_ns, leg, direction, data))
+            self._put(_Item(self, self._next_ns(), leg, direction, data))
+
+    def _next_ns(self) -> int:
+        t_ns = time.monotonic_ns() - self._began_ns
+        self._last_ns = max(t_ns, self._last_ns + _LEAST_NS)
+        return self._last_ns
 
     def end(self) -> None:
         """The call is over; the recording is finished by and by."""
         if not self.fault:
-            t_ns = time.monotonic_ns() - self._began_ns
-            self._put(_Item(self, t_ns, "twilio", "in", b"", is_end=True))
+            self._put(_Item(self, self._next_ns(), "twilio", "in", b"", is_end=True))
         self._capture.running.discard(self)
 
     def give_up(self, why: str) -> None:

@@ -246,7 +246,8 @@ class Stage:
                 continue
             lines = recital.reciting.unanswered()
             found += [(opened_ns + after_ns, _of_line(line)) for after_ns, line in lines]
-        return [f"{t_ns / 1e9:.3f}: {sentence}" for t_ns, sentence in sorted(found)]
+        found.sort(key=lambda entry: entry[0])
+        return [f"{t_ns / 1e9:.3f}: {sentence}" for t_ns, sentence in found]
 
 
 def _of_step(step: Step) -> str:

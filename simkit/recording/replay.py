@@ -17,6 +17,7 @@ from ..audio import Speech
 from ..audio.resample import DELAY_NS
 from ..bridge import Bridge, Config
 from ..checks import run
+from ..checks.turns import ONE_REPLY_PER_TURN
 from ..report import Outcome
 from ..simulation import Simulation
 from ..timeline import barge_ins, measures
@@ -119,7 +120,12 @@ def replay(
             timeline=timeline,
             barge_ins=barge_ins(timeline),
             measures=measures(timeline),
-            checks=run(timeline),
+            checks=[
+                check
+                for check in run(timeline)
+                # What a recorded Vapi said was not this bridge's doing.
+                if ways["vapi"] == "live" or check.name != ONE_REPLY_PER_TURN.name
+            ],
             mouth=mouth,
             ear=ear,
             call_seconds=recording.duration_ms / 1000,

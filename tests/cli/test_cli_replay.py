@@ -159,6 +159,8 @@ def test_json_says_what_was_replayed(as_json):
         "seed",
         "passed",
         "failure",
+        "legs",
+        "unanswered",
         "timeline",
         "barge_ins",
         "measures",

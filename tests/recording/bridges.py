@@ -33,13 +33,14 @@ def small_bridge(
     marks: bool = True,
     encoding: str = "pcm_s16le",
     opens_vapi: bool = True,
+    ends_vapi: bool = True,
     says: Callable[[Any], Any] | None = None,
 ) -> Any:
     """Return an ASGI application; it clears when Vapi says that the caller interrupted.
 
     Args:
         capture: takes both sides down.
-        clears, marks, opens_vapi: False: it forgets to.
+        clears, marks, opens_vapi, ends_vapi: False: it forgets to.
         encoding: of the audio to and from Vapi.
         says: called with Vapi's socket once it is open.
     """
@@ -79,15 +80,14 @@ def small_bridge(
 
         listening = asyncio.create_task(listen(socket, say))
         to_vapi = Passes() if encoding == "mulaw" else MulawToPcm()
-        while True:
-            message = await receive()
-            if message["type"] == "websocket.disconnect":
-                break
-            event = json.loads(message["text"])
-            if event["event"] == "media":
-                await socket.send(to_vapi.convert(base64.b64decode(event["media"]["payload"])))
+        with contextlib.suppress(websockets.ConnectionClosed):
+            while (message := await receive())["type"] != "websocket.disconnect":
+                event = json.loads(message["text"])
+                if event["event"] == "media":
+                    await socket.send(to_vapi.convert(base64.b64decode(event["media"]["payload"])))
+            if ends_vapi:
+                await socket.send('{"type": "end-call"}')
         listening.cancel()
-        await socket.send('{"type": "end-call"}')
         await socket.close()
 
     async def listen(socket: Any, say: Callable[..., Any]) -> None:

@@ -256,7 +256,10 @@ def test_two_lines_take_down_both_sides_of_a_bridge(tmp_path):
     assert [frame.numbers.chunk for frame, _ in caller] == list(range(1, len(caller) + 1))
     assert len(caller) == frames > 0
     assert len(list(recording.frames("vapi", "out"))) == len(caller)
-    kinds = [event.message.get("event") for event in recording.events if event.media is None]
+    [opened] = [event for event in recording.events if event.leg == "vapi" and event.message]
+    assert (opened.direction, opened.message) == ("in", {"event": "opened"})
+    kinds = [event.message["event"] for event in recording.events if event.message]
+    kinds.remove("opened")
     assert kinds[:2] == ["connected", "start"]
     assert kinds[-3:] == ["stop", "disconnected", "ended"]
     assert kinds.count("clear") == len(caller)

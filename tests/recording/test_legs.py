@@ -1,0 +1,454 @@
+"""Recorded legs: the services say what they said then, and the same bridge does the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from simkit import Simulation
+from simkit.audio import mulaw
+from simkit.recording import (
+    Header,
+    MediaFormat,
+    RecordedEvent,
+    Recording,
+    RecordingError,
+    read,
+    replay,
+)
+from simkit.recording.capture import Capture
+from simkit.recording.media import Numbers
+from simkit.recording.recorder import Recorder
+from tests.recording.bridges import small_bridge
+
+MULAW = MediaFormat("mulaw", 8000)
+PCM = MediaFormat("pcm_s16le", 16000)
+BOTH = {"twilio": "recorded", "vapi": "recorded"}
+RECORDINGS = Path(__file__).parents[2] / "recordings"
+
+
+def call_with_a_barge_in(app: Any) -> Any:
+    """Return the timeline of a call in which the caller interrupts and presses a key."""
+    with Simulation() as sim:
+        sim.host("bridge.example.com").serve(app)
+        sim.vapi.assistant(
+            first_message="Your appointment is scheduled for Tuesday at 3 PM",
+            replies=["Thursday it is."],
+        )
+
+        async def call():
+            phone = await sim.twilio.call(to="+15550100")
+            await phone.hears("Your appointment")
+            await phone.says("wait, can we do Thursday instead?")
+            await phone.hears("Thursday it is.")
+            await phone.presses("5")
+            await phone.stays_silent(0.5)
+            await phone.hangs_up()
+
+        sim.run(call())
+        return sim.finish()
+
+
+def captured(folder: Path, run: Any, **bridge: Any) -> tuple[Recording, Any]:
+    """Run a call through a small bridge; returns what was captured of it, and the run's result."""
+    capture = Capture(folder, name=lambda sid: sid or "unnamed")
+    result = run(small_bridge(capture, **bridge))
+    capture.close()
+    [path] = folder.iterdir()
+    return read(path), result
+
+
+def replayed(recording: Recording, folder: Path, **bridge: Any) -> tuple[Recording, Any]:
+    """Replay a recording with both legs recorded; returns what was captured, and the replay."""
+    return captured(folder, lambda app: replay(recording, app=app, legs=BOTH), **bridge)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory) -> Recording:
+    return captured(tmp_path_factory.mktemp("then") / "calls", call_with_a_barge_in)[0]
+
+
+@pytest.fixture(scope="module")
+def again(recording, tmp_path_factory) -> tuple[Recording, Any]:
+    return replayed(recording, tmp_path_factory.mktemp("now") / "calls")
+
+
+def told(recording: Recording, leg: str, direction: str) -> list[tuple[float, Any]]:
+    """Every message of a way with its instant, but for ids."""
+    return [
+        (event.t_ms, {k: v for k, v in event.message.items() if k not in ("streamSid", "start")})
+        for event in recording.events
+        if (event.leg, event.direction) == (leg, direction) and event.media is None
+    ]
+
+
+def assert_same(then: list[tuple[float, Any]], now: list[tuple[float, Any]]) -> None:
+    assert [what for _, what in now] == [what for _, what in then]
+    assert [t_ms for t_ms, _ in now] == pytest.approx([t_ms for t_ms, _ in then], abs=0.1)
+
+
+def changed(recording: Recording, change: Any) -> Recording:
+    """The recording with each event changed; None leaves it out."""
+    events = [new for event in recording.events if (new := change(event)) is not None]
+    return Recording(
+        recording.name,
+        recording.header,
+        events,
+        recording.sounds,
+        recording._tapes,
+        recording.formats,
+    )
+
+
+# The same bridge
+
+
+def test_the_services_say_what_they_said_when_they_said_it(recording, again):
+    for leg in ("twilio", "vapi"):
+        assert_same(told(recording, leg, "in"), told(again[0], leg, "in"))
+
+
+def test_frames_come_as_they_came_with_their_numbers(recording, again):
+    for leg in ("twilio", "vapi"):
+        then, now = (list(one.frames(leg, "in")) for one in (recording, again[0]))
+        assert [(f.numbers, data) for f, data in now] == [(f.numbers, data) for f, data in then]
+        worst = max(abs(a.t_ns - b.t_ns) for (a, _), (b, _) in zip(then, now, strict=True))
+        assert worst < 100_000
+
+
+def test_the_same_bridge_does_the_same(recording, again):
+    for leg in ("twilio", "vapi"):
+        assert_same(told(recording, leg, "out"), told(again[0], leg, "out"))
+        then, now = (list(one.frames(leg, "out")) for one in (recording, again[0]))
+        assert [data for _, data in now] == [data for _, data in then]
+        worst = max(abs(a.t_ns - b.t_ns) for (a, _), (b, _) in zip(then, now, strict=True))
+        assert worst < 100_000
+    kinds = [what["event"] for _, what in told(again[0], "twilio", "out")]
+    assert kinds == ["clear", "mark", "mark"]
+
+
+def test_nothing_is_left_unanswered_and_every_check_holds(again):
+    _, result = again
+    assert result.legs == BOTH
+    assert result.unanswered == []
+    assert [check.name for check in result.checks if not check.passed] == []
+    # How often Vapi replied is not this bridge's doing.
+    assert "one-reply-per-turn" not in {check.name for check in result.checks}
+
+
+def test_who_was_captured_on_both_sides_is_replayed_as_recorded(recording):
+    assert replay(recording, app=small_bridge()).legs == BOTH
+
+
+def test_what_the_agent_says_is_known_to_the_measures(again):
+    _, result = again
+    said = [event.fields["text"] for event in result.timeline.of("replies")]
+    assert said == ["Your appointment is", "Thursday it is."]
+    heard = [event.fields["text"] for event in result.timeline.of("hears")]
+    assert [text for text in heard if text] == said
+    first, second = result.timeline.of("replied")
+    assert (first.fields["interrupted"], second.fields["interrupted"]) == (True, False)
+    [barge_in] = result.barge_ins
+    assert barge_in.detected_by == "user-interrupted"
+    assert (barge_in.react_ms, barge_in.fly_ms) == (0.0, 20.0)
+
+
+def test_the_same_recording_gives_the_same_text(recording, again):
+    once = replay(recording, app=small_bridge(), legs=BOTH).timeline
+    assert str(once) == str(again[1].timeline)
+
+
+def test_audio_is_brought_to_the_format_that_is_asked_for_today(recording, again, tmp_path):
+    now, result = replayed(recording, tmp_path / "calls", encoding="mulaw")
+    assert now.formats["from-vapi.flac"] == MULAW
+    assert result.unanswered == []
+    heard = [event.fields["text"] for event in result.timeline.of("hears")]
+    assert [text for text in heard if text] == ["Your appointment is", "Thursday it is."]
+    assert len(list(now.frames("twilio", "out"))) == len(list(again[0].frames("twilio", "out")))
+
+
+# Another bridge
+
+
+def test_a_bridge_that_does_not_clear_any_more_is_found(recording, tmp_path):
+    now, _ = replayed(recording, tmp_path / "calls", clears=False)
+    kinds = [what["event"] for _, what in told(now, "twilio", "out")]
+    assert kinds == ["mark", "mark"]
+    assert [what["type"] for _, what in told(now, "vapi", "in") if "type" in what].count(
+        "user-interrupted"
+    ) == 1
+
+
+def test_a_mark_that_is_not_sent_does_not_come_back(recording, tmp_path):
+    now, result = replayed(recording, tmp_path / "calls", marks=False)
+    assert now.messages("twilio", "in", "mark") == []
+    assert result.unanswered == [
+        "1.900: mark 'reply-1' did not come back: the bridge did not send it",
+        "6.020: mark 'reply-2' did not come back: the bridge did not send it",
+    ]
+    numbers = [frame.numbers.sequence for frame, _ in now.frames("twilio", "in")]
+    [key] = now.messages("twilio", "in", "dtmf")
+    everything = sorted([1, int(key.message["sequenceNumber"]), *numbers])
+    assert everything == list(range(1, len(everything) + 1))
+
+
+def test_a_mark_that_is_sent_late_comes_back_late(recording, tmp_path):
+    def earlier(event: RecordedEvent) -> RecordedEvent:
+        if event.direction == "in" and event.message.get("event") == "mark":
+            return msgspec.structs.replace(event, t_ms=event.t_ms - 500)
+        return event
+
+    events = sorted(changed(recording, earlier).events, key=lambda event: event.t_ms)
+    hasty = changed(recording, lambda event: event)
+    hasty.events = events
+    now, result = replayed(hasty, tmp_path / "calls")
+    sent = [t_ms for t_ms, what in told(now, "twilio", "out") if what["event"] == "mark"]
+    back = [t_ms for t_ms, what in told(now, "twilio", "in") if what["event"] == "mark"]
+    assert back == pytest.approx([t_ms + 40 for t_ms in sent], abs=0.1)
+    assert result.unanswered == []
+
+
+def test_a_mark_that_was_not_recorded_comes_back_when_it_has_played(recording, tmp_path):
+    def without_first(event: RecordedEvent) -> RecordedEvent | None:
+        is_first = event.message.get("mark") == {"name": "reply-1"}
+        return None if is_first and event.direction == "in" else event
+
+    now, _ = replayed(changed(recording, without_first), tmp_path / "calls")
+    assert [what["mark"]["name"] for _, what in told(now, "twilio", "in") if "mark" in what] == [
+        "reply-1",
+        "reply-2",
+    ]
+
+
+def test_a_bridge_that_never_asks_vapi_is_told(recording):
+    result = replay(recording, app=small_bridge(opens_vapi=False), legs=BOTH)
+    assert "0.120: Vapi said nothing: the bridge did not open its socket" in result.unanswered
+
+
+def test_an_end_that_was_asked_for_waits_until_it_is(recording, tmp_path):
+    ended = {"type": "status-update", "status": "ended", "endedReason": "assistant-ended-call"}
+
+    def as_asked(event: RecordedEvent) -> RecordedEvent | None:
+        return event if event.t_ms < 3000 else None
+
+    cut = changed(recording, as_asked)
+    for t_ms, direction, message in (
+        (3000.0, "out", {"type": "end-call"}),
+        (3020.0, "in", ended),
+    ):
+        cut.events.append(
+            RecordedEvent(t_ms=t_ms, leg="vapi", direction=direction, message=message)
+        )
+
+    async def hangs_up(socket: Any) -> None:
+        await socket.send(json.dumps({"type": "end-call"}))
+
+    now, result = replayed(cut, tmp_path / "asks", says=hangs_up)
+    assert [t_ms for t_ms, what in told(now, "vapi", "in") if what.get("status") == "ended"] == [
+        pytest.approx(3020, abs=0.1)
+    ]
+    assert result.unanswered == []
+
+    now, result = replayed(cut, tmp_path / "does-not", ends_vapi=False)
+    assert [what for _, what in told(now, "vapi", "in") if what.get("status") == "ended"] == []
+    assert result.unanswered == [
+        "3.020: Vapi did not say status-update ended: the bridge sent no end-call",
+        "3.020: Vapi did not close its socket (1000): the bridge sent no end-call",
+    ]
+
+
+def test_an_end_that_the_recording_does_not_answer_is_granted(recording):
+    async def hangs_up(socket: Any) -> None:
+        await socket.send(json.dumps({"type": "end-call"}))
+
+    result = replay(recording, app=small_bridge(says=hangs_up), legs=BOTH)
+    assert [event.fields["status"] for event in result.timeline.of("status-update")] == ["ended"]
+
+
+def test_a_tools_result_waits_for_its_answer(recording, tmp_path):
+    answer = {"role": "tool", "content": "sunny", "tool_call_id": "call_1"}
+    asked = {"type": "add-message", "message": answer}
+    came = {"type": "tool-calls-result", "toolCallResult": {"toolCallId": "call_1"}}
+    tooled = changed(recording, lambda event: event)
+    for t_ms, direction, message in ((500.0, "out", asked), (600.0, "in", came)):
+        tooled.events.append(
+            RecordedEvent(t_ms=t_ms, leg="vapi", direction=direction, message=message)
+        )
+    tooled.events.sort(key=lambda event: event.t_ms)
+
+    async def answers(socket: Any) -> None:
+        await socket.send(json.dumps(asked))
+
+    now, result = replayed(tooled, tmp_path / "answers", says=answers)
+    assert [
+        t_ms for t_ms, what in told(now, "vapi", "in") if what.get("type") == "tool-calls-result"
+    ] == [pytest.approx(600, abs=0.1)]
+    assert result.unanswered == []
+    result = replay(tooled, app=small_bridge(), legs=BOTH)
+    assert result.unanswered == [
+        "0.600: Vapi did not say tool-calls-result: the bridge sent no tool:call_1"
+    ]
+
+
+# How streams go, and end
+
+TONE = mulaw.encode(np.full(160, 3000, np.int16))
+
+
+def stream(folder: Path, frames: Any, *messages: tuple[float, str, dict[str, Any]]) -> Recording:
+    """A recording of Twilio's side: frames as (ms, sequence, chunk, timestamp), and messages."""
+    taken = Recorder(folder, Header(source="a test"))
+    taken.message(40_000_000, "twilio", "in", {"event": "connected"})
+    taken.message(40_000_000, "twilio", "in", {"event": "start", "sequenceNumber": "1"})
+    for t_ms, *numbers in frames:
+        taken.frame(round(t_ms * 1e6), "twilio", "in", TONE, MULAW, Numbers(*numbers))
+    for t_ms, direction, message in messages:
+        taken.message(round(t_ms * 1e6), "twilio", direction, message)
+    taken.finish(1_000_000_000)
+    return read(folder)
+
+
+STEADY = [(40 + 20 * n, 2 + n, 1 + n, 57 + 20 * n) for n in range(20)]
+
+
+def as_it_came(recording: Recording, folder: Path) -> list[tuple[int, Numbers]]:
+    """The caller's frames of a replay: ms, rounded, since the stream's begin; and numbers."""
+    now, _ = captured(
+        folder,
+        lambda app: replay(recording, app=app, legs={"twilio": "recorded"}),
+        opens_vapi=False,
+    )
+    return [
+        (round(frame.t_ns / 1e6) - 40, frame.numbers) for frame, _ in now.frames("twilio", "in")
+    ]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        STEADY,
+        [*STEADY[:5], *((300, *numbers) for _, *numbers in STEADY[5:14]), *STEADY[14:]],
+        [*STEADY[:5], *STEADY[9:]],
+        [*STEADY[:6], (145, *STEADY[5][1:]), *STEADY[6:]],
+        [*STEADY[:5], (160, *STEADY[6][1:]), (160, *STEADY[5][1:]), *STEADY[7:]],
+        [(40 + 20 * n, 9_000_000 + n, 1 + n, 5 + 20 * n) for n in range(9)],
+    ],
+    ids=["steady", "burst", "lost", "twice", "swapped", "numbers"],
+)
+def test_frames_come_when_and_as_they_came(frames, tmp_path):
+    recording = stream(tmp_path / "call", frames)
+    found = as_it_came(recording, tmp_path / "calls")
+    assert found == [(round(t_ms) - 40, Numbers(*numbers)) for t_ms, *numbers in frames]
+
+
+@pytest.mark.parametrize(
+    ("ends", "reason", "code"),
+    [
+        (
+            [("in", {"event": "stop"}), ("in", {"event": "disconnected", "code": 1000})],
+            "stop",
+            1000,
+        ),
+        (
+            [("in", {"event": "stop"}), ("in", {"event": "disconnected", "code": 1001})],
+            "stop",
+            1001,
+        ),
+        ([("in", {"event": "disconnected", "code": 1011})], "", 1011),
+        ([("in", {"event": "disconnected", "code": 1005})], "", 1005),
+        ([("in", {"event": "disconnected", "code": 1006})], "", 1006),
+    ],
+    ids=["stopped", "gone", "closed", "no code", "reset"],
+)
+def test_the_stream_ends_as_it_did(ends, reason, code, tmp_path):
+    messages = [(500.0, direction, message) for direction, message in ends]
+    recording = stream(tmp_path / "call", STEADY, *messages)
+    now, result = captured(
+        tmp_path / "calls",
+        lambda app: replay(recording, app=app, legs={"twilio": "recorded"}),
+        opens_vapi=False,
+    )
+    last = [(round(t_ms), what["event"]) for t_ms, what in told(now, "twilio", "in")][2:]
+    assert last == [(500, kind) for kind in (reason, "disconnected") if kind]
+    assert told(now, "twilio", "in")[-1][1]["code"] == (1005 if code == 1006 else code)  # uvicorn
+    assert [event.fields["code"] for event in result.timeline.of("error")] == (
+        [31903] if code == 1006 else []
+    )
+    assert result.failure == ""
+
+
+def test_an_answer_to_the_bridges_close_waits_for_it(tmp_path):
+    closed = [
+        (400.0, "out", {"event": "closed", "code": 1000}),
+        (440.0, "in", {"event": "disconnected", "code": 1000}),
+    ]
+    recording = stream(tmp_path / "call", STEADY, *closed)
+    result = replay(recording, app=small_bridge(opens_vapi=False), legs={"twilio": "recorded"})
+    assert result.unanswered == [
+        "0.440: Twilio's answer to the close was not sent: the bridge did not close the socket"
+    ]
+    [hung_up] = result.timeline.of("hangs-up")
+    [began] = result.timeline.of("connected")
+    assert hung_up.t_ns - began.sent_ns == 940_000_000 + 1_000_000_000
+
+
+def test_a_program_that_took_its_first_messages_late_does_not_move_the_call(tmp_path):
+    late = [(max(140, t_ms), *numbers) for t_ms, *numbers in STEADY]
+    taken = Recorder(tmp_path / "call", Header(source="a test"))
+    taken.message(140_000_000, "twilio", "in", {"event": "connected"})
+    for t_ms, *numbers in late:
+        taken.frame(t_ms * 1_000_000, "twilio", "in", TONE, MULAW, Numbers(*numbers))
+    taken.finish(500_000_000)
+    found = as_it_came(read(tmp_path / "call"), tmp_path / "calls")
+    assert [t_ms for t_ms, _ in found] == [t_ms - 40 for t_ms, *_ in late]
+
+
+# Choices
+
+
+def test_where_one_side_was_captured_both_legs_are_live(tmp_path):
+    recording = stream(tmp_path / "call", STEADY)
+    assert replay(recording).legs == {"twilio": "live", "vapi": "live"}
+
+
+def test_what_was_composed_is_live():
+    for name in ("three-interruptions", "pricing-question"):
+        assert replay(read(RECORDINGS / name)).legs == {"twilio": "live", "vapi": "live"}
+
+
+@pytest.mark.parametrize("legs", [{"twilio": "live"}, {"vapi": "live"}])
+def test_one_leg_may_be_live(recording, legs):
+    result = replay(recording, app=small_bridge(), legs=legs)
+    assert result.legs == BOTH | legs
+    assert result.failure == ""
+    assert len(result.timeline.of("clear")) == 1
+
+
+@pytest.mark.parametrize(
+    ("legs", "expected"),
+    [
+        ({"phone": "live"}, "leg: expected twilio or vapi, recorded or live; found phone=live"),
+        ({"vapi": "dead"}, "found vapi=dead"),
+        ({"vapi": "recorded"}, "three-interruptions: leg vapi=recorded: expected frames of audio"),
+    ],
+)
+def test_legs_that_cannot_be_are_told(legs, expected):
+    with pytest.raises(RecordingError, match=expected):
+        replay(read(RECORDINGS / "three-interruptions"), legs=legs)
+
+
+def test_on_real_sockets_both_legs_are_live(recording):
+    class RealTime:
+        def __enter__(self) -> RealTime:
+            return self
+
+        def __exit__(self, *exc_info: object) -> None:
+            pass
+
+    with pytest.raises(RecordingError, match="on real sockets both legs are live"):
+        replay(recording, world=RealTime(), legs={"vapi": "recorded"})
