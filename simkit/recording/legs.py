@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any, Literal
 
 import msgspec
@@ -29,7 +28,6 @@ from .reading import Recording
 from .telling import (
     CLOSED,
     DISCONNECTED,
-    OPENED,
     Causes,
     agent_speech,
     instant_ns,
@@ -43,8 +41,7 @@ Way = Literal["recorded", "live"]
 LEGS: tuple[LegName, ...] = ("twilio", "vapi")
 WAYS: tuple[Way, ...] = ("recorded", "live")
 
-_OWN = (OPENED, DISCONNECTED, "unreadable")
-"""Events of capture, which are no messages of Vapi's."""
+_SENDABLE = {1000, 1001, 1002, 1003, 1005, 1006, *range(1007, 1015), *range(3000, 5000)}
 
 
 def choose_legs(
@@ -133,9 +130,8 @@ class Stage:
         """Let the socket close after ``stop`` as it did."""
         ends = self._recording.messages("twilio", "in", DISCONNECTED)
         if ends and self._recording.messages("twilio", "in", "stop"):
-            code = ends[0].message.get("code", 1000)
-            with suppress(ValueError):  # no such code can be sent: the usual one
-                self._sim.twilio.settings.close_code = None if code == 1005 else code
+            code = _close_code(ends[0].message)
+            self._sim.twilio.settings.close_code = None if code == 1005 else code
 
     def _steps(self) -> Iterator[Step]:
         recording = self._recording
@@ -151,9 +147,8 @@ class Stage:
                 frame = Frame(said.data, numbers.chunk, numbers.timestamp)
                 yield Step(after_ns, frame, numbers.sequence)
             elif kind == DISCONNECTED:
-                code = said.message.get("code")
                 answers = bool(closed) and closed[0] <= said.t_ns
-                yield Step(after_ns, End(code if isinstance(code, int) else 1006, answers))
+                yield Step(after_ns, End(_close_code(said.message), answers))
             elif kind not in ("connected", "unreadable", None):
                 yield Step(after_ns, said.message, said.sequence)
 
@@ -188,7 +183,8 @@ class Stage:
     def _texts(self) -> Iterator[tuple[int, int, Text | Closing]]:
         causes = Causes()
         own = [event for event in self._recording.events if event.leg == "vapi"]
-        closes = any(event.message.get("event") == DISCONNECTED for event in own)
+        closes = [event for event in own if event.message.get("event") == DISCONNECTED]
+        is_over = False
         for event in own:
             if event.media is not None:
                 continue
@@ -197,13 +193,15 @@ class Stage:
                 continue
             t_ns, message, waits_for = instant_ns(event), event.message, causes.of(event.message)
             kind = message.get("event")
-            if kind == DISCONNECTED:
-                code = message.get("code")
-                yield t_ns, 0, Closing(code if isinstance(code, int) else 1006, waits_for)
-            elif kind not in _OWN:
+            if kind == DISCONNECTED and not is_over:
+                yield t_ns, 0, Closing(_close_code(message), waits_for)
+            elif kind is None or "type" in message:  # else an event of capture
                 yield t_ns, 0, Text(msgspec.json.encode(message), waits_for)
-                if message.get("status") == "ended" and not closes:
-                    yield t_ns, 0, Closing(1000, waits_for)
+                if message.get("type") == "status-update" and message.get("status") == "ended":
+                    # A client sees the close a round trip after it.
+                    is_over = True
+                    code = _close_code(closes[-1].message) if closes else 1000
+                    yield t_ns, 0, Closing(code, waits_for)
 
     def _sounds(self, audio: vapi.AudioFormat) -> Iterator[tuple[int, int, bytes]]:
         today = MediaFormat(audio.format, audio.sample_rate)
@@ -248,6 +246,12 @@ class Stage:
             found += [(opened_ns + after_ns, _of_line(line)) for after_ns, line in lines]
         found.sort(key=lambda entry: entry[0])
         return [f"{t_ns / 1e9:.3f}: {sentence}" for t_ns, sentence in found]
+
+
+def _close_code(message: dict[str, Any]) -> int:
+    """Return the code with which a socket was closed; 1006 for none that could be."""
+    code = message.get("code")
+    return code if isinstance(code, int) and code in _SENDABLE else 1006
 
 
 def _of_step(step: Step) -> str:

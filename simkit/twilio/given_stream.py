@@ -61,9 +61,10 @@ class GivenStream(MediaStream):
             self._renumber(step)
             self._send_given(what)
         elif what.get("event") == "start":
-            self._renumber(step)
-            self._tell_start()
-            self._flow()
+            if self.playout is None:
+                self._renumber(step)
+                self._tell_start()
+                self._flow()
         elif what.get("event") == "stop":
             self._renumber(step)
             self._is_told = True
