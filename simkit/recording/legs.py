@@ -31,6 +31,7 @@ from .telling import (
     Causes,
     agent_speech,
     instant_ns,
+    opened_envelope,
     openings_ns,
     said_by,
     stream_began_ns,
@@ -197,7 +198,8 @@ class Stage:
                 yield t_ns, 0, Closing(_close_code(message), waits_for)
             elif kind is None or "type" in message:  # else an event of capture
                 yield t_ns, 0, Text(msgspec.json.encode(message), waits_for)
-                if message.get("type") == "status-update" and message.get("status") == "ended":
+                inner = opened_envelope(message)
+                if (inner.get("type"), inner.get("status")) == ("status-update", "ended"):
                     # A client sees the close a round trip after it.
                     is_over = True
                     code = _close_code(closes[-1].message) if closes else 1000
@@ -269,8 +271,5 @@ def _of_line(line: Text | Closing) -> str:
 
 
 def _kind_of(text: Text) -> str:
-    message = msgspec.json.decode(text.data)
-    inner = message.get("message")
-    if "type" not in message and isinstance(inner, dict):
-        message = inner
+    message = opened_envelope(msgspec.json.decode(text.data))
     return " ".join(str(message[key]) for key in ("type", "status") if key in message)

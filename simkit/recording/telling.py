@@ -119,6 +119,12 @@ def agent_speech(recording: Recording) -> list[tuple[int, Utterance]]:
     return result
 
 
+def opened_envelope(message: dict[str, Any]) -> dict[str, Any]:
+    """Return what is in an envelope that Vapi may put around a message."""
+    inner = message.get("message")
+    return inner if "type" not in message and isinstance(inner, dict) else message
+
+
 class Causes:
     """Follows what a bridge asked of Vapi, and says what of Vapi's is the answer to that."""
 
@@ -136,9 +142,7 @@ class Causes:
 
     def of(self, message: dict[str, Any]) -> frozenset[str]:
         """Return what a message of Vapi's waits for; nothing, where nobody had asked for it."""
-        inner = message.get("message")
-        if "type" not in message and isinstance(inner, dict):
-            message = inner
+        message = opened_envelope(message)
         kind = message.get("type")
         if message.get("event") == DISCONNECTED or (
             kind == "status-update" and message.get("status") == "ended"

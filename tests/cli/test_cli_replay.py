@@ -18,6 +18,9 @@ from click.testing import CliRunner, Result
 
 from simkit.cli import main
 from simkit.cli.outcome import ENVIRONMENT
+from simkit.recording import Header, MediaFormat
+from simkit.recording.media import Numbers
+from simkit.recording.recorder import Recorder
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 THREE = str(RECORDINGS / "three-interruptions")
@@ -148,6 +151,38 @@ def test_a_caller_who_says_brackets_is_reported(copy):
 
 
 # JSON
+
+
+def test_a_leg_may_be_chosen():
+    assert invoke(THREE, "--leg", "twilio=live", "--leg", "vapi=live").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("leg", "expected"),
+    [
+        ("vapi", "leg: expected twilio or vapi, recorded or live; found vapi="),
+        ("phone=live", "leg: expected twilio or vapi, recorded or live; found phone=live"),
+        ("twilio=recorded", "three-interruptions: leg twilio=recorded: expected frames of audio"),
+    ],
+)
+def test_a_leg_that_cannot_be_is_refused(leg, expected):
+    assert expected in refused(invoke(THREE, "--leg", leg))
+
+
+def test_what_was_not_said_is_told(tmp_path):
+    call = Recorder(tmp_path / "call", Header(source="a test"))
+    for number in range(50):
+        numbers = Numbers(2 + number, 1 + number, 20 * number)
+        frame = (number * 20_000_000, "twilio", "in", b"\xff" * 160)
+        call.frame(*frame, MediaFormat("mulaw", 8000), numbers)
+    call.message(500_000_000, "twilio", "in", {"event": "mark", "mark": {"name": "hello"}})
+    call.finish(1_000_000_000)
+    arguments = (str(tmp_path / "call"), "--leg", "twilio=recorded")
+    sentence = "0.500: mark 'hello' did not come back: the bridge did not send it"
+    assert f"not said: {sentence}\n" in invoke(*arguments).stdout
+    plain = json.loads(invoke(*arguments, "--json").stdout)
+    assert plain["legs"] == {"twilio": "recorded", "vapi": "live"}
+    assert plain["unanswered"] == [sentence]
 
 
 def test_json_says_what_was_replayed(as_json):
