@@ -69,6 +69,14 @@ def wall_options(command: Callable[..., None]) -> Callable[..., None]:
     metavar="LEG=WAY",
     help="twilio or vapi, recorded or live; recorded if not given and both were captured.",
 )
+@click.option(
+    "--tolerance",
+    "tolerance_ms",
+    type=click.FloatRange(0.0, 10_000.0),
+    metavar="MS",
+    help="By how much what the bridge sends may differ from the recording; 50 if not given, 150 "
+    "where a leg is live.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.option(
     "--audio",
@@ -82,14 +90,24 @@ def replay_command(
     app: str | None,
     seed: int,
     legs: tuple[str, ...],
+    tolerance_ms: float | None,
     as_json: bool,
     audio: str | None,
     **wall: Any,
 ) -> None:
-    """Replay a recorded call against a bridge: timeline, measures and checks."""
+    """Replay a recorded call against a bridge: timeline, measures, checks, and what diverges."""
     from .replay import run_replay
 
-    run_replay(recording, app=app, seed=seed, legs=legs, as_json=as_json, audio=audio, **wall)
+    run_replay(
+        recording,
+        app=app,
+        seed=seed,
+        legs=legs,
+        tolerance_ms=tolerance_ms,
+        as_json=as_json,
+        audio=audio,
+        **wall,
+    )
 
 
 @main.command("fakes")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
+from rich.console import Console
 
 from ..audio import files
 from ..report import Outcome, console, print_barge_ins, print_checks, print_measures, print_timeline
@@ -35,16 +37,23 @@ def check_audio_name(audio: str | None) -> None:
 
 
 def report(
-    result: Outcome, what: dict[str, Any], *, as_json: bool, audio: str | None, remark: str = ""
+    result: Outcome,
+    what: dict[str, Any],
+    *,
+    as_json: bool,
+    audio: str | None,
+    remarks: Sequence[str] = (),
+    also: Callable[[Console], None] | None = None,
 ) -> None:
     """Write and print what came of a run, and exit with 0 or 1.
 
     Args:
         result: what came of it.
-        what: was run, for the JSON.
+        what: was run, and what else is known of it, for the JSON.
         as_json: print JSON instead of text.
         audio: where the sound goes.
-        remark: a line for people.
+        remarks: lines for people.
+        also: prints what comes after the checks.
     """
     if audio is not None:
         try:
@@ -54,11 +63,11 @@ def report(
     if as_json:
         click.echo(json.dumps(what | as_plain(result), indent=2))
     else:
-        _print(result, remark)
+        _print(result, remarks, also)
     sys.exit(0 if result.passed else 1)
 
 
-def _print(result: Outcome, remark: str) -> None:
+def _print(result: Outcome, remarks: Sequence[str], also: Callable[[Console], None] | None) -> None:
     out = console()
     print_timeline(out, result.timeline)
     out.print()
@@ -68,11 +77,14 @@ def _print(result: Outcome, remark: str) -> None:
     out.print()
     print_checks(out, result.checks)
     out.print()
+    if also is not None:
+        also(out)
+        out.print()
     if result.failure:
         for line in f"the call failed: {result.failure}".splitlines():
             out.print(printable(line), soft_wrap=True)
-    if remark:
-        out.print(remark, soft_wrap=True)
+    for remark in remarks:
+        out.print(printable(remark), soft_wrap=True)
     if result.measures.pacing_error_ms is not None:
         out.print(f"{result.call_seconds:.1f} s of call in real time", soft_wrap=True)
         return

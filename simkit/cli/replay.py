@@ -9,6 +9,7 @@ from ..network.serve import AppError
 from ..recording import RecordingError, read, replay
 from ..report import console
 from ..wall import WallError
+from .diverged import divergence_as_plain, print_divergence
 from .main import Refusal
 from .outcome import ENVIRONMENT, check_audio_name, report
 from .wall import open_wall
@@ -20,6 +21,7 @@ def run_replay(
     app: str | None,
     seed: int,
     legs: tuple[str, ...],
+    tolerance_ms: float | None,
     as_json: bool,
     audio: str | None,
     wall: bool,
@@ -36,10 +38,31 @@ def run_replay(
             wall, seed, app=app, bridge=bridge, command=command, verbose=verbose, env=ENVIRONMENT
         )
         with console(sys.stderr).status("replaying"):
-            ways = dict(leg.partition("=")[::2] for leg in legs)
-            result = replay(recording, app=app, seed=seed, world=world, legs=ways)
+            result = replay(
+                recording,
+                app=app,
+                seed=seed,
+                world=world,
+                legs=dict(leg.partition("=")[::2] for leg in legs),
+                tolerance_ms=tolerance_ms,
+            )
     except (RecordingError, AppError, WallError) as error:
         raise Refusal(str(error)) from None
-    what = {"recording": result.recording.name, "seed": seed}
-    cut = "the recording's unfinished last line was left out" if result.recording.cut_tail else ""
-    report(result, what, as_json=as_json, audio=audio, remark=cut)
+    what = {
+        "recording": result.recording.name,
+        "seed": seed,
+        "legs": result.legs,
+        "unanswered": result.unanswered,
+        "divergence": divergence_as_plain(result.divergence),
+    }
+    remarks = [f"not said: {sentence}" for sentence in result.unanswered]
+    if result.recording.cut_tail:
+        remarks.append("the recording's unfinished last line was left out")
+    report(
+        result,
+        what,
+        as_json=as_json,
+        audio=audio,
+        remarks=remarks,
+        also=lambda out: print_divergence(out, result.divergence),
+    )

@@ -81,7 +81,7 @@ def test_a_call_that_keeps_every_promise_exits_with_0(text):
 
 
 def test_the_report_shows_timeline_measures_and_checks(text):
-    timeline, barge_ins, measures, checks, speed = text.stdout.split("\n\n")
+    timeline, barge_ins, measures, checks, divergence, speed = text.stdout.split("\n\n")
     assert "    0.060  twilio   > bridge   POST /voice/inbound  CallStatus=ringing" in timeline
     assert "hears      silence, 226 ms after onset; 2.1 s unheard" in timeline
     assert [line.split()[-2:] for line in barge_ins.splitlines()[1:]] == [
@@ -96,6 +96,7 @@ def test_the_report_shows_timeline_measures_and_checks(text):
     ]
     assert len(checks.splitlines()) == 12
     assert all(line.startswith("passed  ") for line in checks.splitlines())
+    assert divergence == "same  as recorded: clear compared, within 150 ms"
     assert speed.startswith("47.0 s of call in ")
     assert speed.endswith("call-seconds per CPU-second\n")
 
@@ -192,10 +193,11 @@ def test_json_says_what_was_replayed(as_json):
     assert list(as_json) == [
         "recording",
         "seed",
-        "passed",
-        "failure",
         "legs",
         "unanswered",
+        "divergence",
+        "passed",
+        "failure",
         "timeline",
         "barge_ins",
         "measures",

@@ -268,7 +268,8 @@ def test_a_caller_who_says_nothing_is_silent_until_the_hang_up(recording):
     result = replay(Recording("mute", recording.header, mute, recording.sounds))
     assert not result.mouth.any()
     assert result.timeline.of("speaks") == []
-    assert result.passed
+    assert all(check.passed for check in result.checks)
+    assert [cause.sentence for cause in result.divergence.causes] == ["clear not sent"] * 3
 
 
 def test_a_caller_in_two_files_cannot_be_replayed(recording):
