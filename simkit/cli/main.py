@@ -74,7 +74,7 @@ def wall_options(command: Callable[..., None]) -> Callable[..., None]:
     "tolerance_ms",
     type=click.FloatRange(0.0, 10_000.0),
     metavar="MS",
-    help="By how much what the bridge sends may differ from the recording; 50 if not given, 150 "
+    help="By how much what the bridge sends may differ from the recording; 50 if not given, 100 "
     "where a leg is live.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")

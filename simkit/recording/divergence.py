@@ -32,8 +32,9 @@ from .sounding import Stretch, stretches
 TOLERANCE_MS = 50.0
 """Instants and amounts that are no further apart are the same: the limit of what is known of when
 audio of 20 ms frames begins and ends, twice."""
-LIVE_TOLERANCE_MS = 150.0
-"""The same where a fake answers in place of the service, by what the recording lets infer."""
+LIVE_TOLERANCE_MS = 100.0
+"""The same where a fake answers in place of the service, by what the recording lets infer. Of twelve
+scenarios that were captured, every clear was within 40 ms of where it had been."""
 PARTNERS_NS = 2_000_000_000
 """Messages of a kind that are further apart are not the same message."""
 
@@ -138,12 +139,10 @@ class _Leg:
         self._before = [output for output in recorded.sent if output.leg == leg]
         self._now = [output for output in today.sent if output.leg == leg]
         self._tolerance_ns = tolerance_ns
-        self._end_ns: int | None = None
-        self._ends: tuple[int | None, int | None] = (None, None)
-        if leg == "twilio":
-            self._ends = recorded.end_ns, today.end_ns
-            ends = [end for end in self._ends if end is not None]
-            self._end_ns = min(ends) if ends else None
+        self._end_ns = recorded.end_ns if leg == "twilio" else None
+        # What was heard after the recording's end cannot be compared.
+        ends = [end for end in (recorded.end_ns, today.end_ns) if end is not None]
+        self._today_end_ns = min(ends) if ends and leg == "twilio" else None
         self._names: dict[Any, Any] = {}
         self.in_step: list[int] = []
         """Instants at which both sent the same."""
@@ -223,11 +222,11 @@ class _Leg:
 
     def _stretches(self) -> tuple[list[Stretch], list[Stretch]]:
         """Return both sides' audio, cut where the other one's begins, too."""
-        before = stretches(self._before, self._ends[0])
-        now = stretches(self._now, self._ends[1])
+        before = stretches(self._before, self._end_ns)
+        now = stretches(self._now, self._today_end_ns)
         return (
-            stretches(self._before, self._ends[0], self._cuts(now, self._before)),
-            stretches(self._now, self._ends[1], self._cuts(before, self._now)),
+            stretches(self._before, self._end_ns, self._cuts(now, self._before)),
+            stretches(self._now, self._today_end_ns, self._cuts(before, self._now)),
         )
 
     def _cuts(self, others: Sequence[Stretch], own: Sequence[Output]) -> list[int]:

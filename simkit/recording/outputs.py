@@ -14,13 +14,15 @@ from ..wire import WireError, vapi
 from .format import RecordedEvent
 from .media import frames
 from .reading import Recording
-from .telling import CLOSED, instant_ns, stream_began_ns
+from .telling import CLOSED, DISCONNECTED, instant_ns, stream_began_ns
 
 Leg = Literal["twilio", "vapi"]
 LEGS: tuple[Leg, ...] = ("twilio", "vapi")
 
 _SILENT = ("response", "request")
 """Kinds of a timeline that no socket carries."""
+_UNCERTAIN = (("vapi", "close"),)
+"""A timeline does not tell who closed Vapi's socket."""
 
 
 class Output(Struct, frozen=True, kw_only=True):
@@ -45,7 +47,7 @@ class Outputs(Struct, frozen=True):
 
     sent: list[Output]
     end_ns: int | None = None
-    """When the stream ended at the bridge, where that is known."""
+    """When the stream ended, where that is known."""
 
     def only(
         self, known: Mapping[Leg, Collection[str] | None], ignored: Collection[str] = ()
@@ -73,8 +75,7 @@ def recorded_outputs(recording: Recording) -> Outputs:
             timeline.frame("bridge", leg, t_ns, what)
         else:
             _record(timeline, t_ns, leg, what)
-    stops = recording.messages("twilio", "in", "stop")
-    return Outputs(_outputs(timeline, 0), instant_ns(stops[0]) if stops else None)
+    return Outputs(_outputs(timeline, 0), _end_ns(recording))
 
 
 def sent_outputs(timeline: Timeline, begun_ns: int) -> Outputs:
@@ -84,8 +85,8 @@ def sent_outputs(timeline: Timeline, begun_ns: int) -> Outputs:
         timeline: of a replay.
         begun_ns: when the recording's begin was.
     """
-    stops = timeline.of("stop", call=1)
-    return Outputs(_outputs(timeline, begun_ns), stops[0].t_ns - begun_ns if stops else None)
+    ends = timeline.of("stop", "close", "ended", call=1)
+    return Outputs(_outputs(timeline, begun_ns), ends[0].t_ns - begun_ns if ends else None)
 
 
 def begun(recording: Recording, timeline: Timeline, played_ns: int) -> int:
@@ -121,6 +122,15 @@ def known_kinds(recording: Recording) -> dict[Leg, set[str] | None]:
         elif told:
             known[leg] = {_kind(event.message) for event in told}
     return known
+
+
+def _end_ns(recording: Recording) -> int | None:
+    ends = [
+        event
+        for direction, kind in (("in", "stop"), ("in", DISCONNECTED), ("out", CLOSED))
+        for event in recording.messages("twilio", direction, kind)
+    ] or [event for event in recording.events if event.leg == "call"]
+    return min(map(instant_ns, ends), default=None)
 
 
 def _tells_begin(recording: Recording) -> bool:
@@ -176,6 +186,7 @@ def _outputs(timeline: Timeline, origin_ns: int) -> list[Output]:
         if event.source == "bridge"
         and event.target in LEGS
         and event.kind not in _SILENT
+        and (event.target, event.kind) not in _UNCERTAIN
         and event.call in (None, 1)
     ]
 

@@ -73,7 +73,7 @@ def replay(
         legs: how ``twilio`` and ``vapi`` are replayed, ``recorded`` or ``live``; where it is not
             said, ``recorded`` if frames from both were captured, else ``live``.
         tolerance_ms: what the bridge sends may be so much earlier or later than recorded; None:
-            50, or 150 where a leg is live, whose fake answers by what a recording lets infer.
+            50, or 100 where a leg is live, whose fake answers by what a recording lets infer.
 
     Raises:
         AppError: the application cannot be loaded or does not start.
@@ -138,8 +138,8 @@ def replay(
                 timeline,
                 played_ns=played_ns[0] if played_ns else 0,
                 tolerance_ms=_tolerance_ms(ways) if tolerance_ms is None else tolerance_ms,
-                # A live assistant's sound may come at another pace, and end before it is cut off.
-                ignored=("mark",) if ways["vapi"] == "live" else (),
+                # Sound, and marks at its ends, follow what a live service sends at its own pace.
+                ignored=("media", "mark") if ways["vapi"] == "live" else (),
             ),
         )
 

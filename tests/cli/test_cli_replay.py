@@ -96,7 +96,7 @@ def test_the_report_shows_timeline_measures_and_checks(text):
     ]
     assert len(checks.splitlines()) == 12
     assert all(line.startswith("passed  ") for line in checks.splitlines())
-    assert divergence == "same  as recorded: clear compared, within 150 ms"
+    assert divergence == "same  as recorded: clear compared, within 100 ms"
     assert speed.startswith("47.0 s of call in ")
     assert speed.endswith("call-seconds per CPU-second\n")
 
