@@ -27,6 +27,13 @@ def main() -> None:
     """Deterministic simulation of phone calls, to test voice bridges between Twilio and Vapi."""
 
 
+def _processes(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """Return how many processes; None for ``auto``."""
+    if value is None or value == "auto":
+        return None
+    return int(click.IntRange(1, 1000).convert(value, param, ctx))
+
+
 def wall_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that run a command in real time, against a process."""
     for option in reversed(
@@ -77,6 +84,15 @@ def wall_options(command: Callable[..., None]) -> Callable[..., None]:
     help="By how much what the bridge sends may differ from the recording; 50 if not given, 100 "
     "where a leg is live.",
 )
+@click.option("--all", "is_folder", is_flag=True, help="RECORDING is a folder of recordings.")
+@click.option(
+    "-n",
+    "processes",
+    callback=_processes,
+    metavar="N",
+    help="With --all: recordings that are replayed at once; as many as there are processors if "
+    "not given, or auto.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.option(
     "--audio",
@@ -87,27 +103,26 @@ def wall_options(command: Callable[..., None]) -> Callable[..., None]:
 @wall_options
 def replay_command(
     recording: str,
-    app: str | None,
-    seed: int,
-    legs: tuple[str, ...],
-    tolerance_ms: float | None,
+    is_folder: bool,
+    processes: int | None,
     as_json: bool,
-    audio: str | None,
-    **wall: Any,
+    legs: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Replay a recorded call against a bridge: timeline, measures, checks, and what diverges."""
-    from .replay import run_replay
+    ways = dict(leg.partition("=")[::2] for leg in legs)
+    if not is_folder:
+        from .replay import run_replay
 
-    run_replay(
-        recording,
-        app=app,
-        seed=seed,
-        legs=legs,
-        tolerance_ms=tolerance_ms,
-        as_json=as_json,
-        audio=audio,
-        **wall,
-    )
+        run_replay(recording, legs=ways, as_json=as_json, **options)
+        return
+    for name in ("wall", "bridge", "command", "verbose", "audio"):
+        if options.pop(name):
+            option = "exec" if name == "command" else name
+            raise Refusal(f"--{option}: does not go with --all")
+    from .replay_all import run_all
+
+    run_all(recording, processes=processes, as_json=as_json, legs=ways, **options)
 
 
 @main.command("fakes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 
 from ..network.serve import AppError
 from ..recording import RecordingError, read, replay
@@ -20,7 +21,7 @@ def run_replay(
     *,
     app: str | None,
     seed: int,
-    legs: tuple[str, ...],
+    legs: Mapping[str, str],
     tolerance_ms: float | None,
     as_json: bool,
     audio: str | None,
@@ -43,7 +44,7 @@ def run_replay(
                 app=app,
                 seed=seed,
                 world=world,
-                legs=dict(leg.partition("=")[::2] for leg in legs),
+                legs=legs,
                 tolerance_ms=tolerance_ms,
             )
     except (RecordingError, AppError, WallError) as error:

@@ -1,0 +1,142 @@
+"""``simkit replay FOLDER --all``: every recording in a folder, in processes of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
+
+from ..network.serve import AppError
+from ..recording import RecordingError, read, replay
+from ..recording.format import EVENTS_FILE
+from ..recording.verdict import Verdict, verdict
+from ..report import console
+from ..timeline.text import printable
+from .main import Refusal
+from .outcome import ENVIRONMENT
+
+
+def run_all(folder: str, *, processes: int | None, as_json: bool, **options: Any) -> None:
+    """Replay, print a table, and exit with the worst that there was.
+
+    Args:
+        folder: holds recordings.
+        processes: that replay at once; None: as many as there are processors.
+        as_json: print JSON instead of a table.
+        options: of each replay, as :func:`simkit.recording.replay` takes them.
+    """
+    places = recordings_in(Path(folder))
+    if not places:
+        raise Refusal(f"{folder}: holds no recording: no folder in it has a {EVENTS_FILE}")
+    workers = min(processes or os.cpu_count() or 1, len(places))
+    found = {}
+    with Progress(console=console(sys.stderr), transient=True) as bar:
+        task = bar.add_task("replaying", total=len(places))
+        for place, one in _replayed(places, workers, options):
+            found[place] = one
+            bar.update(task, advance=1, description=one.name)
+    verdicts = [found[place] for place in places]
+    if as_json:
+        click.echo(json.dumps({"recordings": [_plain(one) for one in verdicts]}, indent=2))
+    else:
+        _print(verdicts)
+    sys.exit(max(one.exit_code for one in verdicts))
+
+
+def recordings_in(folder: Path) -> list[Path]:
+    """Return the recordings in a folder by name; what has no events file is none.
+
+    Raises:
+        Refusal: the folder cannot be read.
+    """
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError as error:
+        raise Refusal(f"{folder}: {error.strerror}") from None
+    return [path for path in inside if os.path.lexists(path / EVENTS_FILE)]
+
+
+def _replayed(
+    places: list[Path], workers: int, options: dict[str, Any]
+) -> Iterator[tuple[Path, Verdict]]:
+    """Yield each recording with its verdict, as they come."""
+    left = dict.fromkeys(places)
+    with _pool(workers) as pool:
+        running = {pool.submit(_replay, str(place), options): place for place in places}
+        for done in as_completed(running):
+            with contextlib.suppress(BrokenProcessPool):
+                one = done.result()
+                del left[running[done]]
+                yield running[done], one
+    # When a process ends all of a sudden, so does the pool. Alone each tells whether it was this.
+    for place in left:
+        with _pool(1) as pool:
+            yield place, _alone(place, pool.submit(_replay, str(place), options))
+
+
+def _alone(place: Path, done: Future[Verdict]) -> Verdict:
+    try:
+        return done.result()
+    except BrokenProcessPool:
+        return Verdict(name=place.name, error="the process that replayed it ended all of a sudden")
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # A process for each, so that no application remembers another call.
+    return ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1
+    )
+
+
+def _replay(place: str, options: dict[str, Any]) -> Verdict:
+    """Replay one recording; what an application prints goes to stderr."""
+    os.environ.update(ENVIRONMENT)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            return verdict(replay(read(place), **options))
+    except (RecordingError, AppError) as error:
+        return Verdict(name=Path(place).name, error=str(error))
+    except Exception as error:
+        return Verdict(name=Path(place).name, error=f"{type(error).__name__}: {error}")
+
+
+def _print(verdicts: list[Verdict]) -> None:
+    out = console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("recording", no_wrap=True)
+    table.add_column("length", justify="right", no_wrap=True)
+    table.add_column("checks", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("first fault")
+    for one in verdicts:
+        table.add_row(*(Text(printable(cell)) for cell in _cells(one)))
+    out.print(table)
+    out.print()
+    good = sum(one.exit_code == 0 for one in verdicts)
+    out.print(f"{good} of {len(verdicts)} recordings are as recorded and keep every promise")
+
+
+def _cells(one: Verdict) -> tuple[str, str, str, str, str]:
+    if one.error is not None:
+        return one.name, "", "", "ERROR", one.error
+    assert one.duration_ms is not None
+    held = one.checks - len(one.failed_checks)
+    word = "DIVERGES" if one.diverges else "FAILED" if one.sentence else "same"
+    return one.name, f"{one.duration_ms / 1000:.1f} s", f"{held}/{one.checks}", word, one.sentence
+
+
+def _plain(one: Verdict) -> dict[str, Any]:
+    return {**msgspec.to_builtins(one), "exit_code": one.exit_code}
