@@ -10,11 +10,15 @@ from __future__ import annotations
 import argparse
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from . import _recorded_calls
+
 if TYPE_CHECKING:
+    from .recording import Replay
     from .simulation import Simulation
 
 _SHOWN_LINES = 60
@@ -36,6 +40,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run every test twice, in two processes; fail those that use sim and did not do the "
         "same, with the first thing that differs",
     )
+    group.addoption(
+        "--simkit-update",
+        action="store_true",
+        help="write the timelines beside the recordings of simkit_recordings anew",
+    )
+    parser.addini("simkit_app", "bridge that recordings are replayed against, MODULE:ATTR")
+    parser.addini("simkit_recordings", "folder in which each recording is a test")
     group.addoption("--simkit-trails", metavar="FOLDER", help=argparse.SUPPRESS)
 
 
@@ -45,6 +56,12 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "simkit(seed=0, time_limit=86400.0): how the test's `sim` fixture is made",
     )
+    config.addinivalue_line(
+        "markers",
+        "recording(path, app=None, legs=None, tolerance_ms=None): the call that the test's "
+        "`replayed` fixture replays",
+    )
+    _recorded_calls.add_folder(config)
     if config.option.simkit_verify:
         from . import _second_run
 
@@ -71,6 +88,17 @@ def sim(request: pytest.FixtureRequest) -> Iterator[Simulation]:
         _report(request.node, simulation)
     finally:
         simulation.close()
+
+
+@pytest.fixture
+def replayed(request: pytest.FixtureRequest) -> Replay:
+    """The call of the test's marker ``recording``, replayed."""
+    return _recorded_calls.replay_for(request)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Make a test of each recording in the folder of ``simkit_recordings``."""
+    return _recorded_calls.collect(file_path, parent)
 
 
 def _report(item: pytest.Item, simulation: Simulation) -> None:

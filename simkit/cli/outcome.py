@@ -13,21 +13,10 @@ import msgspec
 from rich.console import Console
 
 from ..audio import files
+from ..recording import ENVIRONMENT as ENVIRONMENT
 from ..report import Outcome, console, print_barge_ins, print_checks, print_measures, print_timeline
 from ..timeline.text import printable
-from ..twilio import ACCOUNT_SID, AUTH_TOKEN
-from ..vapi import API_KEY
-from ..world import BRIDGE_HOST
 from .main import Refusal
-
-ENVIRONMENT = {
-    "PUBLIC_URL": f"https://{BRIDGE_HOST}",
-    "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
-    "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
-    "VAPI_API_KEY": API_KEY,
-    "VAPI_ASSISTANT_ID": "recorded-assistant",
-}
-"""What a bridge under test finds in its environment: the simulated accounts."""
 
 
 def check_audio_name(audio: str | None) -> None:

@@ -20,13 +20,34 @@ from rich.table import Table
 from rich.text import Text
 
 from ..network.serve import AppError
-from ..recording import RecordingError, read, replay
+from ..recording import ENVIRONMENT, RecordingError, Replay, read, replay
 from ..recording.format import EVENTS_FILE
-from ..recording.verdict import Verdict, verdict
 from ..report import console
 from ..timeline.text import printable
 from .main import Refusal
-from .outcome import ENVIRONMENT
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one recording."""
+
+    name: str
+    duration_ms: float | None = None
+    checks: int = 0
+    """How many there were."""
+    failed_checks: list[str] = []
+    diverges: int = 0
+    """Number of things that the bridge does otherwise, their consequences not counted."""
+    faults: list[str] = []
+    """Everything that is wrong, in sentences."""
+    error: str | None = None
+    """Why it could not be replayed."""
+
+    @property
+    def exit_code(self) -> int:
+        """0: as recorded and every check holds; 1: not so; 2: it could not be replayed."""
+        if self.error is not None:
+            return 2
+        return 1 if self.faults else 0
 
 
 def run_all(folder: str, *, processes: int | None, as_json: bool, **options: Any) -> None:
@@ -106,11 +127,22 @@ def _replay(place: str, options: dict[str, Any]) -> Verdict:
     os.environ.update(ENVIRONMENT)
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            return verdict(replay(read(place), **options))
+            return _verdict(replay(read(place), **options))
     except (RecordingError, AppError) as error:
         return Verdict(name=Path(place).name, error=str(error))
     except Exception as error:
         return Verdict(name=Path(place).name, error=f"{type(error).__name__}: {error}")
+
+
+def _verdict(result: Replay) -> Verdict:
+    return Verdict(
+        name=result.recording.name,
+        duration_ms=result.recording.duration_ms,
+        checks=len(result.checks),
+        failed_checks=[check.name for check in result.checks if not check.passed],
+        diverges=len(result.divergence.causes),
+        faults=result.faults,
+    )
 
 
 def _print(verdicts: list[Verdict]) -> None:
@@ -134,8 +166,9 @@ def _cells(one: Verdict) -> tuple[str, str, str, str, str]:
         return one.name, "", "", "ERROR", one.error
     assert one.duration_ms is not None
     held = one.checks - len(one.failed_checks)
-    word = "DIVERGES" if one.diverges else "FAILED" if one.sentence else "same"
-    return one.name, f"{one.duration_ms / 1000:.1f} s", f"{held}/{one.checks}", word, one.sentence
+    word = "DIVERGED" if one.diverges else "FAILED" if one.faults else "same"
+    first = one.faults[0] if one.faults else ""
+    return one.name, f"{one.duration_ms / 1000:.1f} s", f"{held}/{one.checks}", word, first
 
 
 def _plain(one: Verdict) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from .format import (
 from .import_log import import_log
 from .media import MediaFormat, MediaRun
 from .reading import Recording, read
-from .replay import Replay, own_bridge, replay
+from .replay import ENVIRONMENT, Replay, own_bridge, replay
 from .writing import write
 
 __all__ = [
+    "ENVIRONMENT",
     "Header",
     "MediaFormat",
     "MediaRun",

@@ -21,7 +21,7 @@ from ..checks.turns import ONE_REPLY_PER_TURN
 from ..report import Outcome
 from ..simulation import Simulation
 from ..timeline import barge_ins, measures
-from ..twilio import AUTH_TOKEN, CallFailed
+from ..twilio import ACCOUNT_SID, AUTH_TOKEN, CallFailed
 from ..vapi import API_KEY, Assistant, Reply
 from ..vapi import HOST as VAPI_HOST
 from ..world import BRIDGE_HOST, TWILIO_HOST, World
@@ -35,7 +35,17 @@ _GRACE_SECONDS = 1.0
 """For which a call goes on when the recording is over, unless the bridge ends it."""
 
 
-@dataclass(kw_only=True)
+ENVIRONMENT = {
+    "PUBLIC_URL": f"https://{BRIDGE_HOST}",
+    "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+    "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+    "VAPI_API_KEY": API_KEY,
+    "VAPI_ASSISTANT_ID": "recorded-assistant",
+}
+"""What a bridge under test finds in its environment: the simulated accounts."""
+
+
+@dataclass(kw_only=True, repr=False)
 class Replay(Outcome):
     """What a replay showed."""
 
@@ -51,6 +61,23 @@ class Replay(Outcome):
     def passed(self) -> bool:
         """True when nothing failed, every check held, and the bridge did as it had done."""
         return super().passed and self.divergence.is_none
+
+    @property
+    def faults(self) -> list[str]:
+        """What it did not pass for, in sentences: what differs, then broken promises."""
+        found = [f"the call failed: {self.failure}"] if self.failure else []
+        for cause in self.divergence.causes:
+            told = "; ".join(one.sentence for one in (cause, *cause.consequences))
+            found.append(f"at {cause.t_ns / 1e9:.3f}: {told}")
+        return found + [
+            f"{check.name}: {violation.sentence}"
+            for check in self.checks
+            for violation in check.violations
+        ]
+
+    def __repr__(self) -> str:
+        """Return what it did not pass for: that is what a failing test shows."""
+        return f"<Replay of {self.recording.name}: {'; '.join(self.faults) or 'as recorded'}>"
 
 
 def replay(
