@@ -31,6 +31,7 @@ from .telling import (
     Causes,
     agent_speech,
     instant_ns,
+    is_of_capture,
     opened_envelope,
     openings_ns,
     said_by,
@@ -196,7 +197,7 @@ class Stage:
             kind = message.get("event")
             if kind == DISCONNECTED and not is_over:
                 yield t_ns, 0, Closing(_close_code(message), waits_for)
-            elif kind is None or "type" in message:  # else an event of capture
+            elif not is_of_capture(message):
                 yield t_ns, 0, Text(msgspec.json.encode(message), waits_for)
                 inner = opened_envelope(message)
                 if (inner.get("type"), inner.get("status")) == ("status-update", "ended"):

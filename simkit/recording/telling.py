@@ -90,9 +90,11 @@ def openings_ns(recording: Recording) -> list[int]:
     told = [instant_ns(event) for event in own if event.message.get("event") == OPENED]
     if told or not own:
         return told
-    texts = [e for e in own if e.direction == "in" and e.media is None]
-    early = [instant_ns(texts[0]) - _BEFORE_FIRST_NS] if texts else []
-    return [max(0, min([instant_ns(own[0]), *early]))]
+    own = [event for event in own if not is_of_capture(event.message)]
+    texts = [event for event in own if event.direction == "in" and event.media is None]
+    first_ns = [instant_ns(event) for event in own[:1]]
+    first_ns += [instant_ns(event) - _BEFORE_FIRST_NS for event in texts[:1]]
+    return [max(0, min(first_ns))] if first_ns else []
 
 
 def agent_speech(recording: Recording) -> list[tuple[int, Utterance]]:
@@ -117,6 +119,11 @@ def agent_speech(recording: Recording) -> list[tuple[int, Utterance]]:
         at = bisect_right(starts, round(said.t_ms * RATE / 1000)) - 1
         result.append((came_ns[max(0, at)], said))
     return result
+
+
+def is_of_capture(message: dict[str, Any]) -> bool:
+    """Tell an event of capture on Vapi's leg from Vapi's and the bridge's own messages."""
+    return "event" in message and "type" not in message
 
 
 def opened_envelope(message: dict[str, Any]) -> dict[str, Any]:
