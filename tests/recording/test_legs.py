@@ -452,3 +452,41 @@ def test_on_real_sockets_both_legs_are_live(recording):
 
     with pytest.raises(RecordingError, match="on real sockets both legs are live"):
         replay(recording, world=RealTime(), legs={"vapi": "recorded"})
+
+
+ODD = [
+    {},
+    {"event": "mark"},
+    {"event": "mark", "mark": {"name": 5}},
+    {"event": ["mark"]},
+    {"event": "media", "media": 7},
+    {"event": "dtmf", "dtmf": "x"},
+    {"event": "dtmf", "dtmf": {"digit": {}}, "sequenceNumber": "x"},
+    {"event": "mark", "mark": {"name": "a"}, "sequenceNumber": -(10**30)},
+    {"event": "unreadable", "length": 3},
+    {"type": 5},
+    {"type": "transcript"},
+    {"type": ["media"]},
+    {"type": "status-update", "status": ["ended"]},
+    {"type": "tool-calls-result", "toolCallResult": {"toolCallId": []}},
+    {"type": "add-message", "message": "x"},
+    {"message": {"message": {"type": "hang"}}},
+    {"event": "opened", "type": "opened"},
+    {"event": "disconnected", "code": [1000]},
+]
+
+
+def test_odd_messages_are_passed_on_or_passed_over(recording):
+    odd = changed(recording, lambda event: event if event.t_ms < 3000 else None)
+    for number, message in enumerate(ODD):
+        for leg in ("twilio", "vapi"):
+            for direction in ("in", "out"):
+                event = RecordedEvent(
+                    t_ms=1000.0 + number, leg=leg, direction=direction, message=message
+                )
+                odd.events.append(event)
+    odd.events.sort(key=lambda event: event.t_ms)
+    result = replay(odd, legs=BOTH)
+    assert result.failure == ""
+    assert "unhandled-error" not in {event.kind for event in result.timeline}
+    assert str(result.timeline)
