@@ -56,7 +56,9 @@ def run_replay(
         "unanswered": result.unanswered,
         "divergence": divergence_as_plain(result.divergence),
     }
-    remarks = [f"not said: {sentence}" for sentence in result.unanswered]
+    recorded = [leg for leg, way in result.legs.items() if way == "recorded"]
+    remarks = [f"as recorded: what came from {' and '.join(recorded)}"] if recorded else []
+    remarks += [f"not said: {sentence}" for sentence in result.unanswered]
     if result.recording.cut_tail:
         remarks.append("the recording's unfinished last line was left out")
     report(

@@ -180,7 +180,8 @@ def test_what_was_not_said_is_told(tmp_path):
     call.finish(1_000_000_000)
     arguments = (str(tmp_path / "call"), "--leg", "twilio=recorded")
     sentence = "0.500: mark 'hello' did not come back: the bridge did not send it"
-    assert f"not said: {sentence}\n" in invoke(*arguments).stdout
+    printed = invoke(*arguments).stdout
+    assert f"as recorded: what came from twilio\nnot said: {sentence}\n" in printed
     plain = json.loads(invoke(*arguments, "--json").stdout)
     assert plain["legs"] == {"twilio": "recorded", "vapi": "live"}
     assert plain["unanswered"] == [sentence]

@@ -78,7 +78,10 @@ def small_bridge(
             text = json.dumps({"event": event, "streamSid": sid, **more})
             await send({"type": "websocket.send", "text": text})
 
-        listening = asyncio.create_task(listen(socket, say))
+        async def hang_up() -> None:
+            await send({"type": "websocket.close", "code": 1000})
+
+        listening = asyncio.create_task(listen(socket, say, hang_up))
         to_vapi = Passes() if encoding == "mulaw" else MulawToPcm()
         with contextlib.suppress(websockets.ConnectionClosed):
             while (message := await receive())["type"] != "websocket.disconnect":
@@ -90,7 +93,7 @@ def small_bridge(
         listening.cancel()
         await socket.close()
 
-    async def listen(socket: Any, say: Callable[..., Any]) -> None:
+    async def listen(socket: Any, say: Callable[..., Any], hang_up: Callable[..., Any]) -> None:
         from_vapi = Passes() if encoding == "mulaw" else PcmToMulaw()
         replies, speaks = 0, False
         with contextlib.suppress(websockets.ConnectionClosed):
@@ -109,6 +112,7 @@ def small_bridge(
                     if marks and not speaks:
                         replies += 1
                         await say("mark", mark={"name": f"reply-{replies}"})
+        await hang_up()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":

@@ -172,6 +172,30 @@ def test_audio_is_brought_to_the_format_that_is_asked_for_today(recording, again
     assert len(list(now.frames("twilio", "out"))) == len(list(again[0].frames("twilio", "out")))
 
 
+def test_a_call_that_vapi_ended_ends_so_again(tmp_path):
+    def call_that_ends(app: Any) -> Any:
+        with Simulation() as sim:
+            sim.host("bridge.example.com").serve(app)
+            sim.vapi.assistant(first_message="Goodbye.", max_duration=2.007)
+
+            async def call():
+                phone = await sim.twilio.call(to="+15550100")
+                await phone.ends()
+
+            sim.run(call())
+            return sim.finish()
+
+    then, _ = captured(tmp_path / "then", call_that_ends)
+    assert told(then, "vapi", "in")[-2][1]["endedReason"] == "exceeded-max-duration"
+    assert told(then, "twilio", "out")[-1][1] == {"event": "closed", "code": 1000}
+    now, result = replayed(then, tmp_path / "now")
+    for leg in ("twilio", "vapi"):
+        for direction in ("in", "out"):
+            assert_same(told(then, leg, direction), told(now, leg, direction))
+    assert result.unanswered == []
+    assert result.timeline.of("hangs-up") == []
+
+
 # Another bridge
 
 
