@@ -7,7 +7,6 @@ for what it answers; one whose cause never comes is not said but reported.
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -120,11 +119,10 @@ class Stage:
     # Twilio
 
     def _make_course(self) -> Course:
-        returns = Counter(
-            str(event.message["mark"].get("name", ""))
+        returns = [
+            Step(0, event.message).mark or ""
             for event in self._recording.messages("twilio", "in", "mark")
-            if isinstance(event.message.get("mark"), dict)
-        )
+        ]
         self._set_close_code()
         return Course(self._steps(), returns, lambda: self._sim.twilio.flows[-1].hang_up("caller"))
 

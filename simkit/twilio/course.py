@@ -6,8 +6,9 @@ when its turn is, and never before the server has sent that mark.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -50,61 +51,72 @@ class Step(NamedTuple):
         return str(mark.get("name", "")) if isinstance(mark, dict) else ""
 
 
+def likeness(name: str) -> str:
+    """Return what a mark's name has in common with that of the same mark in another call.
+
+    >>> likeness("reply-1"), likeness("end-2f1c8a54-0b1e-4b4c-9f1a-6d3a5b7c9e01")
+    ('reply-1', 'end-#')
+    """
+    return _IDS.sub("#", name)
+
+
+_IDS = re.compile(
+    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{12,}|[0-9]{6,}"
+)
+"""UUIDs, long hexadecimal numbers, times: other ones each time."""
+
+
 class Course:
     """What Twilio says on one stream.
 
     Args:
         steps: in the order of time, without ``connected``; ``start`` is among them.
-        returns: how often each mark comes back in it, by its name. Other marks come back when their
-            audio has played.
+        returns: the names of all marks that come back in it. Other marks come back when their audio
+            has played. Ids in names do not count: the first such mark stands for the first, and so
+            on.
         hang_up: ends the call, when it is time for ``stop``.
     """
 
     def __init__(
-        self, steps: Iterator[Step], returns: Mapping[str, int], hang_up: Callable[[], object]
+        self, steps: Iterator[Step], returns: Iterable[str], hang_up: Callable[[], object]
     ) -> None:
         self.steps = steps
         self.hang_up = hang_up
-        self._returns = returns
-        self._sent: Counter[str] = Counter()
-        self._returned: Counter[str] = Counter()
+        self._returns = Counter(map(likeness, returns))
+        self._sent: dict[str, list[str]] = {}
         self._held: list[Step] = []
 
     def sent(self, name: str) -> bool:
         """The server sent a mark; returns whether its return is part of the course."""
-        self._sent[name] += 1
-        return self._sent[name] <= self._returns.get(name, 0)
+        like = likeness(name)
+        if not self._returns[like]:
+            return False
+        self._returns[like] -= 1
+        self._sent.setdefault(like, []).append(name)
+        return True
 
-    def held(self, name: str) -> Step | None:
-        """Return what had to wait for a mark, and waits no longer."""
-        for step in self._held:
-            if step.mark == name:
-                self._held.remove(step)
-                self._returned[name] += 1
-                return step
+    def due(self, step: Step) -> str | None:
+        """Return the name of the mark that comes back by now; else the step is held."""
+        sent = self._sent.get(likeness(step.mark or ""))
+        if sent and step.mark is not None:
+            return sent.pop(0)
+        self._held.append(step)
         return None
 
-    def is_due(self, step: Step) -> bool:
-        """Return whether what answers the server may be said by now; else it is held."""
-        name = step.mark
-        if name is not None and self._returned[name] < self._sent[name]:
-            self._returned[name] += 1
-            return True
-        self._held.append(step)
-        return False
+    def held(self, name: str) -> str | None:
+        """Return the name of the mark that comes back late, now that ``name`` was sent."""
+        for step in self._held:
+            if step.mark is not None and likeness(step.mark) == likeness(name):
+                self._held.remove(step)
+                return self.due(step)
+        return None
 
     def unanswered(self, *, closed_by_server: bool) -> Iterator[Step]:
         """Yield the answers whose causes never came, once the stream is over."""
-        rest = [step for step in self.steps if step.mark is not None or _answers(step)]
-        for step in [*self._held, *rest]:
-            if _answers(step):
-                if not closed_by_server:
+        waiting, self._held = self._held, []
+        for step in [*waiting, *self.steps]:
+            if isinstance(step.what, End):
+                if step.what.answers and not closed_by_server:
                     yield step
-            elif self._returned[step.mark or ""] < self._sent[step.mark or ""]:
-                self._returned[step.mark or ""] += 1
-            else:
+            elif step.mark is not None and self.due(step) is None:
                 yield step
-
-
-def _answers(step: Step) -> bool:
-    return isinstance(step.what, End) and step.what.answers

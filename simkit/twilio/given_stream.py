@@ -72,9 +72,9 @@ class GivenStream(MediaStream):
         elif step.mark is None:
             self._renumber(step)
             self._pass_on(what)
-        elif self._course.is_due(step):
+        elif (name := self._course.due(step)) is not None:
             self._renumber(step)
-            super()._return_mark(step.mark)
+            super()._return_mark(name)
         else:
             self._shift -= 1
 
@@ -110,7 +110,7 @@ class GivenStream(MediaStream):
 
     def _end_as_given(self, step: Step, end: End) -> None:
         if end.answers:
-            self._course.is_due(step)  # never: the socket would not be open
+            self._course.due(step)  # never: the socket would not be open
         elif end.code == 1006:
             self.lose()
         else:
@@ -125,8 +125,9 @@ class GivenStream(MediaStream):
         if not self._course.sent(name):
             super()._take_mark(name)
             return
-        if self._course.held(name) is not None:
-            self._return_mark(name)
+        late = self._course.held(name)
+        if late is not None:
+            self._return_mark(late)
 
     def _return_mark(self, name: str) -> None:
         """Return a mark that is not in its place in the course."""
