@@ -218,7 +218,7 @@ class Stage:
         """Return when Vapi may answer the upgrade, so that it is open as late as it was."""
         try:
             connected_ns = self._sim.twilio.flows[-1].mouth.origin_ns + PACKET_NS
-        except RuntimeError:  # before there is a stream
+        except (IndexError, RuntimeError):  # before there is a call, or a stream
             return 0
         there_ns = connected_ns + self._latency_ns(TWILIO_HOST)
         opened_today_ns: int = there_ns + opened_ns - self.began_ns

@@ -101,7 +101,8 @@ class MediaStream(StreamSocket):
         self._sequence = 0
         self._chunk = 0
         self._chunks = dict.fromkeys(self._tracks, 0)
-        self._timestamp_ms = self._first_timestamp_ms()
+        first = settings.first_timestamp_ms
+        self._timestamp_ms = self._draw.randint(*first) if isinstance(first, tuple) else first
         self._jitter_ms = settings.timestamp_jitter_ms
         self._next_ns = 0
         self._dropped_ns: int | None = None
@@ -110,10 +111,6 @@ class MediaStream(StreamSocket):
         self._begun = False
         self.playout: PlayOut | None = None
         """What the caller hears; None before the start, and on a unidirectional stream."""
-
-    def _first_timestamp_ms(self) -> int:
-        first = self._settings.first_timestamp_ms
-        return self._draw.randint(*first) if isinstance(first, tuple) else first
 
     def begin(self) -> None:
         """Say who is calling and begin to send."""

@@ -1,4 +1,4 @@
-"""A whole bridge in a few lines, both of whose sides can be taken down."""
+"""A whole bridge in a few lines, both of whose sides can be taken down, and what was."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ import base64
 import contextlib
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import websockets
 
+from simkit.audio import mulaw
 from simkit.audio.transcode import MulawToPcm, PcmToMulaw
-from simkit.recording import MediaFormat
+from simkit.recording import Header, MediaFormat, Recording, read
 from simkit.recording.capture import Capture
+from simkit.recording.media import Numbers
+from simkit.recording.recorder import Recorder
 
 TWIML = '<Response><Connect><Stream url="wss://bridge.example.com/media"/></Connect></Response>'
 
@@ -130,3 +135,41 @@ def small_bridge(
         await send({"type": "http.response.body", "body": TWIML.encode()})
 
     return app if capture is None else capture.asgi(app)
+
+
+def captured(folder: Path, run: Any, **bridge: Any) -> tuple[Recording, Any]:
+    """Run a call through a small bridge; returns what was captured of it, and the run's result."""
+    capture = Capture(folder, name=lambda sid: sid or "unnamed")
+    result = run(small_bridge(capture, **bridge))
+    capture.close()
+    [path] = folder.iterdir()
+    return read(path), result
+
+
+def told(recording: Recording, leg: str, direction: str) -> list[tuple[float, Any]]:
+    """Every message of a way with its instant, but for ids."""
+    return [
+        (event.t_ms, {k: v for k, v in event.message.items() if k not in ("streamSid", "start")})
+        for event in recording.events
+        if (event.leg, event.direction) == (leg, direction) and event.media is None
+    ]
+
+
+TONE = mulaw.encode(np.full(160, 3000, np.int16))
+MULAW = MediaFormat("mulaw", 8000)
+
+STEADY = [(40 + 20 * n, 2 + n, 1 + n, 57 + 20 * n) for n in range(20)]
+"""Frames as they should come: (ms, sequence, chunk, timestamp)."""
+
+
+def stream(folder: Path, frames: Any, *messages: tuple[float, str, dict[str, Any]]) -> Recording:
+    """A recording of Twilio's side: frames as (ms, sequence, chunk, timestamp), and messages."""
+    taken = Recorder(folder, Header(source="a test"))
+    taken.message(40_000_000, "twilio", "in", {"event": "connected"})
+    taken.message(40_000_000, "twilio", "in", {"event": "start", "sequenceNumber": "1"})
+    for t_ms, *numbers in frames:
+        taken.frame(round(t_ms * 1e6), "twilio", "in", TONE, MULAW, Numbers(*numbers))
+    for t_ms, direction, message in messages:
+        taken.message(round(t_ms * 1e6), "twilio", direction, message)
+    taken.finish(1_000_000_000)
+    return read(folder)

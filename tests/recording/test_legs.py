@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 
 from simkit import Simulation
-from simkit.audio import mulaw
 from simkit.recording import (
     Header,
     MediaFormat,
@@ -21,12 +19,11 @@ from simkit.recording import (
     read,
     replay,
 )
-from simkit.recording.capture import Capture
-from simkit.recording.media import Numbers
+from simkit.recording.legs import Stage
 from simkit.recording.recorder import Recorder
-from tests.recording.bridges import small_bridge
+from tests.recording.bridges import MULAW, STEADY, captured, small_bridge, stream, told
+from tests.vapi.test_recital import told as told_by_vapi
 
-MULAW = MediaFormat("mulaw", 8000)
 PCM = MediaFormat("pcm_s16le", 16000)
 BOTH = {"twilio": "recorded", "vapi": "recorded"}
 RECORDINGS = Path(__file__).parents[2] / "recordings"
@@ -54,15 +51,6 @@ def call_with_a_barge_in(app: Any) -> Any:
         return sim.finish()
 
 
-def captured(folder: Path, run: Any, **bridge: Any) -> tuple[Recording, Any]:
-    """Run a call through a small bridge; returns what was captured of it, and the run's result."""
-    capture = Capture(folder, name=lambda sid: sid or "unnamed")
-    result = run(small_bridge(capture, **bridge))
-    capture.close()
-    [path] = folder.iterdir()
-    return read(path), result
-
-
 def replayed(recording: Recording, folder: Path, **bridge: Any) -> tuple[Recording, Any]:
     """Replay a recording with both legs recorded; returns what was captured, and the replay."""
     return captured(folder, lambda app: replay(recording, app=app, legs=BOTH), **bridge)
@@ -76,15 +64,6 @@ def recording(tmp_path_factory) -> Recording:
 @pytest.fixture(scope="module")
 def again(recording, tmp_path_factory) -> tuple[Recording, Any]:
     return replayed(recording, tmp_path_factory.mktemp("now") / "calls")
-
-
-def told(recording: Recording, leg: str, direction: str) -> list[tuple[float, Any]]:
-    """Every message of a way with its instant, but for ids."""
-    return [
-        (event.t_ms, {k: v for k, v in event.message.items() if k not in ("streamSid", "start")})
-        for event in recording.events
-        if (event.leg, event.direction) == (leg, direction) and event.media is None
-    ]
 
 
 def assert_same(then: list[tuple[float, Any]], now: list[tuple[float, Any]]) -> None:
@@ -319,117 +298,18 @@ def test_a_tools_result_waits_for_its_answer(recording, tmp_path):
     ]
 
 
-# How streams go, and end
-
-TONE = mulaw.encode(np.full(160, 3000, np.int16))
-
-
-def stream(folder: Path, frames: Any, *messages: tuple[float, str, dict[str, Any]]) -> Recording:
-    """A recording of Twilio's side: frames as (ms, sequence, chunk, timestamp), and messages."""
-    taken = Recorder(folder, Header(source="a test"))
-    taken.message(40_000_000, "twilio", "in", {"event": "connected"})
-    taken.message(40_000_000, "twilio", "in", {"event": "start", "sequenceNumber": "1"})
-    for t_ms, *numbers in frames:
-        taken.frame(round(t_ms * 1e6), "twilio", "in", TONE, MULAW, Numbers(*numbers))
-    for t_ms, direction, message in messages:
-        taken.message(round(t_ms * 1e6), "twilio", direction, message)
-    taken.finish(1_000_000_000)
-    return read(folder)
-
-
-STEADY = [(40 + 20 * n, 2 + n, 1 + n, 57 + 20 * n) for n in range(20)]
-
-
-def as_it_came(recording: Recording, folder: Path) -> list[tuple[int, Numbers]]:
-    """The caller's frames of a replay: ms, rounded, since the stream's begin; and numbers."""
-    now, _ = captured(
-        folder,
-        lambda app: replay(recording, app=app, legs={"twilio": "recorded"}),
-        opens_vapi=False,
-    )
-    return [
-        (round(frame.t_ns / 1e6) - 40, frame.numbers) for frame, _ in now.frames("twilio", "in")
-    ]
-
-
-@pytest.mark.parametrize(
-    "frames",
-    [
-        STEADY,
-        [*STEADY[:5], *((300, *numbers) for _, *numbers in STEADY[5:14]), *STEADY[14:]],
-        [*STEADY[:5], *STEADY[9:]],
-        [*STEADY[:6], (145, *STEADY[5][1:]), *STEADY[6:]],
-        [*STEADY[:5], (160, *STEADY[6][1:]), (160, *STEADY[5][1:]), *STEADY[7:]],
-        [(40 + 20 * n, 9_000_000 + n, 1 + n, 5 + 20 * n) for n in range(9)],
-    ],
-    ids=["steady", "burst", "lost", "twice", "swapped", "numbers"],
-)
-def test_frames_come_when_and_as_they_came(frames, tmp_path):
-    recording = stream(tmp_path / "call", frames)
-    found = as_it_came(recording, tmp_path / "calls")
-    assert found == [(round(t_ms) - 40, Numbers(*numbers)) for t_ms, *numbers in frames]
-
-
-@pytest.mark.parametrize(
-    ("ends", "reason", "code"),
-    [
-        (
-            [("in", {"event": "stop"}), ("in", {"event": "disconnected", "code": 1000})],
-            "stop",
-            1000,
-        ),
-        (
-            [("in", {"event": "stop"}), ("in", {"event": "disconnected", "code": 1001})],
-            "stop",
-            1001,
-        ),
-        ([("in", {"event": "disconnected", "code": 1011})], "", 1011),
-        ([("in", {"event": "disconnected", "code": 1005})], "", 1005),
-        ([("in", {"event": "disconnected", "code": 1006})], "", 1006),
-    ],
-    ids=["stopped", "gone", "closed", "no code", "reset"],
-)
-def test_the_stream_ends_as_it_did(ends, reason, code, tmp_path):
-    messages = [(500.0, direction, message) for direction, message in ends]
-    recording = stream(tmp_path / "call", STEADY, *messages)
-    now, result = captured(
-        tmp_path / "calls",
-        lambda app: replay(recording, app=app, legs={"twilio": "recorded"}),
-        opens_vapi=False,
-    )
-    last = [(round(t_ms), what["event"]) for t_ms, what in told(now, "twilio", "in")][2:]
-    assert last == [(500, kind) for kind in (reason, "disconnected") if kind]
-    assert told(now, "twilio", "in")[-1][1]["code"] == (1005 if code == 1006 else code)  # uvicorn
-    assert [event.fields["code"] for event in result.timeline.of("error")] == (
-        [31903] if code == 1006 else []
-    )
-    assert result.failure == ""
-
-
-def test_an_answer_to_the_bridges_close_waits_for_it(tmp_path):
-    closed = [
-        (400.0, "out", {"event": "closed", "code": 1000}),
-        (440.0, "in", {"event": "disconnected", "code": 1000}),
-    ]
-    recording = stream(tmp_path / "call", STEADY, *closed)
-    result = replay(recording, app=small_bridge(opens_vapi=False), legs={"twilio": "recorded"})
-    assert result.unanswered == [
-        "0.440: Twilio's answer to the close was not sent: the bridge did not close the socket"
-    ]
-    [hung_up] = result.timeline.of("hangs-up")
-    [began] = result.timeline.of("connected")
-    assert hung_up.t_ns - began.sent_ns == 940_000_000 + 1_000_000_000
-
-
-def test_a_program_that_took_its_first_messages_late_does_not_move_the_call(tmp_path):
-    late = [(max(140, t_ms), *numbers) for t_ms, *numbers in STEADY]
+def test_a_bridge_that_reconnected_gets_on_each_socket_what_was_said_on_it(tmp_path):
     taken = Recorder(tmp_path / "call", Header(source="a test"))
-    taken.message(140_000_000, "twilio", "in", {"event": "connected"})
-    for t_ms, *numbers in late:
-        taken.frame(t_ms * 1_000_000, "twilio", "in", TONE, MULAW, Numbers(*numbers))
-    taken.finish(500_000_000)
-    found = as_it_came(read(tmp_path / "call"), tmp_path / "calls")
-    assert [t_ms for t_ms, _ in found] == [t_ms - 40 for t_ms, *_ in late]
+    for t_ms in (100, 600):
+        taken.message(t_ms * 1_000_000, "vapi", "in", {"event": "opened"})
+        taken.frame((t_ms + 5) * 1_000_000, "vapi", "in", bytes([t_ms // 100, 0]), PCM)
+        gone = {"event": "disconnected", "code": 1000 + t_ms // 100}
+        taken.message((t_ms + 7) * 1_000_000, "vapi", "in", gone)
+    taken.finish(1_000_000_000)
+    with Simulation() as sim:
+        Stage(sim, read(tmp_path / "call"), {"twilio": "live", "vapi": "recorded"})
+        assert told_by_vapi(sim) == [(5, b"\1\0"), (27, 1001)]
+        assert told_by_vapi(sim) == [(5, b"\6\0"), (7, 1006)]
 
 
 # Choices
