@@ -6,6 +6,7 @@ what became of its tool's result) waits for that.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,7 @@ class Reciting(Conversation):
         self._repertoire = repertoire
         self._lines: Iterator[tuple[int, Line]] = iter(())
         self._next: tuple[int, Line] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._opened_ns = 0
         self._held: list[tuple[int, Text | Closing]] = []
         self._asked: set[str] = set()
@@ -129,6 +131,8 @@ class Reciting(Conversation):
 
     def _go_on(self) -> None:
         """Say what is due, and wait for the next."""
+        if self._timer is not None:
+            self._timer.cancel()
         while self._is_open:
             self._next = self._next or next(self._lines, None)
             if self._next is None:
@@ -136,7 +140,7 @@ class Reciting(Conversation):
             after_ns, line = self._next
             due_ns = self._opened_ns + after_ns
             if due_ns > self._clock.now_ns:
-                self._timers.at(due_ns, self._go_on)
+                self._timer = self._timers.at(due_ns, self._go_on)
                 return
             self._next = None
             self._say(after_ns, line)
@@ -180,6 +184,7 @@ class Reciting(Conversation):
         waiting, self._held = self._held, []
         for after_ns, line in waiting:
             self._say(after_ns, line)
+        self._go_on()  # a client that closes at once still gets what is due by now
         if kind in _ENDS and kind not in self._recital.answers:
             self.end("assistant-ended-call")
         return True

@@ -28,7 +28,9 @@ async def connected(client: httpx.AsyncClient):
     return await websockets.connect(answer.json()["transport"]["websocketCallUrl"])
 
 
-def told(sim: Simulation, *, says: str | None = None) -> list[tuple[int, object]]:
+def told(
+    sim: Simulation, *, says: str | None = None, after: float = 0, closes: bool = False
+) -> list[tuple[int, object]]:
     """What a client gets in 2 s, and when since the opening in ms; the close code at last.
 
     It learns of the close a round trip after it.
@@ -40,7 +42,10 @@ def told(sim: Simulation, *, says: str | None = None) -> list[tuple[int, object]
             socket = await connected(http)
             opened_ns = sim.now_ns
             if says is not None:
+                await asyncio.sleep(after)
                 await socket.send(says)
+            if closes:
+                closing = asyncio.create_task(socket.close())
             try:
                 while True:
                     message = await socket.recv()
@@ -48,6 +53,8 @@ def told(sim: Simulation, *, says: str | None = None) -> list[tuple[int, object]
             except websockets.ConnectionClosed as closed:
                 code = closed.rcvd.code if closed.rcvd else 1006
                 found.append(((sim.now_ns - opened_ns) // 1_000_000, code))
+                if closes:
+                    await closing
 
     async def limited():
         with contextlib.suppress(TimeoutError):
@@ -101,6 +108,18 @@ def test_an_answer_comes_in_its_turn_once_it_was_asked_for():
         assert told(sim, says='{"type": "say", "content": "hello"}') == [(500, '{"type": "hang"}')]
         assert given.reciting is not None
         assert list(given.reciting.unanswered()) == []
+
+
+def test_an_answer_that_is_due_when_it_is_asked_for_comes_before_the_close():
+    ended = Text(b'{"type": "status-update", "status": "ended"}', frozenset({"end-call"}))
+    with Simulation() as sim:
+        given = recital(*[(50_000_000, ended)] * 2, (51_000_000, ended), answers=ended.waits_for)
+        sim.vapi.plays(given)
+        assert told(sim, says='{"type": "end-call"}', after=0.030, closes=True) == [
+            (50, ended.data.decode()),
+            (50, ended.data.decode()),
+            (50, 1000),
+        ]
 
 
 def test_what_is_said_is_told_to_those_who_measure():
