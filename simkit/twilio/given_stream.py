@@ -9,6 +9,10 @@ from .course import Course, End, Frame, Step
 from .playout import PACKET_NS
 from .stream import MediaStream
 
+_TOGETHER_NS = 20_000
+"""What is due so soon is said at once, so that messages of one instant, which are told in their
+order by a microsecond each, have one instant again."""
+
 
 class GivenStream(MediaStream):
     """Says what a course tells, at its instants and with its numbers.
@@ -46,7 +50,7 @@ class GivenStream(MediaStream):
             if step is None:
                 return
             due_ns = self._connected_ns + step.after_ns
-            if due_ns > self._clock.read_ns():
+            if due_ns > self._clock.read_ns() + _TOGETHER_NS:
                 self._next = step
                 self._tick_timer = self._clock.call_at(due_ns, self._go_on)
                 return

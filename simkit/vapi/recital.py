@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 CLOSED = "closed"
 """Stands, among what a client may ask for, for its closing the socket."""
 _ENDS = ("end-call", "hangup")
+_TOGETHER_NS = 20_000
+"""What is due so soon is said at once, so that messages of one instant, which are told in their
+order by a microsecond each, have one instant again."""
 _SLACK_NS = 100_000_000
 """An interruption that is told so soon after the last audio has cut it off."""
 
@@ -139,7 +142,7 @@ class Reciting(Conversation):
                 return
             after_ns, line = self._next
             due_ns = self._opened_ns + after_ns
-            if due_ns > self._clock.now_ns:
+            if due_ns > self._clock.now_ns + _TOGETHER_NS:
                 self._timer = self._timers.at(due_ns, self._go_on)
                 return
             self._next = None
