@@ -144,6 +144,8 @@ def _tells_begin(recording: Recording) -> bool:
 
 def _kind(message: dict[str, Any]) -> str:
     kind = str(message.get("event") or message.get("type") or "message")
+    if kind == "media":  # without audio that could be read: not one of the frames
+        return "message"
     return "close" if kind == CLOSED else kind
 
 
