@@ -18,7 +18,7 @@ def print_divergence(out: Console, found: Divergence) -> None:
     for cause in found.causes:
         out.print(Text(f"  {_line(cause)}"), soft_wrap=True)
         for one in cause.consequences:
-            out.print(Text(f"  {'':9}  so {printable(one.sentence)}"), soft_wrap=True)
+            out.print(Text(f"  {'':9}  so {printable(str(one))}"), soft_wrap=True)
 
 
 def summary(found: Divergence) -> str:
@@ -33,7 +33,7 @@ def summary(found: Divergence) -> str:
 
 
 def _line(one: Deviation) -> str:
-    return f"{one.t_ns / 1e9:9.3f}  {printable(one.sentence)}"
+    return f"{one.t_ns / 1e9:9.3f}  {printable(str(one))}"
 
 
 def divergence_as_plain(found: Divergence) -> dict[str, Any]:
@@ -54,6 +54,7 @@ def _as_plain(one: Deviation) -> dict[str, Any]:
         "at_ms": round(one.t_ns / 1e6, 3),
         "by_ms": None if one.by_ms is None else round(one.by_ms, 3),
         "sentence": one.sentence,
+        "times": one.times,
     }
     if one.consequences:
         plain["consequences"] = [_as_plain(consequence) for consequence in one.consequences]

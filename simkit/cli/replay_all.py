@@ -155,6 +155,8 @@ def _print(verdicts: list[Verdict]) -> None:
     table.add_column("first fault")
     for one in verdicts:
         table.add_row(*(Text(printable(cell)) for cell in _cells(one)))
+    if not out.is_terminal:
+        out.width = 10_000  # a row is a line, however long
     out.print(table)
     out.print()
     good = sum(one.exit_code == 0 for one in verdicts)

@@ -39,6 +39,9 @@ PARTNERS_NS = 2_000_000_000
 """Messages of a kind that are further apart are not the same message."""
 
 _T = TypeVar("_T", Output, Stretch)
+AGAIN_NS = 250_000_000
+"""Messages of a kind that follow each other so shortly are told as one."""
+
 Kind = Literal["missing", "extra", "late", "early", "changed", "reordered"]
 
 
@@ -54,8 +57,16 @@ class Deviation(Struct, frozen=True, kw_only=True):
     by_ms: float | None = None
     """How much later, earlier (negative), more or less (negative)."""
     sentence: str
+    times: int = 1
+    """How many like it there were in close succession."""
+    last_ns: int = 0
+    """The instant of the last of them."""
     consequences: list[Deviation] = []
     """What follows from it."""
+
+    def __str__(self) -> str:
+        """Return the sentence, with the number of times if there are several."""
+        return self.sentence if self.times == 1 else f"{self.sentence} ({self.times} times)"
 
 
 class Divergence(Struct, frozen=True, kw_only=True):
@@ -311,7 +322,13 @@ class _Leg:
         self, kind: Kind, what: str, t_ns: int, by_ms: float | None, sentence: str
     ) -> Deviation:
         return Deviation(
-            kind=kind, leg=self._leg, what=what, t_ns=t_ns, by_ms=by_ms, sentence=sentence
+            kind=kind,
+            leg=self._leg,
+            what=what,
+            t_ns=t_ns,
+            by_ms=by_ms,
+            sentence=sentence,
+            last_ns=t_ns,
         )
 
 
@@ -331,10 +348,26 @@ def _grouped(
     """
     groups: list[list[Deviation]] = []
     for one in sorted(found, key=lambda one: (one.t_ns, _rank(one))):
+        if groups and _repeats(one, groups[-1]):
+            continue
         if not groups or not _follows(one, groups[-1][0], in_step, tolerance_ns):
             groups.append([])
         groups[-1].append(one)
     return [structs.replace(cause, consequences=rest) for cause, *rest in groups]
+
+
+def _repeats(one: Deviation, group: list[Deviation]) -> bool:
+    """Count a message as another one like it in the group, if it comes soon after that."""
+    for at, other in enumerate(group):
+        is_like = (other.leg, *_like(other)) == (one.leg, *_like(one)) and not _rank(one)
+        if is_like and one.t_ns - other.last_ns <= AGAIN_NS:
+            group[at] = structs.replace(other, times=other.times + 1, last_ns=one.t_ns)
+            return True
+    return False
+
+
+def _like(one: Deviation) -> tuple[str, str]:
+    return one.kind, one.what.split()[0]
 
 
 def _rank(one: Deviation) -> int:
@@ -353,7 +386,7 @@ def _follows(
         assert cause.by_ms is not None
         if abs(one.by_ms - cause.by_ms) * 1e6 <= tolerance_ns:
             return True
-    if (one.kind, one.what.split()[0]) == (cause.kind, cause.what.split()[0]):
+    if _like(one) == _like(cause):
         return False
     between = [
         t_ns

@@ -67,7 +67,7 @@ class Replay(Outcome):
         """What it did not pass for, in sentences: what differs, then broken promises."""
         found = [f"the call failed: {self.failure}"] if self.failure else []
         for cause in self.divergence.causes:
-            told = "; ".join(one.sentence for one in (cause, *cause.consequences))
+            told = "; ".join(map(str, (cause, *cause.consequences)))
             found.append(f"at {cause.t_ns / 1e9:.3f}: {told}")
         return found + [
             f"{check.name}: {violation.sentence}"
