@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Literal
+import heapq
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -17,6 +19,7 @@ from .reading import Recording
 from .telling import CLOSED, DISCONNECTED, instant_ns, stream_began_ns
 
 Leg = Literal["twilio", "vapi"]
+_Step = TypeVar("_Step", bound=tuple[Any, ...])
 LEGS: tuple[Leg, ...] = ("twilio", "vapi")
 
 _SILENT = ("response", "request")
@@ -64,18 +67,48 @@ class Outputs(Struct, frozen=True):
 def recorded_outputs(recording: Recording) -> Outputs:
     """Return what the recorded bridge sent."""
     timeline = Timeline()
-    steps = [
-        step
+    told = (
+        _steps(recording, event)
         for event in recording.events
         if event.direction == "out" and event.leg in LEGS
-        for step in _steps(recording, event)
-    ]
-    for t_ns, leg, what in sorted(steps, key=lambda step: step[0]):
+    )
+    for t_ns, leg, what in in_order(told):
         if isinstance(what, int):
             timeline.frame("bridge", leg, t_ns, what)
         else:
             _record(timeline, t_ns, leg, what)
     return Outputs(_outputs(timeline, 0), _end_ns(recording))
+
+
+def in_order(begun: Iterable[Iterator[_Step]]) -> Iterator[_Step]:
+    """Merge what begins one after the other, and may go on while the next begins.
+
+    Holds no more of it than goes on at one instant.
+
+    Args:
+        begun: iterators over tuples that begin with an instant, in the order of their first ones.
+
+    >>> list(in_order(iter(steps) for steps in ([(1, "a"), (4, "a")], [(2, "b")], [(4, "c")])))
+    [(1, 'a'), (2, 'b'), (4, 'a'), (4, 'c')]
+    """
+    going: list[tuple[int, int, _Step, Iterator[_Step]]] = []
+
+    def until(t_ns: float) -> Iterator[_Step]:
+        while going and going[0][0] <= t_ns:
+            _, number, step, rest = going[0]
+            yield step
+            after = next(rest, None)
+            if after is None:
+                heapq.heappop(going)
+            else:
+                heapq.heapreplace(going, (after[0], number, after, rest))
+
+    for number, steps in enumerate(begun):
+        first = next(steps, None)
+        if first is not None:
+            yield from until(first[0])
+            heapq.heappush(going, (first[0], number, first, steps))
+    yield from until(math.inf)
 
 
 def sent_outputs(timeline: Timeline, begun_ns: int) -> Outputs:

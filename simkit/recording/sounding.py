@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .outputs import Output
+from .outputs import Output, in_order
 
 PAUSE_NS = 200_000_000
 """Audio that comes this shortly after what came before has been played goes on with it."""
@@ -81,22 +81,18 @@ def _played(
 ) -> Iterator[tuple[Output | None, int, int, int]]:
     """Yield each run with how much of it was played, from when and until when; None for a clear."""
     order: list[_Playing | None] = []
-    steps: list[tuple[int, int, _Playing | None, int]] = []
-    for number, output in enumerate(outputs):
-        if output.kind == "media":
-            begun = _Playing(output)
-            order.append(begun)
-            steps += [(t_ns, number, begun, size) for t_ns, size in _frames(output)]
-        elif output.kind == "clear":
-            order.append(None)
-            steps.append((output.t_ns, number, None, 0))
+    begun: list[tuple[int, _Playing | None]] = []
+    for output in outputs:
+        if output.kind in ("media", "clear"):
+            order.append(_Playing(output) if output.kind == "media" else None)
+            begun.append((output.t_ns, order[-1]))
     if end_ns is not None:
-        steps.append((end_ns, len(outputs), None, 0))
-    steps.sort(key=lambda step: step[:2])
+        begun.append((end_ns, None))
+        begun.sort(key=lambda one: one[0])
     queued: deque[tuple[_Playing, int, int]] = deque()
     free_ns = 0
     """When the queue will be empty."""
-    for t_ns, _, playing, size_ns in steps:
+    for t_ns, size_ns, playing in in_order(_frames(*one) for one in begun):
         while queued and queued[0][2] <= t_ns:
             queued.popleft()
         if playing is not None:
@@ -123,9 +119,17 @@ def _played(
             yield one.run, one.heard_ns, min(begins_ns, one.stops_ns), one.stops_ns
 
 
-def _frames(run: Output) -> Iterator[tuple[int, int]]:
-    """Yield instant and length of each frame, as if they were of one length and evenly spaced."""
+def _frames(t_ns: int, playing: _Playing | None) -> Iterator[tuple[int, int, _Playing | None]]:
+    """Yield instant and length of each frame, as if they were of one length and evenly spaced.
+
+    Or of a clear, with no length.
+    """
+    if playing is None:
+        yield t_ns, 0, None
+        return
+    run = playing.run
     count = max(1, run.frames)
     for number in range(count):
-        t_ns = run.t_ns + (run.until_ns - run.t_ns) * number // max(1, count - 1)
-        yield t_ns, run.audio_ns * (number + 1) // count - run.audio_ns * number // count
+        at_ns = t_ns + (run.until_ns - t_ns) * number // max(1, count - 1)
+        size_ns = run.audio_ns * (number + 1) // count - run.audio_ns * number // count
+        yield at_ns, size_ns, playing
