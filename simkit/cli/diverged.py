@@ -7,7 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ..recording.divergence import Deviation, Divergence
+from ..recording.deviation import Deviation
+from ..recording.divergence import Divergence
 from ..timeline.text import printable
 
 

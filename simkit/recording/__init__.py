@@ -4,6 +4,8 @@ The format (a folder, checked to the last field when it is read), the import of 
 replay against today's bridge.
 """
 
+from .deviation import Deviation
+from .divergence import Divergence
 from .format import (
     Header,
     RecordedEvent,
@@ -19,6 +21,8 @@ from .writing import write
 
 __all__ = [
     "ENVIRONMENT",
+    "Deviation",
+    "Divergence",
     "Header",
     "MediaFormat",
     "MediaRun",

@@ -8,14 +8,16 @@ to look at.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from ..timeline import Timeline
 from ..timeline.pairing import paired
 from ..timeline.text import quoted
+from .deviation import Deviation, Kind, grouped
 from .outputs import (
     LEGS,
     Leg,
@@ -27,7 +29,7 @@ from .outputs import (
     sent_outputs,
 )
 from .reading import Recording
-from .sounding import Stretch, stretches
+from .sounding import Played, Stretch, play, stretches
 
 TOLERANCE_MS = 50.0
 """Instants and amounts that are no further apart are the same: the limit of what is known of when
@@ -39,34 +41,6 @@ PARTNERS_NS = 2_000_000_000
 """Messages of a kind that are further apart are not the same message."""
 
 _T = TypeVar("_T", Output, Stretch)
-AGAIN_NS = 250_000_000
-"""Messages of a kind that follow each other so shortly are told as one."""
-
-Kind = Literal["missing", "extra", "late", "early", "changed", "reordered"]
-
-
-class Deviation(Struct, frozen=True, kw_only=True):
-    """One thing that the bridge does otherwise."""
-
-    kind: Kind
-    leg: Leg
-    what: str
-    """``clear``, ``mark "agent-1"``, ``reply 2``, ..."""
-    t_ns: int
-    """Since the recording's begin: the first instant at which the two differ."""
-    by_ms: float | None = None
-    """How much later, earlier (negative), more or less (negative)."""
-    sentence: str
-    times: int = 1
-    """How many like it there were in close succession."""
-    last_ns: int = 0
-    """The instant of the last of them."""
-    consequences: list[Deviation] = []
-    """What follows from it."""
-
-    def __str__(self) -> str:
-        """Return the sentence, with the number of times if there are several."""
-        return self.sentence if self.times == 1 else f"{self.sentence} ({self.times} times)"
 
 
 class Divergence(Struct, frozen=True, kw_only=True):
@@ -139,7 +113,7 @@ def deviations(
         comparison = _Leg(leg, recorded, today, tolerance_ns)
         found += comparison.deviations()
         in_step[leg] = sorted(comparison.in_step)
-    return _grouped(found, in_step, tolerance_ns)
+    return grouped(found, in_step, tolerance_ns)
 
 
 class _Leg:
@@ -233,21 +207,21 @@ class _Leg:
 
     def _stretches(self) -> tuple[list[Stretch], list[Stretch]]:
         """Return both sides' audio, cut where the other one's begins, too."""
-        before = stretches(self._before, self._end_ns)
-        now = stretches(self._now, self._today_end_ns)
+        before, now = play(self._before, self._end_ns), play(self._now, self._today_end_ns)
         return (
-            stretches(self._before, self._end_ns, self._cuts(now, self._before)),
-            stretches(self._now, self._today_end_ns, self._cuts(before, self._now)),
+            stretches(before, self._cuts(stretches(now), before)),
+            stretches(now, self._cuts(stretches(before), now)),
         )
 
-    def _cuts(self, others: Sequence[Stretch], own: Sequence[Output]) -> list[int]:
+    def _cuts(self, others: Sequence[Stretch], own: Sequence[Played]) -> set[int]:
         """Return where runs begin with a stretch of the other side, within the tolerance."""
-        return [
-            run.t_ns
-            for run in own
-            if run.kind == "media"
-            and any(abs(run.t_ns - other.t_ns) <= self._tolerance_ns for other in others)
-        ]
+        begins = [other.t_ns for other in others]
+
+        def is_near(t_ns: int) -> bool:
+            after = bisect_left(begins, t_ns - self._tolerance_ns)
+            return after < len(begins) and begins[after] <= t_ns + self._tolerance_ns
+
+        return {one.run.t_ns for one in own if one.run is not None and is_near(one.run.t_ns)}
 
     def _same_sound(self, what: str, before: Stretch, now: Stretch) -> Iterator[Deviation]:
         late_ns = now.t_ns - before.t_ns
@@ -336,65 +310,6 @@ def _paired(before: Sequence[_T], now: Sequence[_T]) -> Iterator[tuple[_T | None
     pairs = paired([one.t_ns for one in before], [one.t_ns for one in now], PARTNERS_NS)
     for a, b in pairs:
         yield (None if a is None else before[a]), (None if b is None else now[b])
-
-
-def _grouped(
-    found: list[Deviation], in_step: dict[Leg, list[int]], tolerance_ns: int
-) -> list[Deviation]:
-    """Put what follows from something under it.
-
-    It follows if it is as late as that, or if it is of another kind and nothing was as recorded in
-    between.
-    """
-    groups: list[list[Deviation]] = []
-    for one in sorted(found, key=lambda one: (one.t_ns, _rank(one))):
-        if groups and _repeats(one, groups[-1]):
-            continue
-        if not groups or not _follows(one, groups[-1][0], in_step, tolerance_ns):
-            groups.append([])
-        groups[-1].append(one)
-    return [structs.replace(cause, consequences=rest) for cause, *rest in groups]
-
-
-def _repeats(one: Deviation, group: list[Deviation]) -> bool:
-    """Count a message as another one like it in the group, if it comes soon after that."""
-    for at, other in enumerate(group):
-        is_like = (other.leg, *_like(other)) == (one.leg, *_like(one)) and not _rank(one)
-        if is_like and one.t_ns - other.last_ns <= AGAIN_NS:
-            group[at] = structs.replace(other, times=other.times + 1, last_ns=one.t_ns)
-            return True
-    return False
-
-
-def _like(one: Deviation) -> tuple[str, str]:
-    return one.kind, one.what.split()[0]
-
-
-def _rank(one: Deviation) -> int:
-    """Of one instant: messages, then what began, then what was heard."""
-    if not one.what.startswith(("reply", "the caller's audio")):
-        return 0
-    return 2 if one.kind == "changed" else 1
-
-
-def _follows(
-    one: Deviation, cause: Deviation, in_step: dict[Leg, list[int]], tolerance_ns: int
-) -> bool:
-    moves = ("late", "early")
-    if one.kind in moves and cause.kind in moves:
-        assert one.by_ms is not None
-        assert cause.by_ms is not None
-        if abs(one.by_ms - cause.by_ms) * 1e6 <= tolerance_ns:
-            return True
-    if _like(one) == _like(cause):
-        return False
-    between = [
-        t_ns
-        for leg in {one.leg, cause.leg}
-        for t_ns in in_step[leg]
-        if cause.t_ns < t_ns < one.t_ns
-    ]
-    return not between
 
 
 def _name(output: Output) -> str:

@@ -6,8 +6,9 @@ Frames are counted, not compared: a bridge may cut the same audio otherwise than
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .outputs import Output, in_order
 
@@ -38,31 +39,35 @@ class Stretch:
         return sum(run.audio_ns for run in self.runs)
 
 
-def stretches(
-    outputs: Sequence[Output], end_ns: int | None, cuts: Sequence[int] = ()
-) -> list[Stretch]:
+class Played(NamedTuple):
+    """A run, with how much of it was played, from when and until when; or a clear."""
+
+    run: Output | None
+    heard_ns: int = 0
+    begins_ns: int = 0
+    stops_ns: int = 0
+
+
+def stretches(played: Iterable[Played], cuts: Collection[int] = ()) -> list[Stretch]:
     """Return the audio of one leg, runs that go on with each other joined.
 
     Args:
-        outputs: of one leg, by instant.
-        end_ns: when the stream ended, and with it all sound.
+        played: what :func:`play` returned.
         cuts: instants of runs that begin a stretch in any case.
     """
     found: list[Stretch] = []
-    played_ns: int | None = None
-    for run, heard_ns, begins_ns, stops_ns in _played(outputs, end_ns):
+    until_ns: int | None = None
+    for run, heard_ns, begins_ns, stops_ns in played:
         if run is None:
-            played_ns = None  # a clear
+            until_ns = None  # a clear
             continue
-        if played_ns is None or run.t_ns - played_ns >= PAUSE_NS or run.t_ns in cuts:
-            found.append(Stretch())
+        if until_ns is None or run.t_ns - until_ns >= PAUSE_NS or run.t_ns in cuts:
+            found.append(Stretch(begins_ns=begins_ns))
         last = found[-1]
-        if not last.runs:
-            last.begins_ns = begins_ns
         last.runs.append(run)
         last.heard_ns += heard_ns
         last.stops_ns = max(last.stops_ns, stops_ns)
-        played_ns = stops_ns
+        until_ns = stops_ns
     return found
 
 
@@ -75,11 +80,19 @@ class _Playing:
         self.begins_ns: int | None = None
         self.stops_ns = run.t_ns
 
+    def result(self) -> Played:
+        """Return what was played."""
+        begins_ns = self.run.t_ns if self.begins_ns is None else self.begins_ns
+        return Played(self.run, self.heard_ns, min(begins_ns, self.stops_ns), self.stops_ns)
 
-def _played(
-    outputs: Sequence[Output], end_ns: int | None
-) -> Iterator[tuple[Output | None, int, int, int]]:
-    """Yield each run with how much of it was played, from when and until when; None for a clear."""
+
+def play(outputs: Iterable[Output], end_ns: int | None) -> list[Played]:
+    """Play the audio of one leg, as Twilio would.
+
+    Args:
+        outputs: of the leg, by instant.
+        end_ns: when the stream ended, and with it all sound; None: it did not.
+    """
     order: list[_Playing | None] = []
     begun: list[tuple[int, _Playing | None]] = []
     for output in outputs:
@@ -111,12 +124,7 @@ def _played(
             cut.stops_ns = min(cut.stops_ns, max(t_ns, cut.run.t_ns))
         queued.clear()
         free_ns = min(free_ns, t_ns)
-    for one in order:
-        if one is None:
-            yield None, 0, 0, 0
-        else:
-            begins_ns = one.run.t_ns if one.begins_ns is None else one.begins_ns
-            yield one.run, one.heard_ns, min(begins_ns, one.stops_ns), one.stops_ns
+    return [Played(None) if one is None else one.result() for one in order]
 
 
 def _frames(t_ns: int, playing: _Playing | None) -> Iterator[tuple[int, int, _Playing | None]]:

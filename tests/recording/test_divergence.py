@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from simkit.recording.divergence import Deviation, deviations
+from simkit.recording.deviation import Deviation
+from simkit.recording.divergence import deviations
 from simkit.recording.outputs import Leg, Output, Outputs
 
 MS = 1_000_000

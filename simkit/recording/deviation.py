@@ -1,0 +1,96 @@
+"""Deviations: single things that a bridge does otherwise, and which of them follow from which."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, structs
+
+from .outputs import Leg
+
+Kind = Literal["missing", "extra", "late", "early", "changed", "reordered"]
+AGAIN_NS = 250_000_000
+"""Messages of a kind that follow each other so shortly are told as one."""
+
+
+class Deviation(Struct, frozen=True, kw_only=True):
+    """One thing that the bridge does otherwise."""
+
+    kind: Kind
+    leg: Leg
+    what: str
+    """``clear``, ``mark "agent-1"``, ``reply 2``, ..."""
+    t_ns: int
+    """Since the recording's begin: the first instant at which the two differ."""
+    by_ms: float | None = None
+    """How much later, earlier (negative), more or less (negative)."""
+    sentence: str
+    times: int = 1
+    """How many like it there were in close succession."""
+    last_ns: int = 0
+    """The instant of the last of them."""
+    consequences: list[Deviation] = []
+    """What follows from it."""
+
+    def __str__(self) -> str:
+        """Return the sentence, with the number of times if there are several."""
+        return self.sentence if self.times == 1 else f"{self.sentence} ({self.times} times)"
+
+
+def grouped(
+    found: list[Deviation], in_step: dict[Leg, list[int]], tolerance_ns: int
+) -> list[Deviation]:
+    """Put what follows from something under it.
+
+    It follows if it is as late as that, or if it is of another kind and nothing was as recorded in
+    between.
+    """
+    groups: list[list[Deviation]] = []
+    for one in sorted(found, key=lambda one: (one.t_ns, _rank(one))):
+        if groups and _repeats(one, groups[-1]):
+            continue
+        if not groups or not _follows(one, groups[-1][0], in_step, tolerance_ns):
+            groups.append([])
+        groups[-1].append(one)
+    return [structs.replace(cause, consequences=rest) for cause, *rest in groups]
+
+
+def _repeats(one: Deviation, group: list[Deviation]) -> bool:
+    """Count a message as another one like it in the group, if it comes soon after that."""
+    for at, other in enumerate(group):
+        is_like = (other.leg, *_like(other)) == (one.leg, *_like(one)) and not _rank(one)
+        if is_like and one.t_ns - other.last_ns <= AGAIN_NS:
+            group[at] = structs.replace(other, times=other.times + 1, last_ns=one.t_ns)
+            return True
+    return False
+
+
+def _like(one: Deviation) -> tuple[str, str]:
+    return one.kind, one.what.split()[0]
+
+
+def _rank(one: Deviation) -> int:
+    """Of one instant: messages, then what began, then what was heard."""
+    if not one.what.startswith(("reply", "the caller's audio")):
+        return 0
+    return 2 if one.kind == "changed" else 1
+
+
+def _follows(
+    one: Deviation, cause: Deviation, in_step: dict[Leg, list[int]], tolerance_ns: int
+) -> bool:
+    moves = ("late", "early")
+    if one.kind in moves and cause.kind in moves:
+        assert one.by_ms is not None
+        assert cause.by_ms is not None
+        if abs(one.by_ms - cause.by_ms) * 1e6 <= tolerance_ns:
+            return True
+    if _like(one) == _like(cause):
+        return False
+    between = [
+        t_ns
+        for leg in {one.leg, cause.leg}
+        for t_ns in in_step[leg]
+        if cause.t_ns < t_ns < one.t_ns
+    ]
+    return not between
