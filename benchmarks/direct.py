@@ -101,7 +101,9 @@ class DirectLoop(asyncio.BaseEventLoop):
 class Created(TransportDialect):
     """The transport dialect, with a call that exists already."""
 
-    async def create(self, call_sid: str, *, greets: bool = True) -> CreatedCall:
+    async def create(
+        self, call_sid: str, *, greets: bool = True, tap: object = None
+    ) -> CreatedCall:
         return CreatedCall("call", "ws://vapi.example.com/transport")
 
     def end(self, call: CreatedCall, *, was_joined: bool) -> None:

@@ -59,6 +59,8 @@ class AsgiSocket(WebSocketPeer):
         self._acceptance: Response | None = None
         self._waiting: deque[dict[str, Any]] = deque()
         self._wake: asyncio.Future[None] | None = None
+        self.close_code = 1005
+        """With which the far end closed it."""
         self._heard: Callable[[str | bytes | None], object] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -151,6 +153,7 @@ class AsgiSocket(WebSocketPeer):
 
     def on_close(self, code: int, reason: str) -> None:
         """The socket is closed; the connection should be, too, before long."""
+        self.close_code = code
         if self._ping_timer is not None:
             self._ping_timer.cancel()
         if self._close_timer is None:

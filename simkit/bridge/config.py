@@ -68,6 +68,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """The file with the certificate's private key."""
     log: Literal["json", "text"] = "json"
     """One JSON object a line, or lines for people."""
+    record: str = ""
+    """A folder in which ``simkit bridge`` keeps a recording of each call; empty: none is made."""
     drain_limit: Seconds = 60.0
     """Seconds that running calls may go on once the process was told to end."""
 

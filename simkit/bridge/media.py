@@ -15,7 +15,8 @@ from starlette.types import Receive, Scope, Send
 from ..wire import WireError, signatures, twilio
 from . import logs
 from .guard import Refused, refuse
-from .stream import Stream, Traffic
+from .stream import Stream, StreamSocket, Traffic
+from .tap import TappedStream
 
 if TYPE_CHECKING:
     from .server import Bridge, Running
@@ -49,9 +50,10 @@ class Media:
         stream = Stream(bridge.config, self._traffic, receive, send)
         await stream.accept()
         try:
-            start = await self._read_start(stream)
+            first: list[str] = []
+            start = await self._read_start(stream, first)
             if start is not None:
-                await self._carry(stream, start)
+                await self._carry(stream, start, first)
         except Refused as refused:
             scope["state"]["charge"]()
             bridge.note_refusal(f"stream closed: {refused.reason}", refused.reason)
@@ -80,8 +82,11 @@ class Media:
         if len(self._bridge.sessions) >= config.max_sessions:
             raise Refused(503, "max_sessions")
 
-    async def _read_start(self, stream: Stream) -> twilio.Start | None:
+    async def _read_start(self, stream: Stream, first: list[str]) -> twilio.Start | None:
         """Read up to ``start`` and check that it belongs to a call we answered.
+
+        Args:
+            first: gets every message that was read.
 
         Raises:
             Refused: it does not, or something else came, or nothing.
@@ -93,7 +98,9 @@ class Media:
                     received = await stream.receive()
                     if received["type"] == "websocket.disconnect":
                         return None
-                    message = twilio.decode(received.get("text") or "")
+                    text = received.get("text") or ""
+                    message = twilio.decode(text)
+                    first.append(text)
                     if isinstance(message, twilio.Start):
                         break
                     if is_connected or not isinstance(message, twilio.Connected):
@@ -103,25 +110,40 @@ class Media:
             raise Refused(403, "no start") from None
         except WireError:
             raise Refused(403, "something before start") from None
-        token = message.start.custom_parameters.get("token", "")
+        token = _token(message)
         now_ms = time.time_ns() // 1_000_000
         wrong = self._bridge.tokens.redeem(token, message.start.call_sid, now_ms)
         if wrong:
             raise Refused(403, wrong)
         return message
 
-    async def _carry(self, stream: Stream, start: twilio.Start) -> None:
-        session = self._bridge.new_session()
+    async def _carry(self, stream: Stream, start: twilio.Start, first: list[str]) -> None:
         sid = start.start.call_sid
         said = {"streamSid": start.stream_sid}
-        await carry(self._bridge, session, sid, stream, lambda: session.run(stream, start), said)
+        bridge = self._bridge
+        if bridge.tap is None:
+            session = bridge.new_session()
+            await carry(bridge, session, sid, stream, lambda: session.run(stream, start), said)
+            return
+        tap = bridge.tap.begin(sid)
+        tapped = TappedStream(stream, tap, _token(start))
+        tapped.begin(first)
+        session = bridge.new_session(tap)
+        try:
+            await carry(bridge, session, sid, tapped, lambda: session.run(tapped, start), said)
+        finally:
+            tap.end()
+
+
+def _token(start: twilio.Start) -> str:
+    return start.start.custom_parameters.get("token", "")
 
 
 async def carry(
     bridge: Bridge,
     session: Running,
     name: str,
-    stream: Stream,
+    stream: StreamSocket,
     run: Callable[[], Awaitable[None]],
     said: Mapping[str, str] = MappingProxyType({}),
 ) -> None:

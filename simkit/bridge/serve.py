@@ -19,6 +19,7 @@ from .logs import start_logging
 from .protocols import BACKLOG, ServerConfig
 from .server import Bridge
 from .sources import Loaded
+from .tap import Tap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +34,12 @@ class ServeError(Exception):
     """The server cannot begin; one line says why."""
 
 
-def serve(loaded: Loaded) -> None:
+def serve(loaded: Loaded, tap: Tap | None = None) -> None:
     """Serve until told to end, then drain.
+
+    Args:
+        loaded: the configuration.
+        tap: takes down what goes over the sockets of each call.
 
     Raises:
         ServeError: the port is taken, the address is none of ours, a certificate is not one.
@@ -49,7 +54,7 @@ def serve(loaded: Loaded) -> None:
         config = msgspec.structs.replace(config, public_url=url)
     for warning in loaded.warnings:
         log.warning("%s", warning, extra={"event": "configuration"})
-    server = Server(Bridge(config))
+    server = Server(Bridge(config, tap=tap))
     try:
         server.run(sockets=[listener])
     except SystemExit:

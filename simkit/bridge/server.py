@@ -31,6 +31,7 @@ from .media import Media
 from .metrics import Metrics
 from .security import StreamTokens, Webhooks
 from .session import Session
+from .tap import CallTap, Tap
 from .tools import Function, Tools, load_tools
 from .vapi_leg import open_dialect
 
@@ -70,6 +71,7 @@ class Bridge:
         make_core: makes the core of each call; tests put a wrong one here.
         tools: async functions that the model may call, by name, besides those that ``config``
             names.
+        tap: takes down what goes over the sockets of each phone call.
 
     Raises:
         ConfigError: a tool is none.
@@ -81,8 +83,11 @@ class Bridge:
         make_core: Callable[[Config], CallCore] = CallCore,
         *,
         tools: Mapping[str, Function] | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.config = config
+        self.tap = tap
+        """Who takes down what goes over the sockets of each call."""
         fallback_clip(config)
         self._make_core = make_core
         self.sessions: set[Running] = set()
@@ -240,9 +245,10 @@ class Bridge:
 
     # Running and ending
 
-    def new_session(self) -> Session:
+    def new_session(self, tap: CallTap | None = None) -> Session:
         """Make what carries one call."""
-        return Session(self.config, self.dialect, self._make_core(self.config), self.metrics)
+        core = self._make_core(self.config)
+        return Session(self.config, self.dialect, core, self.metrics, tap)
 
     @contextlib.contextmanager
     def running(self, session: Running) -> Iterator[None]:

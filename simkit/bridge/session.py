@@ -38,7 +38,8 @@ from .events import (
 from .fallback import fallback_clip
 from .metrics import Metrics
 from .outbound import Outbound
-from .stream import Stream
+from .stream import StreamSocket
+from .tap import CallTap
 from .vapi_leg import Dialect, VapiLeg
 
 log = logging.getLogger("simkit.bridge")
@@ -56,7 +57,12 @@ class Session:
     """
 
     def __init__(
-        self, config: Config, dialect: Dialect, core: CallCore, metrics: Metrics | None = None
+        self,
+        config: Config,
+        dialect: Dialect,
+        core: CallCore,
+        metrics: Metrics | None = None,
+        tap: CallTap | None = None,
     ) -> None:
         self._config = config
         self._core = core
@@ -64,7 +70,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._to_twilio = Outbound(config.queue_limit_bytes, self._on_slow_twilio)
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._vapi = VapiLeg(config, dialect, self._handle, self._metrics)
+        self._vapi = VapiLeg(config, dialect, self._handle, self._metrics, tap)
         self._writer: asyncio.Task[None] | None = None
         self._flush_limit: asyncio.TimerHandle | None = None
         self.call_sid = ""
@@ -90,7 +96,7 @@ class Session:
         """Bytes that wait to be sent, on both legs."""
         return self._to_twilio.size + self._vapi.waiting_bytes
 
-    async def run(self, socket: Stream, start: twilio.Start) -> None:
+    async def run(self, socket: StreamSocket, start: twilio.Start) -> None:
         """Carry the call; returns when both sockets are closed."""
         self.call_sid = start.start.call_sid
         self._writer = writer = self._loop.create_task(
@@ -139,7 +145,7 @@ class Session:
             await asyncio.gather(*waiting, return_exceptions=True)
         await self._vapi.close()
 
-    async def _read_twilio(self, socket: Stream) -> None:
+    async def _read_twilio(self, socket: StreamSocket) -> None:
         await socket.read(self._hear)
         self._handle(TwilioGone())
 
@@ -228,11 +234,11 @@ class Session:
         self._metrics.count(action.name, action.amount, **label)
 
 
-async def _send_text(socket: Stream, message: bytes) -> None:
+async def _send_text(socket: StreamSocket, message: bytes) -> None:
     await socket.send({"type": "websocket.send", "text": message.decode()})
 
 
-async def _close(socket: Stream) -> None:
+async def _close(socket: StreamSocket) -> None:
     with contextlib.suppress(TimeoutError, RuntimeError, OSError, WebSocketDisconnect):
         async with asyncio.timeout(_CLOSING_SECONDS):
             await socket.close(1000)

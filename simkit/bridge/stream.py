@@ -26,6 +26,9 @@ class Traffic(Struct):
 class Direct(Protocol):
     """A server's own socket, where nothing stands between it and the application."""
 
+    close_code: int
+    """With which the far end closed it."""
+
     def listen(self, heard: Callable[[str | bytes | None], object]) -> None:
         """Hand on each message as it comes, those first that wait; None once it is closed."""
 
@@ -34,6 +37,22 @@ class Direct(Protocol):
 
     def write(self, text: bytes) -> bool:
         """Send a text message, if the far end takes more; else False."""
+
+
+class StreamSocket(Protocol):
+    """What a session needs of a stream's socket."""
+
+    async def read(self, hear: Callable[[str | bytes], bool]) -> None:
+        """Hand on messages until ``hear`` wants no more, or the socket is closed."""
+
+    def write(self, text: bytes) -> bool:
+        """Send a text message at once; False where only :meth:`send` can, which may wait."""
+
+    async def send(self, message: Message) -> None:
+        """Send a message."""
+
+    async def close(self, code: int = 1000) -> None:
+        """Close the socket, unless it is closed."""
 
 
 class Stream:
@@ -66,6 +85,8 @@ class Stream:
         self._rate = Rate(config.message_rate, config.message_burst)
         self.is_closed = False
         """True once nothing more comes."""
+        self.close_code = 1005
+        """With which it was closed; 1005 where that is not known."""
         self.breach = ""
         """Which limit was broken, if that is why the socket was closed."""
 
@@ -79,6 +100,7 @@ class Stream:
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
             self.is_closed = True
+            self.close_code = int(message.get("code") or 1005)
             return message
         broken = self._judge(message.get("text") or message.get("bytes") or "")
         return await self._end(*broken) if broken else message
@@ -103,6 +125,7 @@ class Stream:
                 return
             if message is None:
                 self.is_closed = True
+                self.close_code = direct.close_code
                 over.set_result(None)
             elif broken := self._judge(message):
                 over.set_result(broken)
@@ -145,6 +168,6 @@ class Stream:
             await self._send({"type": "websocket.close", "code": code})
 
     async def _end(self, code: int, breach: str) -> Message:
-        self.breach = breach
+        self.breach, self.close_code = breach, code
         await self.close(code)
         return {"type": "websocket.disconnect", "code": code}

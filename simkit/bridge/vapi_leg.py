@@ -17,6 +17,7 @@ from .config import Config
 from .events import AgentAudio, Malformed, PolledCall, SlowReader, VapiEvent, VapiGone, VapiReady
 from .history import History
 from .metrics import Metrics
+from .tap import CallTap, event
 from .vapi_rest import CreatedCall, http_client
 from .vapi_seed import SeedDialect
 from .vapi_socket import VapiError, VapiSocket, new_socket
@@ -47,7 +48,9 @@ class Dialect(Protocol):
     def ready(self) -> int:
         """Return how many calls or sockets wait."""
 
-    async def create(self, call_sid: str, *, greets: bool = True) -> CreatedCall:
+    async def create(
+        self, call_sid: str, *, greets: bool = True, tap: CallTap | None = None
+    ) -> CreatedCall:
         """Create a call, or return where there is one; raises :class:`VapiError`."""
 
     async def connect(self, call: CreatedCall, socket: VapiSocket) -> VapiSocket:
@@ -110,6 +113,7 @@ class VapiLeg:
         dialect: what is spoken.
         handle: gets every event, in order.
         metrics: where attempts and pongs are counted.
+        tap: takes down what goes over the sockets, and the request that creates the call.
     """
 
     def __init__(
@@ -118,8 +122,10 @@ class VapiLeg:
         dialect: Dialect,
         handle: Callable[[LegEvent], object],
         metrics: Metrics,
+        tap: CallTap | None = None,
     ) -> None:
         self._config = config
+        self._tap = tap
         self._dialect = dialect
         self._handle = handle
         self._metrics = metrics
@@ -192,7 +198,9 @@ class VapiLeg:
             return False
         while True:
             greets = greets or self._spoken_in is None
-            self._call = call = await self._dialect.create(self.call_sid, greets=greets)
+            self._call = call = await self._dialect.create(
+                self.call_sid, greets=greets, tap=self._tap
+            )
             try:
                 await self._connect(call)
             except VapiError as error:
@@ -223,12 +231,15 @@ class VapiLeg:
     async def _connect(self, call: CreatedCall) -> None:
         self._hears = False
         self._socket = socket = new_socket(self._config, call.url)
-        socket.on_message = self._on_message
+        socket.on_message = self._on_message if self._tap is None else self._on_tapped_message
         socket.on_pong_seconds = self._on_pong
         self._socket = socket = await self._dialect.connect(call, socket)
         if not socket.is_open:
             raise VapiError(f"socket closed with {socket.close_code}", socket.close_code)
         socket.on_gone = self._on_gone
+        if self._tap is not None:
+            self._tap.take("vapi", "in", event("opened"))
+            socket.on_sent = self._on_sent
 
     def _remind(self) -> None:
         """Tell a new call what was said in the one that was lost."""
@@ -256,7 +267,18 @@ class VapiLeg:
         if event is not None:
             self._handle(event)
 
+    def _on_tapped_message(self, message: bytes, is_text: bool) -> None:
+        assert self._tap is not None
+        self._tap.take("vapi", "in", message.decode("utf-8", "replace") if is_text else message)
+        self._on_message(message, is_text)
+
+    def _on_sent(self, message: bytes, is_text: bool) -> None:
+        assert self._tap is not None
+        self._tap.take("vapi", "out", message.decode() if is_text else message)
+
     def _on_gone(self, code: int) -> None:
+        if self._tap is not None:
+            self._tap.take("vapi", "in", event("disconnected", code=code))
         if code == 1008 and not self._hears:
             # Let in, and shown the door: this call is no more, but another may be had.
             self._forget()
@@ -323,8 +345,12 @@ class VapiLeg:
         self._is_over = True
         socket = self._socket
         if socket is not None and socket.is_open:
-            if not self._dialect.say_goodbye(socket):
+            closes = self._dialect.say_goodbye(socket)
+            if not closes:
                 self._socket = None
+            socket.on_sent = None
+            if self._tap is not None and closes:
+                self._tap.take("vapi", "out", event("closed", code=1000))
             self._call = None
         elif socket is not None:
             socket.finish()

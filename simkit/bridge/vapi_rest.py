@@ -17,6 +17,7 @@ import msgspec
 from ..wire import WireError, vapi
 from .config import Config
 from .reconnect import is_final
+from .tap import CallTap, request, response
 from .vapi_socket import USER_AGENT, VapiError, default_ssl_context
 
 log = logging.getLogger("simkit.bridge")
@@ -71,7 +72,9 @@ class VapiRest:
 
     # Creating
 
-    async def create(self, call_sid: str, *, greets: bool = True) -> CreatedCall:
+    async def create(
+        self, call_sid: str, *, greets: bool = True, tap: CallTap | None = None
+    ) -> CreatedCall:
         """Create a call; 429, 5xx and a connection that fails are tried again within the time.
 
         Whoever gives up waiting leaves nothing behind: a call that is created all the same is
@@ -80,12 +83,13 @@ class VapiRest:
         Args:
             call_sid: of the phone call, for the metadata; empty when there is none yet.
             greets: False when the caller was greeted before, by a call that this one replaces.
+            tap: gets the request and the answer.
 
         Raises:
             VapiError: Vapi refused, or did not answer in time.
         """
         creation = asyncio.get_running_loop().create_task(
-            self._create(call_sid, greets), name=f"create {call_sid}"
+            self._create(call_sid, greets, tap), name=f"create {call_sid}"
         )
         self._behind.add(creation)
         try:
@@ -97,7 +101,7 @@ class VapiRest:
             creation.add_done_callback(self._behind.discard)
         return call
 
-    async def _create(self, call_sid: str, greets: bool) -> CreatedCall:
+    async def _create(self, call_sid: str, greets: bool, tap: CallTap | None) -> CreatedCall:
         config = self._config
         body = vapi.CreateCall(
             transport=vapi.Transport(
@@ -107,7 +111,7 @@ class VapiRest:
             assistant_overrides=msgspec.UNSET if greets else dict(_NO_GREETING),
             metadata={"twilioCallSid": call_sid} if call_sid else msgspec.UNSET,
         )
-        content = await self._until_it_works("POST", "/call", vapi.encode(body), (200, 201))
+        content = await self._create_by(vapi.encode(body), tap)
         try:
             call = vapi.decode_call(content)
         except WireError as error:
@@ -119,9 +123,27 @@ class VapiRest:
         check_url(config, call.socket_url, "wss")
         return CreatedCall(call.id, call.socket_url)
 
+    async def _create_by(self, body: bytes, tap: CallTap | None) -> bytes:
+        """Return the answer to ``POST /call``.
+
+        Raises:
+            VapiError: the last failure.
+        """
+        expected = (200, 201)
+        if tap is None:
+            return (await self._until_it_works("POST", "/call", body, expected))[1]
+        tap.take("vapi", "out", request("POST", "/call", body))
+        try:
+            status, content = await self._until_it_works("POST", "/call", body, expected)
+        except VapiError as error:
+            tap.take("vapi", "in", response("/call", error.code, error=str(error)))
+            raise
+        tap.take("vapi", "in", response("/call", status, content))
+        return content
+
     async def _until_it_works(
         self, method: str, path: str, body: bytes, expected: tuple[int, ...]
-    ) -> bytes:
+    ) -> tuple[int, bytes]:
         """Repeat a request that failed for now, as long as ``vapi_timeout`` allows.
 
         An answer that does not come is not waited for twice: it may have been a call.
@@ -138,7 +160,7 @@ class VapiRest:
                 failure = VapiError(str(error))
             else:
                 if status in expected:
-                    return content
+                    return status, content
                 failure = VapiError(f"{method} {path}: HTTP {status}", status)
             if pause is None or is_final(failure.code):
                 break

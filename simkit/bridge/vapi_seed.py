@@ -8,6 +8,7 @@ from ..wire import WireError, seed_dialect
 from .config import Config
 from .events import AgentAudio, CallerSaid, Interrupted, PolledCall, VapiEvent
 from .seed_sockets import SeedSockets
+from .tap import CallTap
 from .vapi_rest import CreatedCall
 from .vapi_socket import VapiSocket, new_socket, open_socket
 
@@ -40,7 +41,9 @@ class SeedDialect:
         await open_socket(socket, call.url, self._config.vapi_timeout)
         return socket
 
-    async def create(self, call_sid: str, *, greets: bool = True) -> CreatedCall:
+    async def create(
+        self, call_sid: str, *, greets: bool = True, tap: CallTap | None = None
+    ) -> CreatedCall:
         """Return the one address there is."""
         return CreatedCall("", self._config.vapi_url.replace("http", "ws", 1) + "/ws")
 

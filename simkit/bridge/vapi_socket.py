@@ -57,6 +57,8 @@ class VapiSocket(WebSocketPeer):
         """Gets each message, and whether it is text."""
         self.on_gone: Callable[[int], object] = _ignore
         """Called once when the open socket closes, with the code."""
+        self.on_sent: Callable[[bytes, bool], object] | None = None
+        """Gets each message that was sent, and whether it is text."""
         self.on_pong_seconds: Callable[[float], object] = _ignore
         """Gets how long each pong took."""
         self.opened: asyncio.Future[None] = self._loop.create_future()
@@ -98,6 +100,18 @@ class VapiSocket(WebSocketPeer):
             took_ns = time.monotonic_ns() - self._pinged_ns
             self._pinged_ns = None
             self.on_pong_seconds(took_ns / 1e9)
+
+    def send_text(self, data: bytes) -> None:
+        """Send a text message, given as UTF-8."""
+        if self.on_sent is not None and self.is_open:
+            self.on_sent(data, True)
+        super().send_text(data)
+
+    def send_binary(self, data: bytes) -> None:
+        """Send a binary message."""
+        if self.on_sent is not None and self.is_open:
+            self.on_sent(data, False)
+        super().send_binary(data)
 
     def on_text(self, data: bytes) -> None:
         """Hand on a text message."""

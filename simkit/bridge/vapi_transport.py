@@ -25,6 +25,7 @@ from .events import (
 )
 from .polling import poll
 from .pool import Pool, keep_warm
+from .tap import CallTap
 from .vapi_rest import CreatedCall, VapiRest
 from .vapi_socket import VapiSocket, open_socket
 
@@ -69,7 +70,9 @@ class TransportDialect:
         call = await self.rest.create("")
         return replace(call, is_ahead=True)
 
-    async def create(self, call_sid: str, *, greets: bool = True) -> CreatedCall:
+    async def create(
+        self, call_sid: str, *, greets: bool = True, tap: CallTap | None = None
+    ) -> CreatedCall:
         """Create a call, or return one that waited; that one has no SID in its metadata.
 
         Raises:
@@ -78,7 +81,7 @@ class TransportDialect:
         ready = self._calls.take() if self._calls is not None and greets else None
         if ready is not None:
             return ready
-        return await self.rest.create(call_sid, greets=greets)
+        return await self.rest.create(call_sid, greets=greets, tap=tap)
 
     async def connect(self, call: CreatedCall, socket: VapiSocket) -> VapiSocket:
         """Join a call.

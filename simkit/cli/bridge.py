@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ..bridge.config import SECRETS, ConfigError
+from ..bridge.config import SECRETS, Config, ConfigError
 from ..bridge.sources import Loaded, load
 from ..bridge.tools import load_tools
 from ..report import console
 from .main import Refusal
+
+if TYPE_CHECKING:
+    from ..recording.capture import Capture
 
 
 def run_bridge(config: str | None, *, check: bool, **settings: Any) -> None:
@@ -32,10 +38,44 @@ def run_bridge(config: str | None, *, check: bool, **settings: Any) -> None:
         if check:
             prepare(loaded.config)
             _print(loaded)
+        elif loaded.config.record:
+            with recording_calls(loaded.config) as capture:
+                serve(loaded, capture)
         else:
             serve(loaded)
     except (ConfigError, ServeError) as error:
         raise Refusal(str(error)) from None
+
+
+@contextlib.contextmanager
+def recording_calls(config: Config) -> Iterator[Capture]:
+    """Yield what takes down calls in the configured folder; writes what is left in the end."""
+    from ..recording.capture import Capture
+    from ..recording.media import MediaFormat
+
+    encoding: Literal["mulaw", "pcm_s16le"] = "mulaw" if config.sends_mulaw else "pcm_s16le"
+    place = place_for_recordings(config.record)
+    capture = Capture(place, vapi_format=MediaFormat(encoding, config.vapi_rate))
+    try:
+        yield capture
+    finally:
+        capture.close()
+
+
+def place_for_recordings(folder: str) -> Path:
+    """Return a folder that can be written to; makes it where it is missing.
+
+    Raises:
+        Refusal: it cannot be.
+    """
+    place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            return place
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise Refusal(f"recordings cannot be kept in {folder}: {why}") from None
 
 
 def _print(loaded: Loaded) -> None:

@@ -180,9 +180,8 @@ def fakes_command(**options: Any) -> None:
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=int, help="Port to listen on; 0 for any that is free.")
 @click.option("--log", type=click.Choice(["json", "text"]), help="One JSON object a line, or text.")
-def bridge_command(
-    config: str | None, check: bool, host: str | None, port: int | None, log: str | None
-) -> None:
+@click.option("--record", metavar="FOLDER", help="Keep a recording of each call in this folder.")
+def bridge_command(config: str | None, check: bool, **settings: Any) -> None:
     """Run the bridge: Twilio calls on one side, Vapi on the other.
 
     Secrets come from the environment (TWILIO_AUTH_TOKEN, VAPI_API_KEY) or from files named there
@@ -190,7 +189,7 @@ def bridge_command(
     """
     from .bridge import run_bridge
 
-    run_bridge(config, check=check, host=host, port=port, log=log)
+    run_bridge(config, check=check, **settings)
 
 
 @main.command("import")

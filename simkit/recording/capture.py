@@ -46,6 +46,9 @@ _LEAST_NS = 1_000
 _UNTIL_START = 10
 """Messages of a call, Vapi's among them, among which ``start`` must be to name the recording."""
 
+_MAX_FORMATS = 4
+"""Of JSON audio in one direction; what comes in further ones is kept as messages."""
+
 current: ContextVar[CallCapture | None] = ContextVar("simkit_capture", default=None)
 """The call that the running task carries."""
 
@@ -67,6 +70,7 @@ class Capture:
         max_queued: bytes that may wait to be written, over all calls.
         max_calls: calls that are taken down at once; others are not.
         name: makes a recording's name of the SID of its call.
+        vapi_format: of the binary messages on Vapi's side, where a call does not say otherwise.
 
     >>> import tempfile
     >>> from simkit.recording import read
@@ -87,7 +91,10 @@ class Capture:
         max_queued: int = 32 * 1024 * 1024,
         max_calls: int = 1000,
         name: Callable[[str], str] | None = None,
+        vapi_format: MediaFormat = VAPI_FORMAT,
     ) -> None:
+        self.vapi_format = vapi_format
+        """Of the binary messages on Vapi's side."""
         self.folder = Path(folder)
         self._max_queued = max_queued
         self._max_calls = max_calls
@@ -116,8 +123,12 @@ class Capture:
         else:
             self.running.add(call)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="simkit capture", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="simkit capture", daemon=True)
+            try:
+                thread.start()
+                self._thread = thread
+            except RuntimeError as error:  # the process may have no more of them
+                call.give_up(str(error))
         return call
 
     def close(self, timeout: float = 10.0) -> None:
@@ -174,7 +185,7 @@ class Capture:
 
         return tapped_app(self, app)
 
-    def websocket(self, connection: Any, format: MediaFormat = VAPI_FORMAT) -> Any:  # noqa: A002
+    def websocket(self, connection: Any, format: MediaFormat | None = None) -> Any:  # noqa: A002
         """Return a connection of the ``websockets`` library, taken down as the call's Vapi side.
 
         Outside a call that is taken down, it is returned as it is. Best as soon as it is open:
@@ -182,14 +193,14 @@ class Capture:
 
         Args:
             connection: a client connection.
-            format: of its binary messages.
+            format: of its binary messages; None: as for the others.
         """
         from .tapping import TappedConnection
 
         call = current.get()
         if call is None:
             return connection
-        call.vapi_format = format
+        call.vapi_format = format or self.vapi_format
         return TappedConnection(connection, call)
 
 
@@ -203,9 +214,10 @@ class CallCapture:
         self._began_ns = time.monotonic_ns()
         self._last_ns = -_LEAST_NS
         self._recorder: Recorder | None = None
-        self.vapi_format = VAPI_FORMAT
+        self.vapi_format = capture.vapi_format
         """Of Vapi's binary messages."""
-        self._is_broken = False
+        self._formats: dict[Direction, set[MediaFormat]] = {"in": set(), "out": set()}
+        self._is_broken = self._is_over = False
         self.fault = ""
         """Why the recording was given up; empty when it was not."""
 
@@ -233,7 +245,7 @@ class CallCapture:
 
         Never raises, never waits.
         """
-        if not self.fault:
+        if not self._is_over:
             self._put(_Item(self, self._next_ns(), leg, direction, data))
 
     def _next_ns(self) -> int:
@@ -243,7 +255,8 @@ class CallCapture:
 
     def end(self) -> None:
         """The call is over; the recording is finished by and by."""
-        if not self.fault:
+        if not self._is_over:
+            self._is_over = True
             self._put(_Item(self, self._next_ns(), "twilio", "in", b"", is_end=True))
         self._capture.running.discard(self)
 
@@ -251,6 +264,7 @@ class CallCapture:
         """Stop taking down; what is written stays readable."""
         if not self.fault:
             self.fault = why
+            self._is_over = True
             self._capture.given_up += 1
             log.warning("capture of call %s given up: %s", self._call_sid or "?", why)
             self._capture.running.discard(self)
@@ -273,6 +287,13 @@ class CallCapture:
             self._is_broken = True
             self.leave()
 
+    def _has_room(self, direction: Direction, format: MediaFormat) -> bool:  # noqa: A002
+        """Tell whether audio of one more format may get a file of its own."""
+        known = self._formats[direction]
+        if format not in known and len(known) < _MAX_FORMATS:
+            known.add(format)
+        return format in known
+
     def _open(self) -> Recorder:
         return Recorder(
             self._capture.place_for(self._call_sid),
@@ -290,6 +311,11 @@ class CallCapture:
             recorder.frame(t_ns, leg, direction, data, self.vapi_format)
             return
         message = _parsed(data)
+        if leg == "vapi" and message.get("type") == "audio":
+            sound = _seed_audio(message)
+            if sound is not None and self._has_room(direction, sound[1]):
+                recorder.frame(t_ns, leg, direction, *sound)
+                return
         if leg == "twilio" and message.get("event") == "media":
             frame = _media(message)
             if frame is not None:
@@ -299,6 +325,30 @@ class CallCapture:
             recorder.message(t_ns, leg, direction, message)
         except ValueError:  # holds what JSON cannot
             recorder.message(t_ns, leg, direction, _unread(data))
+
+
+def _seed_audio(message: dict[str, Any]) -> tuple[bytes, MediaFormat, Numbers] | None:
+    """Return the audio of a message of the seed dialect, its format and its number.
+
+    None: there is more in the message than a run of frames can keep.
+    """
+    around = {name: value for name, value in message.items() if name != "sequence"}
+    fields = [name for name in ("data", "media", "audio") if name in around]
+    sequence, rate = message.get("sequence"), around.get("sampleRate", 16000)
+    if len(fields) != 1 or not around.keys() <= {"type", "sampleRate", fields[0]}:
+        return None
+    if type(rate) is not int or not 4000 <= rate <= 192_000:
+        return None
+    if "sequence" in message and (type(sequence) is not int or sequence < 0):
+        return None
+    try:
+        data = binascii.a2b_base64(around[fields[0]], strict_mode=True)
+    except (ValueError, TypeError):
+        return None
+    around[fields[0]] = ""
+    pcm = fields[0] == "audio"
+    format_ = MediaFormat("pcm_s16le" if pcm else "mulaw", rate if pcm else 8000, around)
+    return data, format_, Numbers(sequence)
 
 
 def _safe(call_sid: str) -> str:

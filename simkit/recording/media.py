@@ -7,6 +7,8 @@ cut, and when each of them came.
 
 from __future__ import annotations
 
+import binascii
+import json
 from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple
 
@@ -26,12 +28,30 @@ TWILIO_STEP_MS = 20
 """From one ``timestamp`` of Twilio's to the next."""
 
 
-class MediaFormat(Struct, frozen=True, forbid_unknown_fields=True):
+class MediaFormat(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """How a way's audio is encoded on the wire, one channel."""
 
     encoding: Literal["mulaw", "pcm_s16le"]
     rate: Annotated[int, Meta(ge=4_000, le=192_000)]
     """Samples per second."""
+    message: dict[str, str | int] = {}
+    """The JSON around each frame, where there is some: the frame itself is the base64 in the field
+    whose value is empty here, and ``sequence``, where the run has one, was a field besides."""
+
+    def __hash__(self) -> int:
+        return hash((self.encoding, self.rate))
+
+    def on_wire(self, data: bytes, sequence: int | None = None) -> str | bytes:
+        """Return a frame as it was sent.
+
+        >>> MediaFormat("mulaw", 8000, {"type": "audio", "data": ""}).on_wire(b"\\xff", 7)
+        '{"type": "audio", "data": "/w==", "sequence": 7}'
+        """
+        if not self.message:
+            return data
+        payload = binascii.b2a_base64(data, newline=False).decode()
+        said = {name: payload if value == "" else value for name, value in self.message.items()}
+        return json.dumps(said if sequence is None else {**said, "sequence": sequence})
 
     @property
     def width(self) -> int:
@@ -60,7 +80,8 @@ class MediaRun(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
     format: MediaFormat | None = None
     """Said with the first run of a file."""
     sequence: Annotated[int, Meta(ge=0)] | None = None
-    """Twilio's ``sequenceNumber`` of the first frame; each further one has the next."""
+    """``sequenceNumber`` of Twilio's, or ``sequence`` in the seed dialect, of the first frame; each
+    further one has the next."""
     chunk: Annotated[int, Meta(ge=0)] | None = None
     """Twilio's ``chunk`` of the first frame; each further one has the next."""
     timestamp: Annotated[int, Meta(ge=0)] | None = None

@@ -63,7 +63,8 @@ class Recorder:
         self._origin = origin
         self.bytes_written = 0
         """In all files, so far."""
-        self._ways: dict[tuple[Leg, Direction], _Way] = {}
+        self._ways: dict[tuple[Leg, Direction, MediaFormat], _Way] = {}
+        self._latest: dict[tuple[Leg, Direction], _Way] = {}
         self._is_finished = False
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,9 +108,14 @@ class Recorder:
         Raises:
             OSError: it cannot be written.
         """
-        way = self._ways.get((leg, direction))
-        if way is None or way.format != format:
+        way = self._ways.get((leg, direction, format))
+        if way is None:
             way = self._new_way(leg, direction, format)
+        before = self._latest.get((leg, direction))
+        if before is not way:
+            if before is not None:  # of another format: what follows comes after it
+                before.flush(self)
+            self._latest[leg, direction] = way
         way.take(self, t_ns, data, numbers)
         self._write_old_frames(t_ns)
 
@@ -147,15 +153,11 @@ class Recorder:
             self._events = -1
 
     def _new_way(self, leg: Leg, direction: Direction, format: MediaFormat) -> _Way:  # noqa: A002
-        before = self._ways.pop((leg, direction), None)
         name = FILES[leg, direction]
-        if before is not None:  # of another format: a file of its own
-            before.flush(self)
-            before.close()
-            _to_flac(before.path, before.format)
-            count = len(list(self.path.glob(f"{name}*")))
+        count = sum(way.leg == leg and way.direction == direction for way in self._ways.values())
+        if count:  # of another format: a file of its own
             name = f"{name}-{count + 1}"
-        way = self._ways[leg, direction] = _Way(leg, direction, self.path / name, format)
+        way = self._ways[leg, direction, format] = _Way(leg, direction, self.path / name, format)
         return way
 
     def _write_old_frames(self, now_ns: int) -> None:

@@ -20,24 +20,19 @@ import numpy as np
 
 from ..audio import RATE, AudioFileError, Samples, files, voice
 from ..audio.resample import at_rate
+from ..wire.secrets import SECRET, SECRET_NAME
 from .format import EVENTS_FILE, Header, RecordedEvent, RecordingError, line_of
 from .reading import Recording, read
 from .report import draft_of
 from .tape import RAW
 from .utterances import loud_stretches
 
-SECRET = "[secret]"  # noqa: S105 - what stands for one
 TEXT = "word"
 """What stands for each word of free text."""
 NOTE = "Voices were replaced."
 """In the header of a recording in which nobody's own voice is left."""
 
 _TEXT_FIELDS = frozenset({"transcript", "text", "content", "output", "input", "message", "result"})
-_SECRET_NAME = re.compile(
-    r"secret|token|password|passwd|authorization|signature|credential|cookie|api[-_]?key"
-    r"|private[-_]?key|^key$",
-    re.IGNORECASE,
-)
 _KIND = {"event", "type", "role", "status", "transcriptType", "encoding", "format"}
 """Fields whose values are the protocols' own words."""
 
@@ -186,7 +181,7 @@ class Scrubber:
             return [self.value(inner, name) for inner in value]
         if not isinstance(value, str) or not value or name in _KIND:
             return value
-        if _SECRET_NAME.search(name) and value != SECRET:
+        if SECRET_NAME.search(name) and value != SECRET:
             self.counts["secret field"] += 1
             return SECRET
         if self._all_text and name in _TEXT_FIELDS:

@@ -134,3 +134,12 @@ def test_a_process_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+def test_a_place_where_no_recording_can_be_kept_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run("--port", "0", "--record", str(tmp_path / "file" / "calls"))
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"simkit: recordings cannot be kept in {tmp_path}/file/calls: Not a directory\n"
+    )

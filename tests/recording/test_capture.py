@@ -274,3 +274,67 @@ def test_outside_a_call_a_connection_is_left_alone(capture):
     connection = object()
     assert current.get() is None
     assert capture.websocket(connection) is connection
+
+
+# JSON audio
+
+
+def audio(**fields: object) -> str:
+    return json.dumps({"type": "audio", **fields})
+
+
+def test_audio_in_json_is_a_run_of_frames_that_come_back_as_they_were(capture):
+    messages = [audio(data="/w==", sequence=number) for number in (7, 8, 10)]
+    recording = taken(capture, *(("vapi", "in", message) for message in messages))
+    runs = [event.media for event in recording.events if event.media is not None]
+    assert [(run.sequence, run.count) for run in runs] == [(7, 2), (10, 1)]
+    wire = recording.formats["from-vapi.flac"].on_wire
+    sent = [wire(data, frame.numbers.sequence) for frame, data in recording.frames("vapi", "in")]
+    assert [json.loads(text) for text in sent] == [json.loads(text) for text in messages]
+
+
+def test_pcm_in_json_lies_in_a_file_of_its_own_rate(capture):
+    mulaw, pcm = audio(media="/w=="), audio(audio="AAABAA==", sampleRate=24000)
+    recording = taken(capture, *(("vapi", "in", message) for message in (mulaw, pcm, mulaw)))
+    formats = recording.formats
+    assert formats["from-vapi.flac"].message == {"type": "audio", "media": ""}
+    assert (formats["from-vapi-2.flac"].rate, len(formats)) == (24000, 2)
+    assert [data for _, data in recording.frames("vapi", "in")] == [b"\xff", b"\0\0\1\0", b"\xff"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"data": "not base64!"},
+        {"data": 7},
+        {"data": "/w==", "media": "/w=="},
+        {"data": "/w==", "more": 1},
+        {"data": "/w==", "sequence": -1},
+        {"data": "/w==", "sequence": True},
+        {"data": "/w==", "sequence": "7"},
+        {"audio": "AAA=", "sampleRate": 1},
+        {"audio": "AAA=", "sampleRate": 16000.0},
+    ],
+)
+def test_json_audio_that_a_run_cannot_keep_stays_a_message(capture, fields):
+    recording = taken(capture, ("vapi", "in", audio(**fields)))
+    assert recording.events[0].message == {"type": "audio", **fields}
+
+
+def test_a_sender_of_ever_new_formats_gets_no_files_without_end(capture):
+    messages = [audio(audio="AAA=", sampleRate=8000 + number) for number in range(10)]
+    recording = taken(capture, *(("vapi", "in", message) for message in messages))
+    assert len(recording.formats) == 4
+    assert len(recording.messages("vapi", "in", "audio")) == 6
+
+
+def test_nothing_is_taken_after_the_end(capture):
+    call = capture.begin("CA1")
+    call.take("twilio", "in", MARK)
+    call.end()
+    call.take("vapi", "in", MARK)
+    call.end()
+    capture.close()
+    assert len(read(capture.folder / "CA1").events) == 2
+    assert call.fault == ""
