@@ -68,25 +68,29 @@ def prepare(config: Config) -> Bridge:
         ServeError: a certificate is not one.
         ConfigError: a file that the configuration names is of no use.
     """
-    check_certificate(config)
+    check_certificate(config.tls_cert, config.tls_key)
     return Bridge(config)
 
 
-def check_certificate(config: Config) -> None:
+def check_certificate(cert: str, key: str) -> None:
     """Load the certificate, if there is one.
+
+    Args:
+        cert: a file with the chain; empty for none.
+        key: the file with its private key.
 
     Raises:
         ServeError: it cannot be read, or it does not belong to the key.
     """
-    if not config.tls_cert:
+    if not cert:
         return
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-            config.tls_cert, config.tls_key, password=lambda: b""
+            cert, key, password=lambda: b""
         )
     except (OSError, ValueError) as error:  # an SSLError is an OSError
         why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-        raise ServeError(f"tls_cert {config.tls_cert}, tls_key {config.tls_key}: {why}") from None
+        raise ServeError(f"tls_cert {cert}, tls_key {key}: {why}") from None
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -192,6 +192,39 @@ def bridge_command(config: str | None, check: bool, **settings: Any) -> None:
     run_bridge(config, check=check, **settings)
 
 
+@main.command("record")
+@click.option("-o", "--output", required=True, metavar="FOLDER", help="Where recordings go.")
+@click.option(
+    "--bridge",
+    required=True,
+    metavar="URL",
+    help="Where the bridge listens, as in http://127.0.0.1:3000.",
+)
+@click.option(
+    "--listen",
+    "listen_at",
+    default="127.0.0.1:8080",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where Twilio is to come in; port 0 for any that is free.",
+)
+@click.option("--vapi", default="https://api.vapi.ai", show_default=True, metavar="URL")
+@click.option(
+    "--vapi-listen",
+    default="127.0.0.1:8081",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="What the bridge is to be told is Vapi.",
+)
+@click.option("--tls-cert", default="", metavar="FILE", help="Certificate chain, for TLS inwards.")
+@click.option("--tls-key", default="", metavar="FILE", help="Its private key.")
+def record_command(**options: str) -> None:
+    """Record the calls of a bridge in any language, as a proxy on both its sides."""
+    from .record import run_record
+
+    run_record(**options)
+
+
 @main.command("import")
 @click.argument("files", type=click.Path(), nargs=-1, required=True)
 @click.option(

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -56,7 +56,7 @@ current: ContextVar[CallCapture | None] = ContextVar("simkit_capture", default=N
 class _Item(NamedTuple):
     call: CallCapture
     t_ns: int
-    leg: Leg
+    leg: Leg | Literal["call"]
     direction: Direction
     data: str | bytes
     is_end: bool = False
@@ -107,6 +107,8 @@ class Capture:
         self._numbers = itertools.count(2)
         self.running: set[CallCapture] = set()
         """Calls that are being taken down."""
+        self.begun = 0
+        """Calls that were to be taken down."""
         self.given_up = 0
         """Calls whose recording is not whole, or was not begun."""
 
@@ -118,6 +120,7 @@ class Capture:
                 the tenth message.
         """
         call = CallCapture(self, call_sid)
+        self.begun += 1
         if len(self.running) >= self._max_calls:
             call.give_up(f"{self._max_calls} calls are taken down already")
         else:
@@ -253,6 +256,12 @@ class CallCapture:
         self._last_ns = max(t_ns, self._last_ns + _LEAST_NS)
         return self._last_ns
 
+    def note(self, text: str) -> None:
+        """Say something to the reader of the recording."""
+        if not self._is_over:
+            t_ns = time.monotonic_ns() - self._began_ns
+            self._put(_Item(self, t_ns, "call", "in", text))
+
     def end(self) -> None:
         """The call is over; the recording is finished by and by."""
         if not self._is_over:
@@ -307,6 +316,9 @@ class CallCapture:
 
     def _record(self, recorder: Recorder, item: _Item) -> None:
         t_ns, leg, direction, data = item.t_ns, item.leg, item.direction, item.data
+        if leg == "call":
+            recorder.note(t_ns, str(data))
+            return
         if isinstance(data, bytes) and leg == "vapi":
             recorder.frame(t_ns, leg, direction, data, self.vapi_format)
             return

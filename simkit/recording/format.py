@@ -77,7 +77,7 @@ class RecordedEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """``in`` reaches the bridge, ``out`` leaves it; none on the legs of people and of the call."""
     message: dict[str, Any] = {}
     """Twilio's or Vapi's own message, :class:`Speaks`, or of the call ``{"event": "ended"}``, or
-    ``"lost"`` with the ``reason`` for which the rest is missing."""
+    ``"lost"`` with the ``reason`` for which the rest is missing, or ``"note"`` with a ``text``."""
     media: MediaRun | None = None
     """In place of a message: frames of audio, the first of which came at ``t_ms``."""
     origin: Literal["captured", "log", "inferred", "composed"] = "captured"

@@ -67,7 +67,9 @@ def summary(folder: Path, recording: Recording) -> Iterator[str]:
         said = recording.speech(person)
         if said:
             yield f"{person}: {len(said)} utterances"
-    lost = [event.message.get("reason") for event in recording.events if event.leg == "call"]
+    notes = [event.message for event in recording.events if event.leg == "call"]
+    lost = [said.get("reason") for said in notes if said["event"] != "note"]
+    yield from (f"note: {said.get('text')}" for said in notes if said["event"] == "note")
     if lost and lost[-1]:
         yield f"not whole: {lost[-1]}"
     if recording.cut_tail:

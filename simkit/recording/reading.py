@@ -271,7 +271,7 @@ def _check(number: int, event: RecordedEvent, header: Header, shelf: _Shelf) -> 
         raise RecordingError(
             f"{place}: media: found on leg {event.leg!r}, expected on 'twilio' or 'vapi'"
         )
-    kinds = ("ended", "lost") if event.leg == "call" else ("speaks",)
+    kinds = ("ended", "lost", "note") if event.leg == "call" else ("speaks",)
     if event.message.get("event") not in kinds:
         raise RecordingError(
             f"{place}: message.event: expected {' or '.join(map(repr, kinds))} on leg "

@@ -94,6 +94,14 @@ class Recorder:
         self._line(t_ns, leg, direction, message)
         self._write_old_frames(t_ns)
 
+    def note(self, t_ns: int, text: str) -> None:
+        """Say something to the reader.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._line(t_ns, "call", None, {"event": "note", "text": text})
+
     def frame(
         self,
         t_ns: int,
@@ -254,7 +262,9 @@ def recover(folder: str | os.PathLike[str]) -> str:
     recording = read(folder)
     path = Path(folder)
     events = path / EVENTS_FILE
-    ended = any(event.leg == "call" for event in recording.events)
+    ended = any(
+        event.leg == "call" and event.message["event"] != "note" for event in recording.events
+    )
     try:
         if recording.cut_tail or not ended:
             whole = events.read_bytes()

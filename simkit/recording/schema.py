@@ -21,7 +21,7 @@ def schema() -> dict[str, Any]:
     refs, definitions = msgspec.json.schema_components(types)
     header, event, speaks = refs
     people = {"properties": {"leg": {"enum": ["caller", "agent"]}}}
-    ended = {"properties": {"event": {"enum": ["ended", "lost"]}}, "required": ["event"]}
+    ended = {"properties": {"event": {"enum": ["ended", "lost", "note"]}}, "required": ["event"]}
     definitions["Header"]["required"] = ["format", "version", "source"]
     definitions["RecordedEvent"]["allOf"] = [
         {"if": people, "then": {"properties": {"message": speaks}, "required": ["message"]}},

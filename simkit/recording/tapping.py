@@ -15,7 +15,7 @@ from .recorder import Direction
 if TYPE_CHECKING:
     from .capture import CallCapture, Capture
 
-_CALL_SID = re.compile(r'"callSid"\s*:\s*"([^"\\]{1,64})"')
+CALL_SID = re.compile(r'"callSid"\s*:\s*"([^"\\]{1,64})"')
 
 
 def tapped_app(capture: Capture, app: Any) -> Any:
@@ -59,7 +59,7 @@ class _SocketTap:
         return message
 
     def _look_for_name(self, text: str) -> None:
-        found = _CALL_SID.search(text)
+        found = CALL_SID.search(text)
         if found is not None:
             self.call.name(found[1])
             self._is_named = True

@@ -4,13 +4,11 @@ import asyncio
 import signal
 import socket
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
 
 from simkit import Simulation
-from simkit.bridge import Config
 from simkit.bridge.serve import ServeError, check_certificate, listen
 
 from .attacker import FORM, Attacker, under_attack
@@ -109,11 +107,6 @@ def test_ipv6_is_listened_on() -> None:
         assert listener.family == socket.AF_INET6
 
 
-def certified(**files: Path) -> Config:
-    given: dict[str, Any] = {name: str(path) for name, path in files.items()}
-    return Config(public_url="https://b", twilio_auth_token="t", vapi_api_key="k", **given)
-
-
 def test_a_certificate_that_does_not_fit_is_named(tmp_path: Path) -> None:
     authority = trustme.CA()
     one, other = authority.issue_cert("b.example"), authority.issue_cert("c.example")
@@ -121,12 +114,12 @@ def test_a_certificate_that_does_not_fit_is_named(tmp_path: Path) -> None:
     one.cert_chain_pems[0].write_to_path(str(cert))
     one.private_key_pem.write_to_path(str(key))
     other.private_key_pem.write_to_path(str(wrong))
-    check_certificate(certified(tls_cert=cert, tls_key=key))
+    check_certificate(str(cert), str(key))
     for files, why in (
         ({"tls_cert": cert, "tls_key": wrong}, "KEY_VALUES_MISMATCH"),
         ({"tls_cert": tmp_path / "none", "tls_key": key}, "No such file"),
         ({"tls_cert": tmp_path, "tls_key": key}, "directory"),
     ):
         with pytest.raises(ServeError, match=why) as raised:
-            check_certificate(certified(**files))
+            check_certificate(str(files["tls_cert"]), str(files["tls_key"]))
         assert str(raised.value).startswith(f"tls_cert {files['tls_cert']}, tls_key ")
