@@ -136,6 +136,7 @@ class VapiLeg:
         self._spoken_in: CreatedCall | None = None  # the last call that was joined
         self._history = History()
         self._hears = False  # anything came since the socket was opened
+        self._is_told = False  # the tap knows that it opened
         self._slowness = 0  # 1: a warning was given; 2: audio is dropped
         self._is_over = False
         self.call_sid = ""
@@ -229,7 +230,7 @@ class VapiLeg:
         return True
 
     async def _connect(self, call: CreatedCall) -> None:
-        self._hears = False
+        self._hears = self._is_told = False
         self._socket = socket = new_socket(self._config, call.url)
         socket.on_message = self._on_message if self._tap is None else self._on_tapped_message
         socket.on_pong_seconds = self._on_pong
@@ -238,7 +239,7 @@ class VapiLeg:
             raise VapiError(f"socket closed with {socket.close_code}", socket.close_code)
         socket.on_gone = self._on_gone
         if self._tap is not None:
-            self._tap.take("vapi", "in", event("opened"))
+            self._tell_opened()
             socket.on_sent = self._on_sent
 
     def _remind(self) -> None:
@@ -267,8 +268,15 @@ class VapiLeg:
         if event is not None:
             self._handle(event)
 
+    def _tell_opened(self) -> None:
+        assert self._tap is not None
+        if not self._is_told:
+            self._is_told = True
+            self._tap.take("vapi", "in", event("opened"))
+
     def _on_tapped_message(self, message: bytes, is_text: bool) -> None:
         assert self._tap is not None
+        self._tell_opened()  # Vapi may speak before who opened the socket gets to know
         self._tap.take("vapi", "in", message.decode("utf-8", "replace") if is_text else message)
         self._on_message(message, is_text)
 

@@ -91,6 +91,8 @@ def test_vapis_call_is_told_from_its_request_to_the_close(book: Notebook) -> Non
     [asked] = [said for said in book.told("vapi", "out") if said.get("event") == "request"]
     assert asked["body"]["metadata"] == {"twilioCallSid": book.call_sid}
     assert book.told("vapi", "in")[0]["status"] == 201
+    frames = [data for leg, way, data in book.taken if (leg, way) == ("vapi", "in")]
+    assert [isinstance(data, bytes) for data in frames[:3]] == [False, False, True]  # not before
     frames = [data for leg, way, data in book.taken if (leg, way) == ("vapi", "out")]
     assert sum(isinstance(data, bytes) for data in frames) > 20
 

@@ -1,0 +1,65 @@
+"""The recordings of the project: each is whole, small, free of secrets, and replays."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from simkit.recording import read, replay
+from simkit.recording.scrub import findings
+
+FOLDER = Path(__file__).parents[2] / "recordings"
+README = (FOLDER / "README.md").read_text()
+NAMES = sorted(path.parent.name for path in FOLDER.glob("*/call.jsonl"))
+CAPTURED = [name for name in NAMES if (FOLDER / name / "to-vapi.flac").exists()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_replays_and_every_promise_holds(name: str) -> None:
+    again = replay(read(FOLDER / name))
+    assert again.failure == ""
+    assert [check.name for check in again.checks if not check.passed] == []
+    assert again.timeline.of("hears")
+
+
+@pytest.mark.parametrize("name", CAPTURED)
+def test_it_is_whole_small_and_nobodys_business(name: str) -> None:
+    recording = read(FOLDER / name)
+    assert [e.message["event"] for e in recording.events if e.leg == "call"] == ["ended"]
+    assert f"| `{name}` | {recording.header.source} |" in README
+    assert sum(path.stat().st_size for path in (FOLDER / name).iterdir()) < 180_000
+    assert set(findings(recording)) <= {"SID", "UUID", "phone number"}  # the fakes' own
+
+
+def test_all_of_them_are_told_of() -> None:
+    assert len(CAPTURED) == 9
+    assert all(f"| `{name}` |" in README for name in NAMES)
+
+
+def test_each_shows_what_it_says() -> None:
+    def of(name: str, leg: str, direction: str, kind: str) -> list[float]:
+        found = read(FOLDER / name).messages(leg, direction, kind)
+        return [event.t_ms for event in found]
+
+    def pause_ms(name: str) -> float:
+        instants = [frame.t_ns for frame, _ in read(FOLDER / name).frames("twilio", "in")]
+        return max(after - before for before, after in pairwise(instants)) / 1e6
+
+    for name in ("barge-in", "rapid-interrupts"):
+        assert len(of(name, "twilio", "out", "clear")) == 1
+    [asked], [opened] = (
+        of("cold-start", "vapi", direction, kind)
+        for direction, kind in (("in", "response"), ("in", "opened"))
+    )
+    assert opened - asked > 1500
+    [lost] = of("vapi-lost", "vapi", "in", "disconnected")
+    first, second = of("vapi-lost", "vapi", "in", "opened")
+    assert first < lost < second
+    assert 750 < pause_ms("stall-then-burst") < 2000
+    fallback = [len(data) for _, data in read(FOLDER / "no-answer").frames("twilio", "out")]
+    assert max(fallback) > 8000
+    [stopped] = of("hang-up-mid-reply", "twilio", "in", "stop")
+    assert stopped - read(FOLDER / "hang-up-mid-reply").duration_ms > -1000
+    assert read(FOLDER / "json-audio").formats["to-vapi.flac"].message["type"] == "audio"
