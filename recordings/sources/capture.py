@@ -64,7 +64,7 @@ async def greeting_and_goodbye(sim: WallSimulation, bridge: Child) -> None:
 @scene(vapi_format="mulaw")
 async def barge_in(sim: WallSimulation, bridge: Child) -> None:
     """The caller interrupts the agent, which falls silent and answers."""
-    sim.vapi.assistant(first_message=OFFER, replies=["Thursday it is."], lead=60.0)
+    sim.vapi.assistant(first_message=OFFER, replies=["Thursday it is."])
     call = await sim.twilio.call(to=NUMBER)
     await call.hears("Tuesday at 3 PM")
     await call.says("wait, can we do Thursday instead?")
@@ -75,7 +75,7 @@ async def barge_in(sim: WallSimulation, bridge: Child) -> None:
 @scene()
 async def rapid_interrupts(sim: WallSimulation, bridge: Child) -> None:
     """Wait... no... actually: three onsets within half a second are one interruption."""
-    sim.vapi.assistant(first_message=OFFER, replies=["Yes?"], lead=60.0, silence_frames=False)
+    sim.vapi.assistant(first_message=OFFER, replies=["Yes?"])
     call = await sim.twilio.call(to=NUMBER)
     await call.hears("Your appointment")
     await call.says("wait", seconds=0.12)
@@ -134,7 +134,7 @@ async def stall_then_burst(sim: WallSimulation, bridge: Child) -> None:
 @scene(vapi_format="mulaw")
 async def hang_up_mid_reply(sim: WallSimulation, bridge: Child) -> None:
     """The caller hangs up in the middle of a reply; both sockets close."""
-    sim.vapi.assistant(first_message=OFFER * 2, lead=60.0, silence_frames=False)
+    sim.vapi.assistant(first_message=OFFER * 2)
     call = await sim.twilio.call(to=NUMBER)
     await call.hears("scheduled for Tuesday")
     await call.hangs_up()

@@ -259,8 +259,7 @@ class CallCapture:
     def note(self, text: str) -> None:
         """Say something to the reader of the recording."""
         if not self._is_over:
-            t_ns = time.monotonic_ns() - self._began_ns
-            self._put(_Item(self, t_ns, "call", "in", text))
+            self._put(_Item(self, self._next_ns(), "call", "in", text))
 
     def end(self) -> None:
         """The call is over; the recording is finished by and by."""
