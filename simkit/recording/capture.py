@@ -12,7 +12,6 @@ full, recordings are given up, one after the other, and say so; calls go on.
 
 from __future__ import annotations
 
-import binascii
 import itertools
 import logging
 import os
@@ -26,10 +25,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import msgspec
-
+from .contents import parsed, seed_audio, twilio_audio, unread
 from .format import Header, RecordingError
-from .media import UNNUMBERED, MediaFormat, Numbers
+from .media import MediaFormat
 from .recorder import Direction, Leg, Recorder
 
 log = logging.getLogger("simkit.recording")
@@ -321,45 +319,21 @@ class CallCapture:
         if isinstance(data, bytes) and leg == "vapi":
             recorder.frame(t_ns, leg, direction, data, self.vapi_format)
             return
-        message = _parsed(data)
+        message = parsed(data)
         if leg == "vapi" and message.get("type") == "audio":
-            sound = _seed_audio(message)
+            sound = seed_audio(message)
             if sound is not None and self._has_room(direction, sound[1]):
                 recorder.frame(t_ns, leg, direction, *sound)
                 return
         if leg == "twilio" and message.get("event") == "media":
-            frame = _media(message)
+            frame = twilio_audio(message)
             if frame is not None:
                 recorder.frame(t_ns, leg, direction, frame[0], TWILIO_FORMAT, frame[1])
                 return
         try:
             recorder.message(t_ns, leg, direction, message)
         except ValueError:  # holds what JSON cannot
-            recorder.message(t_ns, leg, direction, _unread(data))
-
-
-def _seed_audio(message: dict[str, Any]) -> tuple[bytes, MediaFormat, Numbers] | None:
-    """Return the audio of a message of the seed dialect, its format and its number.
-
-    None: there is more in the message than a run of frames can keep.
-    """
-    around = {name: value for name, value in message.items() if name != "sequence"}
-    fields = [name for name in ("data", "media", "audio") if name in around]
-    sequence, rate = message.get("sequence"), around.get("sampleRate", 16000)
-    if len(fields) != 1 or not around.keys() <= {"type", "sampleRate", fields[0]}:
-        return None
-    if type(rate) is not int or not 4000 <= rate <= 192_000:
-        return None
-    if "sequence" in message and (type(sequence) is not int or sequence < 0):
-        return None
-    try:
-        data = binascii.a2b_base64(around[fields[0]], strict_mode=True)
-    except (ValueError, TypeError):
-        return None
-    around[fields[0]] = ""
-    pcm = fields[0] == "audio"
-    format_ = MediaFormat("pcm_s16le" if pcm else "mulaw", rate if pcm else 8000, around)
-    return data, format_, Numbers(sequence)
+            recorder.message(t_ns, leg, direction, unread(data))
 
 
 def _safe(call_sid: str) -> str:
@@ -371,39 +345,3 @@ def _dated(call_sid: str) -> str:
     """Return a name that sorts by date."""
     now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     return f"{now}-{call_sid}" if call_sid else now
-
-
-def _parsed(data: str | bytes) -> dict[str, Any]:
-    try:
-        message = msgspec.json.decode(data)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return _unread(data)
-    return message if isinstance(message, dict) else _unread(data)
-
-
-def _unread(data: str | bytes) -> dict[str, Any]:
-    """Return what stands for a message that is no JSON object."""
-    text = data.decode("utf-8", "backslashreplace") if isinstance(data, bytes) else data
-    return {"event": "unreadable", "length": len(data), "begins": text[:200]}
-
-
-def _media(message: dict[str, Any]) -> tuple[bytes, Numbers] | None:
-    """Return the audio and the numbers of a media message that is as Twilio's are."""
-    media = message.get("media")
-    if not isinstance(media, dict):
-        return None
-    try:
-        data = binascii.a2b_base64(media["payload"], strict_mode=True)
-        numbers = [
-            None if value is None else int(value)
-            for value in (
-                message.get("sequenceNumber"),
-                media.get("chunk"),
-                media.get("timestamp"),
-            )
-        ]
-    except (KeyError, ValueError, TypeError):
-        return None
-    if any(number is not None and number < 0 for number in numbers):
-        return None
-    return data, Numbers(*numbers) if any(n is not None for n in numbers) else UNNUMBERED
