@@ -14,21 +14,16 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.websockets import WebSocket
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+from .far import FarSocket, RefusedError, open_far
 
 Headers = list[tuple[bytes, bytes]]
 Told = Callable[[str | bytes], object]
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of a request, and of an answer that is read here."""
-MAX_MESSAGE = 16 * 1024 * 1024
 PATIENCE = 60.0
 """Seconds without anything from a server that was asked."""
-_OPENING_SECONDS = 15.0
-_PING_SECONDS = 20.0
-"""A far end that does not answer a ping for so long is gone."""
-_CLOSING_SECONDS = 1.0
 
 _OF_ONE_CONNECTION = {
     b"connection",
@@ -134,7 +129,7 @@ async def _parts(response: httpx.Response) -> AsyncIterator[bytes]:
 # Sockets
 
 
-async def join(url: str, near: WebSocket, headers: Headers, *, host: str = "") -> ClientConnection:
+async def join(url: str, near: WebSocket, headers: Headers, *, host: str = "") -> FarSocket:
     """Open a socket to the far end, with the headers of the near one.
 
     Args:
@@ -144,44 +139,24 @@ async def join(url: str, near: WebSocket, headers: Headers, *, host: str = "") -
         host: what the far end is called; empty: as in ``url``.
 
     Raises:
-        InvalidStatus: the far end refused.
-        OSError, WebSocketException: it is not there, or speaks something else.
+        RefusedError: the far end is not there, says no, or speaks something else.
     """
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "wss" else 80)
-    where: dict[str, Any] = {"host": parts.hostname, "port": port}
-    if parts.scheme == "wss":
-        where["server_hostname"] = parts.hostname
-    if host and _HOST.fullmatch(host):
-        url = parts._replace(netloc=host).geturl()
-    return await connect(
-        url,
-        additional_headers=[
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in headers
-            if not _OF_AN_UPGRADE.fullmatch(name.lower())
-        ],
-        subprotocols=near.scope["subprotocols"] or None,
-        user_agent_header=None,
-        compression=None,
-        proxy=None,
-        open_timeout=_OPENING_SECONDS,
-        ping_interval=_PING_SECONDS,
-        ping_timeout=_PING_SECONDS,
-        close_timeout=_CLOSING_SECONDS,
-        max_size=MAX_MESSAGE,
-        **where,
-    )
+    passed = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in headers
+        if not _OF_AN_UPGRADE.fullmatch(name.lower())
+    ]
+    host = host if _HOST.fullmatch(host) else ""
+    return await open_far(url, passed, near.scope["subprotocols"], host=host)
 
 
-async def refuse(near: WebSocket, error: Exception) -> None:
+async def refuse(near: WebSocket, error: RefusedError) -> None:
     """Answer an upgrade as the far end did, or that there is none."""
-    status = error.response.status_code if isinstance(error, InvalidStatus) else 502
-    await near.send_denial_response(Response(status_code=status))
+    await near.send_denial_response(Response(status_code=error.status or 502))
 
 
 async def relay(
-    near: WebSocket, far: ClientConnection, from_near: Told, from_far: Told
+    near: WebSocket, far: FarSocket, from_near: Told, from_far: Told
 ) -> tuple[Literal["near", "far"], int]:
     """Pass messages on both ways until one end closes; the other is closed as that one was.
 
@@ -198,25 +173,25 @@ async def relay(
     to_near = asyncio.ensure_future(_to_near(near, far, from_far))
     try:
         await asyncio.wait((to_far, to_near), return_when=asyncio.FIRST_COMPLETED)
-        if to_far.done():
-            code = to_far.result()
-            if code in (1005, 1006):
-                far.transport.abort() if code == 1006 else await far.close()
-            else:
-                await far.close(code)
-            return "near", code
-        code = to_near.result()
-        with contextlib.suppress(OSError, RuntimeError):  # closed meanwhile
-            await near.close(1011 if code == 1006 else 1000 if code == 1005 else code)
-        return "far", code
+        if to_near.done():
+            code = to_near.result()
+            with contextlib.suppress(OSError, RuntimeError):  # closed meanwhile
+                await near.close(1011 if code == 1006 else 1000 if code == 1005 else code)
+            return "far", code
+        code = to_far.result()
+        if code == 1006:
+            far.drop()
+        else:
+            far.close(None if code == 1005 else code)
+        return "near", code
     finally:
         for task in (to_far, to_near):
             task.cancel()
         await asyncio.gather(to_far, to_near, return_exceptions=True)
-        far.transport.abort()
+        far.end_soon()
 
 
-async def _to_far(near: WebSocket, far: ClientConnection, told: Told) -> int:
+async def _to_far(near: WebSocket, far: FarSocket, told: Told) -> int:
     while True:
         message = await near.receive()
         if message["type"] == "websocket.disconnect":
@@ -224,23 +199,18 @@ async def _to_far(near: WebSocket, far: ClientConnection, told: Told) -> int:
         text = message.get("text")
         data = message["bytes"] if text is None else text
         told(data)
+        await far.send(data)
+
+
+async def _to_near(near: WebSocket, far: FarSocket, told: Told) -> int:
+    while (data := await far.receive()) is not None:
+        told(data)
         try:
-            await far.send(data)
-        except ConnectionClosed:
-            await asyncio.Event().wait()  # the other direction tells with which code
-
-
-async def _to_near(near: WebSocket, far: ClientConnection, told: Told) -> int:
-    try:
-        while True:
-            data = await far.recv()
-            told(data)
             if isinstance(data, str):
                 await near.send_text(data)
             else:
                 await near.send_bytes(data)
-    except ConnectionClosed:
-        return far.close_code or 1006
-    except (WebSocketException, OSError, RuntimeError):  # the near end is gone: it tells itself
-        never: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        return await never
+        except (OSError, RuntimeError):  # the near end is gone, which it tells itself
+            never: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            return await never
+    return far.code or 1006

@@ -18,10 +18,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
-from websockets.exceptions import WebSocketException
 
 from ..wire.secrets import without_secrets
 from .capture import Capture
+from .far import RefusedError
 from .pairing import Pairing, PhoneCall, VapiCall, format_of
 from .passing import (
     MAX_BODY,
@@ -148,7 +148,7 @@ class BridgeDoor(_Door):
         url = str(url_of(self.socket_url, scope))
         try:
             far = await join(url, near, forwarded(scope), host=host)
-        except (OSError, WebSocketException) as error:  # a timeout is an OSError
+        except RefusedError as error:
             await refuse(near, error)
             return
         phone = self.proxy.new_phone()
@@ -253,7 +253,7 @@ class VapiDoor(_Door):
             self.proxy.pairing.vapi_began(call)
         try:
             far = await join(url, near, end_to_end(scope["headers"]))
-        except (OSError, WebSocketException) as error:
+        except RefusedError as error:
             if not path.startswith(SOCKETS):
                 self.proxy.pairing.vapi_over(call)
             await refuse(near, error)

@@ -7,11 +7,14 @@ import contextlib
 import signal
 import socket
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import uvicorn
+from websockets.http11 import Request
 
-from .passing import MAX_MESSAGE
+from ..bridge.asgi_socket import AsgiSocket
+from .far import MAX_MESSAGE
 from .proxy import RecordingProxy
 
 _CLOSING_SECONDS = 2
@@ -24,6 +27,19 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _Socket(AsgiSocket):
+    """The short path, that passes a refusal on with its status."""
+
+    def _scope(self, request: Request) -> dict[str, Any]:
+        return super()._scope(request) | {"extensions": {"websocket.http.response": {}}}
+
+    async def _send_message(self, message: Any) -> None:
+        if message["type"] == "websocket.http.response.start":
+            self._refuse(HTTPStatus(message["status"]))
+        elif message["type"] != "websocket.http.response.body":
+            await super()._send_message(message)
 
 
 async def serve(
@@ -72,6 +88,7 @@ def _server(app: Any, **settings: Any) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
+            ws=_Socket,
             ws_max_size=MAX_MESSAGE,
             ws_per_message_deflate=False,
             lifespan="off",
