@@ -295,7 +295,7 @@ def scrub_command(
 
 @main.group("recording")
 def recording_group() -> None:
-    """Look at recordings, and finish what a crash left."""
+    """Look at recordings, cut and merge them, and finish what a crash left."""
 
 
 @recording_group.command("check")
@@ -315,6 +315,59 @@ def show_command(recording: str) -> None:
     from .recording import run_show
 
     run_show(recording)
+
+
+@recording_group.command("cut")
+@click.argument("recording", type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Where the part goes; must not exist.",
+)
+@click.option(
+    "--from",
+    "from_s",
+    type=click.FloatRange(0, 14_400),
+    default=0.0,
+    metavar="SECONDS",
+    help="Where it begins.",
+)
+@click.option(
+    "--to", "to_s", type=click.FloatRange(0, 14_400), metavar="SECONDS", help="Where it ends."
+)
+def cut_command(recording: str, output: str, from_s: float, to_s: float | None) -> None:
+    """Copy a part of a recording: what sets the call up stays, numbers go on without a gap."""
+    from .recording import run_cut
+
+    run_cut(recording, output, from_s=from_s, to_s=to_s)
+
+
+@recording_group.command("merge")
+@click.argument("first", type=click.Path())
+@click.argument("second", type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Where the result goes; must not exist.",
+)
+@click.option(
+    "--offset",
+    "offset_s",
+    type=click.FloatRange(-14_400, 14_400),
+    metavar="SECONDS",
+    help="How much later the second one began; found by what both hold if not given.",
+)
+def merge_command(first: str, second: str, output: str, offset_s: float | None) -> None:
+    """Make one recording of two of the same call."""
+    from .recording import run_merge
+
+    run_merge(first, second, output, offset_s=offset_s)
 
 
 @main.command("scenarios")

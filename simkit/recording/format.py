@@ -31,6 +31,15 @@ class RecordingError(ValueError):
     """A recording cannot be read; the message names the place."""
 
 
+class Cut(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which part of a longer recording this is, in its time."""
+
+    from_ms: Annotated[float, Meta(ge=0, le=_MAX_MS)]
+    to_ms: Annotated[float, Meta(gt=0, le=_MAX_MS)]
+    of_ms: Annotated[float, Meta(gt=0, le=_MAX_MS)]
+    """How long that one is."""
+
+
 class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What holds for the whole call; the first line."""
 
@@ -48,6 +57,8 @@ class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     assistant: dict[str, float | int | bool] = {}
     """Settings of the assistant, as known or inferred."""
     notes: list[str] = []
+    cut: Cut | None = None
+    """Set where this is a part of another; messages that set the call up then lie at the begin."""
 
 
 class SoundRef(Struct, frozen=True, forbid_unknown_fields=True):

@@ -107,6 +107,10 @@ class Recording:
             at = frame.start - event.media.start
             yield frame, data[at : at + frame.size]
 
+    def tape(self, name: str) -> Tape:
+        """Return a file of frames: its bytes as they were on the wire."""
+        return self._tapes[name]
+
     @property
     def sounds(self) -> dict[str, Samples]:
         """Every sound file by its name, 8 kHz."""

@@ -62,7 +62,29 @@ def test_every_event_is_a_line_that_a_terminal_can_show(crashed):
     assert "\x1b" not in shown
 
 
-@pytest.mark.parametrize("command", [["check"], ["check", "--recover"], ["show"]])
+def test_a_recording_is_cut_and_merged(tmp_path):
+    one, other, both = (str(tmp_path / name) for name in ("one", "other", "both"))
+    result = invoke("cut", RECORDING, "-o", one, "--to", "6")
+    assert (result.exit_code, result.stdout) == (0, f"{one}: 6.0 s, 7 events\n")
+    result = invoke("cut", RECORDING, "-o", other, "--from", "6.0")
+    assert result.stdout.startswith(f"{other}: 6.8 s, ")
+    result = invoke("merge", one, other, "-o", both)
+    assert result.exit_code == 0
+    assert "begins 6.000 s after" in result.stdout
+    assert invoke("check", both).stdout.splitlines()[0].startswith("both: 12.8 s, ")
+
+
+def test_what_cannot_be_merged_is_one_line_and_code_2(tmp_path):
+    other = str(Path(RECORDING).with_name("three-interruptions"))
+    result = invoke("merge", RECORDING, other, "-o", str(tmp_path / "both"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "nothing in them agrees" in result.stderr
+    result = invoke("merge", RECORDING, RECORDING, "-o", str(tmp_path / "both"), "--offset", "nan")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["check"], ["check", "--recover"], ["show"], ["cut", "-oX"]])
 def test_what_cannot_be_read_is_one_line_and_code_2(tmp_path, command):
     result = invoke(*command, str(tmp_path / "no"))
     assert (result.exit_code, result.stdout) == (2, "")
