@@ -46,6 +46,9 @@ _DECODED = _decode_all()
 EXACT: npt.NDArray[np.float64] = _DECODED.astype(np.float64)
 """The sample of every code as float64, which holds it exactly."""
 
+_AT_ONCE = 65_536
+"""Samples that are looked up together: numpy makes eight bytes of each first."""
+
 
 def encode(samples: Samples) -> bytes:
     """Return the mu-law bytes of int16 samples, one byte a sample.
@@ -53,9 +56,18 @@ def encode(samples: Samples) -> bytes:
     >>> encode(np.array([0, -1, 32767, -32768], dtype=np.int16)).hex()
     'ff7f8000'
     """
+    if len(samples) > _AT_ONCE:
+        pieces = range(0, len(samples), _AT_ONCE)
+        return b"".join(encode(samples[at : at + _AT_ONCE]) for at in pieces)
     return CODES.take(samples.view(np.uint16)).tobytes()
 
 
 def decode(data: bytes) -> Samples:
     """Return the int16 samples of mu-law bytes."""
-    return _DECODED.take(np.frombuffer(data, dtype=np.uint8))
+    codes = np.frombuffer(data, dtype=np.uint8)
+    if len(codes) > _AT_ONCE:
+        samples: Samples = np.empty(len(codes), np.int16)
+        for at in range(0, len(codes), _AT_ONCE):
+            samples[at : at + _AT_ONCE] = _DECODED.take(codes[at : at + _AT_ONCE])
+        return samples
+    return _DECODED.take(codes)

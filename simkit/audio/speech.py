@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,10 @@ class Speech:
     words: tuple[Word, ...]
     partials: tuple[tuple[str, float], ...] = ()
     """Transcripts that a recording dates: text, and seconds from the first sample to it."""
-    _at_rate: dict[int, Samples] = field(default_factory=dict, repr=False)
+    _at_rate: WeakValueDictionary[int, Samples] = field(
+        default_factory=WeakValueDictionary, repr=False
+    )
+    """Kept as long as somebody speaks them: an hour's replies would be hundreds of megabytes."""
 
     @property
     def duration(self) -> float:

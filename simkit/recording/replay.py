@@ -9,6 +9,7 @@ what interrupted it then. The bridge is real.
 from __future__ import annotations
 
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,7 +30,7 @@ from .divergence import LIVE_TOLERANCE_MS, TOLERANCE_MS, Divergence, diverged
 from .format import RecordingError
 from .legs import LegName, Stage, Way, choose_legs
 from .reading import Recording
-from .utterances import track, utterances
+from .utterances import Utterance, track, utterances
 
 _GRACE_SECONDS = 1.0
 """For which a call goes on when the recording is over, unless the bridge ends it."""
@@ -108,7 +109,9 @@ def replay(
     """
     started = time.process_time()
     header = recording.header
-    sound = track(recording, "caller")
+    # Given away where it is played: an hour of it is 58 MB.
+    side = [track(recording, "caller")]
+    spoken = utterances(recording, "caller", side[0])
     with world or _simulation(own_bridge() if app is None else app, seed) as sim:
         ways = choose_legs(recording, legs, world)
         for name, far in (("twilio", TWILIO_HOST), ("vapi", VAPI_HOST)):
@@ -116,9 +119,9 @@ def replay(
                 sim.link(far, BRIDGE_HOST).latency = header.links_ms[name] / 1000
         stage = Stage(sim, recording, ways)
         if ways["vapi"] == "live":
-            _set_assistant(sim, recording)
+            _set_assistant(sim, recording, spoken)
         began = stage.began_ns / 1e9
-        speech = [(start - began, said) for start, said in _caller_speech(recording)]
+        speech = [(start - began, said) for start, said in _caller_speech(recording, spoken)]
 
         played_ns: list[int] = []
 
@@ -127,7 +130,7 @@ def replay(
                 call = await sim.twilio.call(to=header.to, from_=header.from_)
             except CallFailed as error:
                 return str(error)
-            origin = call.plays(sound[stage.skipped_samples :], speech)
+            origin = call.plays(side.pop()[stage.skipped_samples :], speech)
             played_ns.append(round((origin - began) * 1e9))
             rest = origin + recording.duration_ms / 1000 - began - sim.now
             if ways["twilio"] == "recorded":
@@ -196,17 +199,17 @@ def own_bridge() -> Any:
     return Bridge(config).app()
 
 
-def _caller_speech(recording: Recording) -> list[tuple[float, Speech]]:
+def _caller_speech(recording: Recording, spoken: list[Utterance]) -> list[tuple[float, Speech]]:
     """Return what the caller says, with its start in seconds and the transcripts it led to."""
     links = recording.header.links_ms
     twilio_ms, vapi_ms = links.get("twilio", 0.0), links.get("vapi", 0.0)
     path_ms = twilio_ms + vapi_ms + DELAY_NS / 1e6 + vapi_ms
-    spoken = utterances(recording, "caller")
     partials = [
         event
         for event in recording.messages("vapi", "in", "transcript")
         if event.message.get("role") == "user" and event.message.get("transcriptType") == "partial"
     ]
+    instants = [partial.t_ms for partial in partials]
     result = []
     for number, said in enumerate(spoken):
         until_ms = spoken[number + 1].t_ms if number + 1 < len(spoken) else float("inf")
@@ -215,24 +218,25 @@ def _caller_speech(recording: Recording) -> list[tuple[float, Speech]]:
                 str(partial.message.get("transcript", "")),
                 (partial.t_ms - said.t_ms - path_ms) / 1e3,
             )
-            for partial in partials
-            if said.t_ms + path_ms <= partial.t_ms < until_ms
+            for partial in partials[
+                bisect_left(instants, said.t_ms + path_ms) : bisect_left(instants, until_ms)
+            ]
         )
         result.append((said.t_ms / 1000, replace(said.speech, partials=own)))
     return result
 
 
-def _set_assistant(sim: World, recording: Recording) -> None:
+def _set_assistant(sim: World, recording: Recording, caller: list[Utterance]) -> None:
     """Let the assistant say what it said, as late as it was."""
     header = recording.header
     vapi_ms = header.links_ms.get("vapi", 0.0)
     twilio_ms = header.links_ms.get("twilio", 0.0)
-    caller = utterances(recording, "caller")
     first: Speech | None = None
     replies: list[Reply] = []
     delay = Assistant.first_message_delay
+    ends_ms = sorted(own.spoken_until_ms for own in caller)
     for said in utterances(recording, "agent"):
-        before = [own.spoken_until_ms for own in caller if own.spoken_until_ms <= said.t_ms]
+        before = bisect_right(ends_ms, said.t_ms)
         if not before and first is None:
             first = said.speech
             # From the stream's start: one flight to the bridge, then POST /call over a new
@@ -240,7 +244,7 @@ def _set_assistant(sim: World, recording: Recording) -> None:
             opening_ms = 20 + twilio_ms + 8 * vapi_ms
             delay = max(0.0, said.t_ms - opening_ms) / 1000
             continue
-        ended_ms = before[-1] if before else 0.0
+        ended_ms = ends_ms[before - 1] if before else 0.0
         arrived_ms = ended_ms + twilio_ms + vapi_ms + DELAY_NS / 1e6
         replies.append(Reply(said.speech, max(0.0, said.t_ms - vapi_ms - arrived_ms) / 1000))
     try:

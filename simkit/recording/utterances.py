@@ -18,7 +18,7 @@ from ..audio import RATE, Samples, Speech, Word, mulaw
 from ..audio.speech import timed_by_letters
 from .conversion import Conversion
 from .format import RecordedEvent, RecordingError
-from .media import Frame, MediaFormat
+from .media import TWILIO_STEP_MS, Frame, MediaFormat
 from .media import frames as frames_of_run
 from .reading import Recording
 
@@ -37,6 +37,8 @@ _PAUSE_BLOCKS = 20
 """400 ms: a longer silence ends an utterance."""
 _SHORTEST_BLOCKS = 4
 """80 ms: less is a click."""
+_AT_ONCE = 3000
+"""Blocks whose loudness is computed together: a minute."""
 _EDGE_BLOCKS = 2
 """40 ms kept around what is loud: the soft begin and end of words."""
 _LOOKED_AT_NS = 2_000_000_000
@@ -56,8 +58,16 @@ class Utterance:
         return self.t_ms + self.speech.spoken * 1000 / RATE
 
 
-def utterances(recording: Recording, person: Person) -> list[Utterance]:
-    """Return what a person said, in order."""
+def utterances(
+    recording: Recording, person: Person, sound: Samples | None = None
+) -> list[Utterance]:
+    """Return what a person said, in order.
+
+    Args:
+        recording: the call.
+        person: whose.
+        sound: what :func:`track` returned, if that is known already.
+    """
     told = recording.speech(person)
     if told:
         return [
@@ -71,12 +81,12 @@ def utterances(recording: Recording, person: Person) -> list[Utterance]:
             )
             for event, said in told
         ]
-    sound = track(recording, person)
+    sound = track(recording, person) if sound is None else sound
     places = list(loud_stretches(sound))
     texts = _texts(recording, person, [start * 1000 / RATE for start, _ in places])
     found = []
     for (start, end), text in zip(places, texts, strict=True):
-        samples = sound[start:end]
+        samples = sound[start:end].copy()  # not the whole side of the call with it
         speech = Speech(text, samples, timed_by_letters(text, samples))
         found.append(Utterance(start * 1000 / RATE, speech))
     return found
@@ -105,19 +115,35 @@ def track(recording: Recording, person: Person) -> Samples:
 
 
 def _caller_pieces(recording: Recording) -> Iterator[tuple[int, Samples]]:
-    """Yield the caller's frames with the sample at which each was spoken: by Twilio's timestamp."""
-    first: Frame | None = None
+    """Yield the caller's frames with the sample at which each was spoken: by Twilio's timestamp.
+
+    Frames of a run that are as long as their timestamps are apart are one piece.
+    """
     origin = _samples(first_frame_ns(recording) or 0)
+    first: Frame | None = None
     expected = 0
-    for frame, data in recording.frames("twilio", "in"):
-        first = first or frame
-        stamp, first_stamp = frame.numbers.timestamp, first.numbers.timestamp
-        if stamp is None or first_stamp is None:
-            start = max(expected, origin)
+    for event in recording.events:
+        run = event.media
+        if run is None or (event.leg, event.direction) != ("twilio", "in"):
+            continue
+        form = recording.formats[run.file]
+        is_whole = run.timestamp is not None and run.sizes == form.rate * TWILIO_STEP_MS // 1000
+        if is_whole and run.count > 1 and form.encoding == "mulaw":
+            data = recording.tape(run.file).read(run.start, run.size)
+            known: Iterable[tuple[Frame, bytes]] = [
+                (next(frames_of_run(round(event.t_ms * 1e6), run)), data)
+            ]
         else:
-            start = max(0, origin + (stamp - first_stamp) * RATE // 1000)
-        expected = start + len(data)
-        yield start, mulaw.decode(data)
+            known = recording.frames_of(event)
+        for frame, data in known:
+            first = first or frame
+            stamp, first_stamp = frame.numbers.timestamp, first.numbers.timestamp
+            if stamp is None or first_stamp is None:
+                start = max(expected, origin)
+            else:
+                start = max(0, origin + (stamp - first_stamp) * RATE // 1000)
+            expected = start + len(data)
+            yield start, mulaw.decode(data)
 
 
 def first_frame_ns(recording: Recording) -> int | None:
@@ -147,9 +173,9 @@ def _agent_pieces(recording: Recording) -> Iterator[tuple[int, Samples]]:
 
     From Vapi's side where that was taken down, else from what was sent to Twilio.
     """
-    heard = list(_as_telephone(recording))
+    is_known = next(recording.frames("vapi", "in"), None) is not None
     expected = 0
-    for frame, samples in heard or _telephone(recording):
+    for frame, samples in (_as_telephone if is_known else _telephone)(recording):
         start = max(expected, _samples(frame.t_ns))
         expected = start + len(samples)
         yield start, samples
@@ -183,8 +209,11 @@ def loud_stretches(sound: Samples, rate: int = RATE) -> Iterator[tuple[int, int]
     blocks = len(sound) // size
     if not blocks:
         return
-    power = sound[: blocks * size].reshape(blocks, size).astype(np.int64) ** 2
-    level = np.sqrt(power.mean(axis=1))
+    level = np.empty(blocks)
+    for first in range(0, blocks, _AT_ONCE):
+        part = sound[first * size : min(blocks, first + _AT_ONCE) * size]
+        power = part.reshape(-1, size).astype(np.int64) ** 2
+        level[first : first + _AT_ONCE] = np.sqrt(power.mean(axis=1))
     room = float(np.percentile(level, 20))
     loud = np.flatnonzero(level > max(_FLOOR, room * _LOUD))
     if not len(loud):

@@ -23,6 +23,8 @@ _EDGE = 80
 
 _PAUSE = 8000
 """Samples of silence, a second: after a longer pause nobody takes it for the same words."""
+_PIECE = 480_000
+"""Samples that are listened to at once: a minute of a call that nobody listened to."""
 
 _QUIET_POWER = 1600.0  # an rms of 40
 
@@ -89,7 +91,11 @@ class Ear:
             if played > heard:
                 if heard == 0:
                     self._tracker.skip_to((burst.start_ns - self.origin_ns) // BYTE_NS)
-                self._tracker.feed(mulaw.decode(bytes(burst.data[heard:played])))
+                for first in range(heard, played, _PIECE):
+                    piece = bytes(burst.data[first : min(played, first + _PIECE)])
+                    self._tracker.feed(mulaw.decode(piece))
+                    if len(piece) == _PIECE:
+                        self._tracker.update()
             heard = played
             if played < len(burst.data) or index == len(playout.bursts) - 1:
                 break
@@ -99,7 +105,6 @@ class Ear:
     def settle(self, now_ns: int) -> None:
         """Bring the timeline up to date with what was heard."""
         spans = self.update(now_ns)
-        sound = self.samples(now_ns) if spans else None
         # Only the last one may have changed since: it grew, or turned out to be something else.
         for number in range(max(0, len(self._events) - 1), len(spans)):
             span = spans[number]
@@ -109,8 +114,8 @@ class Ear:
                 "duration_ns": self._heard(span) * BYTE_NS,
                 "text": "" if span.key is None else words_in(self._repertoire[span.key], span),
             }
-            if span.key is not None and sound is not None:
-                heard = sound[span.start : span.end]
+            if span.key is not None:
+                heard, _ = self.sound_between(self.instant(span.start), self.instant(span.end))
                 said = self._repertoire[span.key].samples[span.offset :][: len(heard)]
                 fields["snr_db"], fields["mulaw_snr_db"] = clarity(heard, said)
             if number < len(self._events):

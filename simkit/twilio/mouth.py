@@ -13,6 +13,9 @@ from .carrier import CarrierLeg
 from .concealment import SILENT, Concealer
 from .playout import BYTE_NS, PACKET, PACKET_NS
 
+_PIECE = 480_000
+"""Samples that are mixed at once: a minute of a recorded call."""
+
 
 @dataclass
 class Surroundings:
@@ -59,9 +62,12 @@ class Mouth:
         end = at + len(samples)
         if len(self._codes) < end:
             self._codes.extend(bytes([mulaw.SILENCE]) * (end - len(self._codes)))
-        before = mulaw.decode(bytes(self._codes[at:end])).astype(np.int32)
-        mixed = np.clip(before + samples, -32768, 32767).astype(np.int16)
-        self._codes[at:end] = mulaw.encode(mixed)
+        for first in range(0, len(samples), _PIECE):
+            piece = samples[first : first + _PIECE]
+            place = slice(at + first, at + first + len(piece))
+            before = mulaw.decode(bytes(self._codes[place])).astype(np.int32)
+            mixed = np.clip(before + piece, -32768, 32767).astype(np.int16)
+            self._codes[place] = mulaw.encode(mixed)
         return self.origin_ns + at * BYTE_NS
 
     def surround(self, loop: Samples, not_before_ns: int) -> tuple[int, Callable[[int], None]]:

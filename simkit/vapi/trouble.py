@@ -6,6 +6,7 @@ import dataclasses
 import uuid
 from collections.abc import Callable
 from random import Random
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -179,7 +180,7 @@ class Tongue:
             return speech
         samples = speech.samples.copy()
         samples[: round(seconds * RATE)] = 0
-        return dataclasses.replace(speech, samples=samples, _at_rate={})
+        return dataclasses.replace(speech, samples=samples, _at_rate=WeakValueDictionary())
 
 
 def twice(speech: str | Speech) -> str | Speech:
