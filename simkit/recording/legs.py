@@ -52,14 +52,15 @@ def choose_legs(
 
     Both legs are recorded where frames from both services were captured, else both are live: a
     recorded leg goes on as it did while a live one reacts to today's bridge, and the two would soon
-    tell of different calls. Who wants that may ask for it.
+    tell of different calls. Who wants that may ask for it. Audio in JSON is always live.
 
     Raises:
         RecordingError: there is no such leg or way, or it cannot be replayed so.
     """
     is_virtual = world is None or isinstance(world, Simulation)
     captured = all(_frames(recording, leg, {"captured"}) for leg in LEGS)
-    usual: Way = "recorded" if captured and is_virtual else "live"
+    in_json = _speaks_json(recording)
+    usual: Way = "recorded" if captured and is_virtual and not in_json else "live"
     ways = dict.fromkeys(LEGS, usual)
     for leg, way in (wanted or {}).items():
         if leg not in LEGS or way not in WAYS:
@@ -76,8 +77,23 @@ def choose_legs(
                 f"{recording.name}: leg {leg}=recorded: expected frames of audio that came from "
                 f"{leg.capitalize()}, found none"
             )
+        if way == "recorded" and leg == "vapi" and in_json:
+            raise RecordingError(
+                f"{recording.name}: leg vapi=recorded: its audio came in JSON; only Vapi's own "
+                "transport is replayed as it was recorded"
+            )
         ways[leg] = way
     return ways
+
+
+def _speaks_json(recording: Recording) -> bool:
+    """Tell whether Vapi's audio came in messages of its own, as in the dialect of two articles."""
+    return any(
+        event.media is not None
+        and (event.leg, event.direction) == ("vapi", "in")
+        and bool(recording.formats[event.media.file].message)
+        for event in recording.events
+    )
 
 
 def _frames(recording: Recording, leg: str, origins: set[str]) -> bool:

@@ -19,7 +19,7 @@ from simkit.recording import (
     read,
     replay,
 )
-from simkit.recording.legs import Stage
+from simkit.recording.legs import Stage, choose_legs
 from simkit.recording.recorder import Recorder
 from tests.recording.bridges import MULAW, STEADY, captured, small_bridge, stream, told
 from tests.vapi.test_recital import told as told_by_vapi
@@ -394,3 +394,10 @@ def test_odd_messages_are_passed_on_or_passed_over(recording):
     assert result.failure == ""
     assert "unhandled-error" not in {event.kind for event in result.timeline}
     assert str(result.timeline)
+
+
+def test_audio_in_json_is_always_live():
+    recording = read(Path(__file__).parents[2] / "recordings" / "json-audio")
+    assert choose_legs(recording, None, None) == {"twilio": "live", "vapi": "live"}
+    with pytest.raises(RecordingError, match="leg vapi=recorded: its audio came in JSON; only"):
+        choose_legs(recording, {"vapi": "recorded"}, None)
