@@ -157,7 +157,7 @@ class _Causes:
         asked = [self._calls[one] for one in _answered_in(message) if one in self._calls]
         if asked and min(asked) < self._begin_ns:
             return "the call of its tool was cut away"
-        if event.direction == "in" and message.get("type") in _ABOUT_SPEECH:
+        if event.direction == "in" and str(message.get("type")) in _ABOUT_SPEECH:
             person: Person = "agent" if message.get("role") == "assistant" else "caller"
             said = self._speech.get(person, [])
             last = bisect_right(said, (t_ns,)) - 1
@@ -180,7 +180,7 @@ def _persons(recording: Recording) -> Iterator[Person]:
     roles = {
         event.message.get("role") == "assistant"
         for event in recording.events
-        if event.leg == "vapi" and event.message.get("type") in _ABOUT_SPEECH
+        if event.leg == "vapi" and str(event.message.get("type")) in _ABOUT_SPEECH
     }
     if False in roles:
         yield "caller"

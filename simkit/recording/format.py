@@ -22,6 +22,10 @@ EVENTS_FILE = "call.jsonl"
 MAX_LINE = 1024 * 1024
 MAX_EVENTS = 5_000_000
 MAX_TEXT = 20_000
+MAX_DEPTH = 64
+"""Of lists and objects in each other in a message."""
+MAX_EVENTS_BYTES = 512 * 1024 * 1024
+"""Of ``call.jsonl``: an hour has eight million."""
 _MAX_MS = files.MAX_SECONDS * 1000.0
 
 Milliseconds = Annotated[float, Meta(ge=0, le=_MAX_MS)]
@@ -95,14 +99,31 @@ class RecordedEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How it is known: recorded, read in a log, worked out from one, or made up around one."""
 
 
+def is_too_deep(value: Any) -> bool:
+    """Tell whether lists and objects lie in each other deeper than :data:`MAX_DEPTH`."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list | tuple)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def line_of(entry: Header | RecordedEvent) -> bytes:
     """Return the line that holds an entry, with its end.
 
     What no UTF-8 can hold is written as a question mark.
 
     Raises:
-        ValueError: a number in a message is none that JSON knows.
+        ValueError: a number in a message is none that JSON knows, or it is too deep.
     """
+    if isinstance(entry, RecordedEvent) and entry.message and is_too_deep(entry.message):
+        raise ValueError(f"message: expected at most {MAX_DEPTH} levels")
     is_media = isinstance(entry, RecordedEvent) and entry.media is not None
     plain = {
         key: value

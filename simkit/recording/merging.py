@@ -24,7 +24,7 @@ from .format import Cut, Header, RecordedEvent, RecordingError, Speaks
 from .media import TWILIO_STEP_MS, Frame
 from .numbering import is_numbered, later, sequence_of
 from .reading import Recording, read
-from .speech_parts import is_on_clock, sample_at
+from .speech_parts import off_clock, sample_at
 from .splicing import Piece, frames_in, instant, sliced, splice, trimmed
 
 _SAME_NS = 250_000_000
@@ -312,7 +312,12 @@ def _speech(
     pieces: list[Piece] = []
     sounds = dict(one.sounds)
     mine, theirs = _all_said(one), _all_said(other)
-    at = {name: _place(name, sounds, mine, theirs, offset_ns) for name in other.sounds}
+    off = off_clock(mine) | off_clock(theirs)
+    at = {
+        # On the call's clock, or behind what the first one has.
+        name: len(sounds.get(name, ())) if name in off else sample_at(offset_ns)
+        for name in other.sounds
+    }
     for name, sound in other.sounds.items():
         sounds[name] = _laid(sounds.get(name), sound, at[name])
     heard = _Instants()
@@ -331,19 +336,6 @@ def _speech(
 
 def _all_said(recording: Recording) -> list[tuple[RecordedEvent, Speaks]]:
     return [*recording.speech("caller"), *recording.speech("agent")]
-
-
-def _place(
-    name: str,
-    sounds: dict[str, Samples],
-    mine: list[tuple[RecordedEvent, Speaks]],
-    theirs: list[tuple[RecordedEvent, Speaks]],
-    offset_ns: int,
-) -> int:
-    """Return where the second one's sound begins in the common file."""
-    if is_on_clock(mine, name) and is_on_clock(theirs, name):
-        return sample_at(offset_ns)
-    return len(sounds.get(name, ()))
 
 
 def _laid(before: Samples | None, sound: Samples, at: int) -> Samples:

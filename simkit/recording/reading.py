@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -20,13 +21,16 @@ from ..audio import AudioFileError, Samples, files
 from ..wire.errors import explain, shorten
 from .format import (
     EVENTS_FILE,
+    MAX_DEPTH,
     MAX_EVENTS,
+    MAX_EVENTS_BYTES,
     MAX_LINE,
     Header,
     RecordedEvent,
     RecordingError,
     SoundRef,
     Speaks,
+    is_too_deep,
 )
 from .media import Frame, MediaFormat, MediaRun, frames
 from .tape import Tape, open_tape
@@ -200,6 +204,13 @@ class _Shelf:
 
 def _lines(path: Path) -> tuple[list[bytes], str]:
     try:
+        about = path.lstat()
+        if not stat.S_ISREG(about.st_mode):
+            raise RecordingError(f"{path}: expected a plain file")
+        if about.st_size > MAX_EVENTS_BYTES:
+            raise RecordingError(
+                f"{path}: found {about.st_size:,} bytes, expected at most {MAX_EVENTS_BYTES:,}"
+            )
         with path.open("rb") as file:
             lines: list[bytes] = []
             while line := file.readline(MAX_LINE + 1):
@@ -267,6 +278,8 @@ def _plain(number: float) -> str:
 def _check(number: int, event: RecordedEvent, header: Header, shelf: _Shelf) -> None:
     """Check what the types cannot say, and load the sound that is referred to."""
     place = f"{shelf.path / EVENTS_FILE}:{number}"
+    if event.message and is_too_deep(event.message):
+        raise RecordingError(f"{place}: message: expected at most {MAX_DEPTH} levels")
     end_ms = math.inf if header.duration_ms is None else header.duration_ms
     if event.t_ms > end_ms:
         raise RecordingError(

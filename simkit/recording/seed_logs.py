@@ -34,6 +34,8 @@ class LogLine:
     origin: Origin = "log"
 
 
+MAX_LETTERS = 4 * 1024 * 1024
+"""Of a log; an hour of a call has a hundredth of it."""
 _DAY_MS = 86_400_000.0
 _QUOTED = '"(?P<text>[^"]+)"'
 _EPOCH = re.compile(r"\[(?P<time>\d{13})\]\s*(?P<rest>.*?)(?=\[\d{13}\]|$)")
@@ -72,11 +74,14 @@ def read(path: Path) -> list[LogLine]:
         RecordingError: the file cannot be read, or a line is of neither kind; names the line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MAX_LETTERS + 1)
     except OSError as error:
         raise RecordingError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise RecordingError(f"{path}: expected text in UTF-8: {error}") from None
+    if len(text) > MAX_LETTERS:
+        raise RecordingError(f"{path}: over {MAX_LETTERS:,} letters, expected the log of a call")
     entries: list[LogLine] = []
     origin: Origin = "log"
     for number, raw in enumerate(text.splitlines(), 1):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import accumulate
 
 import msgspec
 import numpy as np
@@ -22,13 +24,13 @@ def sample_at(t_ns: int) -> int:
     return round(t_ns * RATE / 1e9)
 
 
-def is_on_clock(said: Iterable[tuple[RecordedEvent, Speaks]], file: str) -> bool:
-    """Tell whether a file holds a whole side of the call: its first sample is the call's begin."""
-    return all(
-        abs(one.sound.start - sample_at(instant(event))) <= _NEAR
+def off_clock(said: Iterable[tuple[RecordedEvent, Speaks]]) -> set[str]:
+    """Return the files that do not hold a whole side of the call, sample 0 being its begin."""
+    return {
+        one.sound.file
         for event, one in said
-        if one.sound.file == file
-    )
+        if abs(one.sound.start - sample_at(instant(event))) > _NEAR
+    }
 
 
 def speech_between(
@@ -39,33 +41,50 @@ def speech_between(
     An utterance on the border is cut there, and so are its words.
     """
     said = [*recording.speech("caller"), *recording.speech("agent")]
-    events: list[RecordedEvent] = []
-    pieces: dict[str, list[Samples]] = {}
-    lengths: dict[str, int] = {}
     first, last = sample_at(begin_ns), sample_at(end_ns)
-    on_clock = {one.sound.file: is_on_clock(said, one.sound.file) for _, one in said}
+    kept = []
+    wanted: dict[str, list[tuple[int, int]]] = {}
     for event, one in said:
         ref, at = one.sound, sample_at(instant(event))
         low, high = max(0, first - at), min(ref.samples, last - at)
-        if low >= high:
-            continue
-        sound = recording.sounds[ref.file]
-        if on_clock[ref.file]:
-            if ref.file not in pieces:
-                pieces[ref.file] = [sound[first:last]]
-            start = ref.start + low - first
-            # By rounding, or as it is off the clock a little.
-            start, high = max(0, start), min(high, low + len(pieces[ref.file][0]) - max(0, start))
-            if low >= high:
-                continue
-        else:
-            start = lengths.get(ref.file, 0)
-            pieces.setdefault(ref.file, []).append(sound[ref.start + low : ref.start + high])
-            lengths[ref.file] = start + high - low
+        if low < high:
+            kept.append((event, one, low, high))
+            wanted.setdefault(ref.file, []).append((ref.start + low, ref.start + high))
+    off = off_clock(said)
+    stretches = {
+        # The side of the call between the two instants, and what lies off its clock a little.
+        name: _Stretches(parts if name in off else [*parts, (first, last)])
+        for name, parts in wanted.items()
+    }
+    events = []
+    for event, one, low, high in kept:
+        start = stretches[one.sound.file].place(one.sound.start + low)
         part = _part(one, low, high, start)
         t_ns = instant(event) if low == 0 else max(begin_ns, instant(event) + low * 125_000)
         events.append(replace(event, t_ms=t_ns / 1e6, message=msgspec.to_builtins(part)))
-    return events, {name: np.concatenate(parts) for name, parts in pieces.items()}
+    sounds = {
+        name: np.concatenate([recording.sounds[name][low:high] for low, high in parts.parts])
+        for name, parts in stretches.items()
+    }
+    return events, sounds
+
+
+class _Stretches:
+    """Stretches of a sound, those that touch as one, laid one after the other."""
+
+    def __init__(self, parts: list[tuple[int, int]]) -> None:
+        self.parts: list[tuple[int, int]] = []
+        for low, high in sorted(parts):
+            if self.parts and low <= self.parts[-1][1]:
+                self.parts[-1] = self.parts[-1][0], max(high, self.parts[-1][1])
+            else:
+                self.parts.append((low, high))
+        self._before = [0, *accumulate(high - low for low, high in self.parts)]
+
+    def place(self, sample: int) -> int:
+        """Return where a sample of the sound lies now."""
+        index = bisect_right(self.parts, (sample, 1 << 40)) - 1
+        return self._before[index] + sample - self.parts[index][0]
 
 
 def _part(said: Speaks, low: int, high: int, start: int) -> Speaks:

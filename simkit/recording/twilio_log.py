@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ..audio.files import MAX_SECONDS
 from ..wire.errors import shorten
 from .format import Header, RecordingError
 from .media import MediaFormat, Numbers
@@ -64,6 +65,10 @@ def import_twilio_log(path: Path, folder: Path) -> ImportReport:
     if not any(line.message.get("event") == "media" for line in lines):
         raise RecordingError(f"{path}: no media message in it{report.first_fault()}")
     times_ms = _times(lines)
+    if not times_ms[-1] <= MAX_SECONDS * 1000:
+        raise RecordingError(
+            f"{path}: its times are {times_ms[-1] / 1000:g} s apart, expected at most {MAX_SECONDS}"
+        )
     with draft_of(folder) as draft:
         recorder = Recorder(draft, Header(source=f"log {path.name}"), origin="log")
         for line, t_ms in zip(lines, times_ms, strict=True):
@@ -259,6 +264,8 @@ def _unit(lines: list[_Line]) -> float:
     if span <= 0:
         return 1.0
     expected_ms = (len(frames) - 1) * _FRAME_MS
+    if not 1e-200 < span < 1e200:
+        return 1.0
     return min(_UNITS_MS.values(), key=lambda unit_ms: abs(math.log(span * unit_ms / expected_ms)))
 
 
