@@ -145,12 +145,11 @@ def read(folder: str | os.PathLike[str]) -> Recording:
     path = Path(folder)
     if not os.path.isdir(path):  # unlike Path.is_dir, False for what no file system takes
         raise RecordingError(f"{path}: there is no such folder")
-    lines, cut_tail = _lines(path / EVENTS_FILE)
-    header = _decode(_header, lines[0], path / EVENTS_FILE, 1)
-    events = [
-        _decode(_event, line, path / EVENTS_FILE, number)
-        for number, line in enumerate(lines[1:], 2)
-    ]
+    there = path / EVENTS_FILE
+    lines, cut_tail = _lines(there)
+    header = _decode(_header, lines[0], there, 1)
+    events = [_decode(_event, line, there, number) for number, line in enumerate(lines[1:], 2)]
+    del lines
     shelf = _Shelf(path)
     known: dict[int, int] = {}
     for number, event in enumerate(events, 2):
@@ -170,6 +169,7 @@ class _Shelf:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.events = str(path / EVENTS_FILE)
         self.sounds: dict[str, Samples] = {}
         self.tapes: dict[str, Tape] = {}
         self.formats: dict[str, MediaFormat] = {}
@@ -277,7 +277,7 @@ def _plain(number: float) -> str:
 
 def _check(number: int, event: RecordedEvent, header: Header, shelf: _Shelf) -> None:
     """Check what the types cannot say, and load the sound that is referred to."""
-    place = f"{shelf.path / EVENTS_FILE}:{number}"
+    place = f"{shelf.events}:{number}"
     if event.message and is_too_deep(event.message):
         raise RecordingError(f"{place}: message: expected at most {MAX_DEPTH} levels")
     end_ms = math.inf if header.duration_ms is None else header.duration_ms
