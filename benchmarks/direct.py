@@ -182,6 +182,7 @@ async def feed(loop: DirectLoop, agent: Speech, caller: Speech) -> float:
     if min(sent) < len(media) - 2:
         raise SystemExit(f"{sent} frames written of {len(media)} each way")
     sink.protocol.connection_lost(None)
+    await settle()
     loop.vapi.protocol.connection_lost(None)
     await settle()
     await lifespan.shutdown()
