@@ -25,6 +25,10 @@ class _Due(NamedTuple):
     """When it could be served first, in real time; None: nobody asks how late it is."""
 
 
+_FOR_EVER = 1e9
+"""Seconds, thirty years: who waits for longer than that waits for ever."""
+
+
 class Pacing:
     """A clock in nanoseconds since it was made, that notes how late it served each deadline.
 
@@ -107,7 +111,7 @@ class Pacing:
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Call ``callback(*args)`` in so many seconds; no deadline of the fakes."""
-        when_ns = self.read_ns() + round(seconds * 1e9)
+        when_ns = self.read_ns() + round(min(seconds, _FOR_EVER) * 1e9)
         return self._set(when_ns, callback, args, context, is_noted=False)
 
     def _set(

@@ -16,6 +16,7 @@ class Socket:
     """A server's own socket, as far as a stream sees it."""
 
     def __init__(self) -> None:
+        self.close_code = 1005
         self.heard: Callable[[str | bytes | None], object] | None = None
         self.waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.written: list[bytes] = []
