@@ -12,7 +12,7 @@ import sys
 import threading
 import weakref
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .errors import BridgeError
 
@@ -26,6 +26,26 @@ def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait: between a program's start and its registration they leave it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    kept = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) not in (None, signal.SIG_IGN):
+            kept[number] = signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+        for missed in came:
+            signal.raise_signal(missed)
 
 
 class Child:
@@ -59,26 +79,27 @@ class Child:
         self.command = shlex.join(arguments)
         self.output: deque[str] = deque(maxlen=_KEPT_LINES)
         """Its latest lines on stdout and stderr."""
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - what the user asked to be run
-                arguments,
-                env=os.environ | environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+        with _undisturbed():
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - what the user asked to be run
+                    arguments,
+                    env=os.environ | environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+                raise BridgeError(f"{arguments[0]}: cannot be started: {reason}") from None
+            self._reader = threading.Thread(
+                target=_read,
+                args=(self._process, self.output, verbose),
+                name="bridge output",
+                daemon=True,
             )
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise BridgeError(f"{arguments[0]}: cannot be started: {reason}") from None
-        self._reader = threading.Thread(
-            target=_read,
-            args=(self._process, self.output, verbose),
-            name="bridge output",
-            daemon=True,
-        )
-        self._reader.start()
-        self._finalizer = weakref.finalize(self, _end, self._process, self._reader)
+            self._reader.start()
+            self._finalizer = weakref.finalize(self, _end, self._process, self._reader)
 
     @property
     def pid(self) -> int:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,3 +109,23 @@ def test_ending_twice_is_once(monkeypatch):
         until(lambda: found.code is not None)
         found.end()
         monkeypatch.setattr(os, "killpg", lambda *args: pytest.fail("somebody else's group"))
+
+
+def test_ctrl_c_while_a_program_starts_waits_until_it_can_be_ended(monkeypatch):
+    started = []
+    really = subprocess.Popen
+
+    def start(*args, **kwargs):
+        started.append(really(*args, **kwargs))
+        signal.raise_signal(signal.SIGINT)
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Child([sys.executable, "-c", "import time; time.sleep(60)"], {})
+    finally:
+        signal.signal(signal.SIGINT, before)
+    gc.collect()
+    assert started[0].wait(timeout=20) != 0
