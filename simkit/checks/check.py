@@ -25,16 +25,18 @@ class CheckResult(Struct, frozen=True):
     name: str
     promise: str
     violations: list[Violation]
+    waived: str = ""
+    """Why it is of no account that the promise was broken; empty when it is of account."""
 
     @property
     def passed(self) -> bool:
-        """True when the promise held."""
-        return not self.violations
+        """True when the promise held, or need not hold."""
+        return not self.violations or bool(self.waived)
 
     @property
     def sentence(self) -> str:
         """The promise, or what broke it first and how often it was broken."""
-        if self.passed:
+        if not self.violations:
             return self.promise
         more = len(self.violations) - 1
         return self.violations[0].sentence + (f" (and {more} more)" if more else "")
@@ -48,14 +50,14 @@ class Check:
     promise: str
     find: Callable[[Timeline], list[Violation]]
 
-    def judge(self, timeline: Timeline) -> CheckResult:
-        """Look for violations."""
+    def judge(self, timeline: Timeline, waived: str = "") -> CheckResult:
+        """Look for violations; ``waived`` is the reason why they are of no account."""
         violations = [
             # Sentences quote the bridge and the caller.
             Violation(found.at_ns, printable(found.sentence))
             for found in sorted(self.find(timeline), key=lambda violation: violation.at_ns)
         ]
-        return CheckResult(self.name, self.promise, violations)
+        return CheckResult(self.name, self.promise, violations, waived)
 
 
 def seconds(ns: int) -> str:

@@ -188,13 +188,14 @@ def _simulation(app: Any, seed: int) -> Simulation:
     return sim
 
 
-def own_bridge() -> Any:
-    """Return simkit's bridge, configured for the simulated accounts."""
+def own_bridge(**settings: Any) -> Any:
+    """Return simkit's bridge, configured for the simulated accounts, and as ``settings`` say."""
     config = Config(
         public_url=f"https://{BRIDGE_HOST}",
         twilio_auth_token=AUTH_TOKEN,
         vapi_api_key=API_KEY,
         vapi_assistant_id="recorded-assistant",
+        **settings,
     )
     return Bridge(config).app()
 

@@ -27,6 +27,8 @@ class Outcome:
     cpu_seconds: float
     failure: str = ""
     """Why it did not go as it should have, besides the checks; empty when it did."""
+    inapplicable: str = ""
+    """Why the run says nothing of the bridge: it does not offer what the run was about."""
 
     @property
     def passed(self) -> bool:

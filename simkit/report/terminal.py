@@ -30,6 +30,11 @@ _COLUMNS = {
     "told": "told by",
     "into": "into the reply",
 }
+_VERDICTS = {
+    (True, False): ("passed", "green"),
+    (False, True): ("FAILED", "bold red"),
+    (True, True): ("waived", "yellow"),
+}
 _NARROW = ("at", "caller", "stop", "detect", "react", "fly", "tail")
 """The columns that fit into 80 characters."""
 _LANES = {
@@ -189,9 +194,13 @@ def print_checks(out: Console, checks: list[CheckResult]) -> None:
     """Print each check with its sentence, failed ones with every violation."""
     width = max((len(check.name) for check in checks), default=0)
     for check in checks:
-        verdict = Text("passed" if check.passed else "FAILED")
-        verdict.stylize("green" if check.passed else "bold red")
-        line = Text.assemble(verdict, f"  {check.name:<{width}}  {printable(check.sentence)}")
+        word, style = _VERDICTS[check.passed, bool(check.violations)]
+        reason = (
+            f" (waived: {printable(check.waived)})" if check.violations and check.waived else ""
+        )
+        line = Text.assemble(
+            (word, style), f"  {check.name:<{width}}  {printable(check.sentence)}{reason}"
+        )
         out.print(line, soft_wrap=True)
         for violation in check.violations[1:]:
             more = Text(f"{'':{width + 10}}{printable(violation.sentence)}")

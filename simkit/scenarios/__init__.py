@@ -9,6 +9,7 @@ from .playing import play, simulate
 from .registry import (
     REGISTRY,
     Count,
+    NotApplicable,
     Parameter,
     Scenario,
     ScenarioError,
@@ -22,6 +23,7 @@ from .registry import (
 __all__ = [
     "REGISTRY",
     "Count",
+    "NotApplicable",
     "Parameter",
     "Scenario",
     "ScenarioError",

@@ -19,7 +19,7 @@ from ..timeline import barge_ins, measures
 from ..twilio import CallFailed
 from ..world import BRIDGE_HOST, World
 from .patience import Hung, at_most
-from .registry import Scenario
+from .registry import NotApplicable, Scenario
 
 _START_LIMIT = 60.0
 """Seconds that a bridge may take to start, besides the scenario's own limit."""
@@ -54,7 +54,7 @@ def simulate(
             at_most(real_limit) as hung,
             Simulation(seed, time_limit=scenario.limit + _START_LIMIT) as sim,
         ):
-            sim.host(BRIDGE_HOST).serve(own_bridge() if app is None else app)
+            sim.host(BRIDGE_HOST).serve(own_bridge(**scenario.own) if app is None else app)
             if prepare is not None:
                 prepare(sim)
             outcome = play(scenario, sim, settings)
@@ -73,8 +73,9 @@ def play(scenario: Scenario, world: World, settings: dict[str, Any] | None = Non
         AppError: the bridge did not start.
     """
     started, began = time.process_time(), world.now
+    failure = inapplicable = ""
     try:
-        failure = world.run(_play(scenario, world, settings or {}))
+        failure, inapplicable = world.run(_play(scenario, world, settings or {}))
         timeline = world.finish()
     except (SimulationError, Hung) as error:
         failure, timeline = str(error), world.timeline
@@ -84,21 +85,27 @@ def play(scenario: Scenario, world: World, settings: dict[str, Any] | None = Non
         timeline=timeline,
         barge_ins=barge_ins(timeline),
         measures=measures(timeline),
-        checks=run_checks(timeline),
+        checks=run_checks(timeline, scenario.waives),
         mouth=mouth,
         ear=ear,
         call_seconds=world.now - began,
         cpu_seconds=time.process_time() - started,
         failure=failure,
+        inapplicable=inapplicable,
     )
 
 
-async def _play(scenario: Scenario, world: World, settings: dict[str, Any]) -> str:
-    """Return why the scenario did not go to its end; every call is over afterwards."""
-    failure = ""
+async def _play(scenario: Scenario, world: World, settings: dict[str, Any]) -> tuple[str, str]:
+    """Return why the scenario did not go to its end, and why it says nothing of the bridge.
+
+    Every call is over afterwards.
+    """
+    failure = inapplicable = ""
     try:
         async with asyncio.timeout(scenario.limit) as limit:
             await scenario.function(world, **settings)
+    except NotApplicable as reason:
+        inapplicable = str(reason)
     except (CallFailed, AssertionError) as error:
         failure = str(error)
     except TimeoutError as error:
@@ -108,4 +115,4 @@ async def _play(scenario: Scenario, world: World, settings: dict[str, Any]) -> s
     for call in world.twilio.calls:
         if call.status == "in-progress":
             await call.hangs_up()
-    return failure
+    return failure, inapplicable

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
+from ..checks import ALL
 from ..twilio import Call
+
+CHECKS = tuple(check.name for check in ALL)
 
 Need = Literal["vapi", "simulation"]
 """What a scenario cannot do without: a bridge whose other side is Vapi; the virtual world."""
@@ -21,6 +24,10 @@ Count = Annotated[int, Meta(ge=1, le=100)]
 
 class ScenarioError(ValueError):
     """There is no such scenario, or it has no such parameter; says which there are."""
+
+
+class NotApplicable(Exception):  # noqa: N818 - nothing is wrong with the bridge
+    """The bridge does not offer what a scenario is about; says what it looked for and found."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,12 @@ class Scenario:
     """Parameters that only a simulation can change."""
     limit: float
     """Seconds after which a run is given up."""
+    variants: Sequence[Mapping[str, Any]] = ({},)
+    """Settings with which it is to be run when a bridge is judged as a whole."""
+    waives: Mapping[str, str] = field(default_factory=dict)
+    """Checks that say nothing here, each with the reason."""
+    own: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that simkit's own bridge needs to offer what this is about."""
 
     @property
     def summary(self) -> str:
@@ -120,7 +133,13 @@ REGISTRY: dict[str, Scenario] = {}
 
 
 def scenario(
-    *, needs: tuple[Need, ...] = ("vapi",), virtual: tuple[str, ...] = (), limit: float = 300.0
+    *,
+    needs: tuple[Need, ...] = ("vapi",),
+    virtual: tuple[str, ...] = (),
+    limit: float = 300.0,
+    variants: Sequence[Mapping[str, Any]] = ({},),
+    waives: Mapping[str, str] | None = None,
+    own: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]]:
     """Register an async function as a scenario, under its own name with hyphens.
 
@@ -131,24 +150,32 @@ def scenario(
         needs: what it cannot do without.
         virtual: parameters that only a simulation can change.
         limit: seconds of the world after which a run is given up.
+        variants: settings with which it is to be run when a bridge is judged as a whole.
+        waives: checks that say nothing here, each with the reason.
+        own: settings that simkit's own bridge needs to offer what this is about.
 
     Raises:
-        ScenarioError: there is one of this name, or it says nothing about itself.
+        ScenarioError: there is one of this name, it says nothing about itself, or speaks of a
+            parameter or a check that there is not.
     """
 
     def register(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         name = function.__name__.replace("_", "-")
         if name in REGISTRY and REGISTRY[name].function.__module__ != function.__module__:
             raise ScenarioError(f"there is a scenario {name!r} already")
-        made = Scenario(name, function, needs, virtual, limit)
+        made = Scenario(name, function, needs, virtual, limit, variants, waives or {}, own or {})
         if not made.summary:
             raise ScenarioError(f"{name}: a scenario says in its docstring what happens")
         for parameter in made.parameters.values():
             if parameter.default is inspect.Parameter.empty:
                 raise ScenarioError(f"{name}: {parameter.name}: a parameter has a default")
-        unknown = [name for name in virtual if name not in made.parameters]
-        if unknown:
-            raise ScenarioError(f"{name}: no parameter {unknown[0]!r}")
+        named = [*virtual, *(key for settings in variants for key in settings)]
+        for parameter_name in named:
+            if parameter_name not in made.parameters:
+                raise ScenarioError(f"{name}: no parameter {parameter_name!r}")
+        for check in made.waives:
+            if check not in CHECKS:
+                raise ScenarioError(f"{name}: no check {check!r}; there are: {', '.join(CHECKS)}")
         REGISTRY[name] = made
         return function
 

@@ -8,7 +8,7 @@ import pytest
 
 from simkit.bridge import Bridge, Config
 from simkit.network.serve import AppError
-from simkit.scenarios import REGISTRY, find, simulate
+from simkit.scenarios import REGISTRY, NotApplicable, find, scenario, simulate
 from simkit.scenarios.patience import Hung, at_most
 from simkit.twilio import AUTH_TOKEN
 from tests.scenarios import apps
@@ -44,6 +44,33 @@ def test_simkits_own_bridge_passes(name):
 def test_a_wrong_bridge_fails(name, core, settings):
     outcome = simulate(find(name), settings, app=wrong(core))
     assert not outcome.passed
+
+
+@pytest.fixture
+def door():
+    """A scenario that looks for a door which the bridge does not have."""
+
+    async def finds_no_door(sim):
+        """Somebody comes to the door."""
+        call = await sim.twilio.call(to="+15550100")
+        raise NotApplicable(f"no door at /ws: 404, {call.status}")
+
+    scenario(waives={"agent-audio-intact": "nobody listens"})(finds_no_door)
+    yield "finds-no-door"
+    del REGISTRY["finds-no-door"]
+
+
+def test_what_a_bridge_does_not_offer_is_told_and_its_calls_end(door):
+    outcome = simulate(find(door))
+    assert outcome.inapplicable == "no door at /ws: 404, in-progress"
+    assert outcome.failure == ""
+    assert outcome.timeline.of("ended")
+
+
+def test_a_waived_check_may_be_broken_and_says_why(door):
+    outcome = simulate(find(door), app=wrong(bridges.SharesAgentAudio))
+    waived = {check.name: check.waived for check in outcome.checks if check.waived}
+    assert waived == {"agent-audio-intact": "nobody listens"}
 
 
 def test_the_same_seed_gives_the_same_timeline():

@@ -118,3 +118,14 @@ def test_every_scenario_says_what_a_right_bridge_does(name):
     description = find(name).description
     assert "right bridge" in description
     assert len(find(name).summary) <= 100
+
+
+def test_variants_and_waivers_name_what_there_is():
+    async def wrong(sim, *, late: Seconds = 0.0):
+        """Something happens."""
+
+    with pytest.raises(ScenarioError, match="wrong: no parameter 'early'"):
+        scenario(variants=[{"late": 1.0}, {"early": 1.0}])(wrong)
+    with pytest.raises(ScenarioError, match="wrong: no check 'on-time'; there are: twiml-in-time,"):
+        scenario(waives={"on-time": "nobody waits"})(wrong)
+    assert "wrong" not in REGISTRY
