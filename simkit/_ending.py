@@ -38,7 +38,7 @@ def outlasting(
         tasks = [
             task.get_name()
             for task in sorted(asyncio.all_tasks(), key=lambda task: hash(task))
-            if task not in known_tasks and _host_of(task) is server.host and task is not server.task
+            if task not in known_tasks and host_of(task) is server.host and task is not server.task
         ]
         sockets = [
             opening.what
@@ -52,7 +52,8 @@ def outlasting(
     return found
 
 
-def _host_of(task: asyncio.Task[Any]) -> Host | None:
+def host_of(task: asyncio.Task[Any]) -> Host | None:
+    """Return the host whose program the task is part of; None if nobody's."""
     return task.context.get(current_host) if isinstance(task, Task) else None
 
 

@@ -7,8 +7,9 @@ import re
 from types import CoroutineType
 from typing import Any
 
+from ._ending import host_of
 from .kernel import made_at, named, raising_line, running_line, running_task
-from .network import SimLoop
+from .network import Host, SimLoop
 from .timeline import Timeline
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -48,6 +49,8 @@ class Mishaps:
             error=type(error).__name__ if error is not None else "",
             task=culprit.get_name() if isinstance(culprit, asyncio.Task) else running_task(),
             line=raising_line(error),
+            # The garbage collector may find it while another host's program runs.
+            host=host_of(culprit) if isinstance(culprit, asyncio.Task) else None,
         )
         loop.default_exception_handler(context)
 
@@ -63,5 +66,6 @@ class Mishaps:
             line=made_at(coro),
         )
 
-    def _record(self, kind: str, **fields: Any) -> None:
-        self._timeline.record(kind, self._loop.network.current().name, **fields)
+    def _record(self, kind: str, *, host: Host | None = None, **fields: Any) -> None:
+        host = host or self._loop.network.current()
+        self._timeline.record(kind, host.name, **fields)

@@ -66,6 +66,14 @@ async def test_a_stall_in_a_callback_has_a_line_and_no_task(sim):
     assert stall.fields["line"].endswith("blocking_callback")
 
 
+async def test_an_error_that_nobody_took_is_told_of_the_host_whose_task_it_was(sim):
+    server = sim.host("bridge.example.com").spawn(fails(), name="pump")
+    await asyncio.sleep(10)
+    del server  # whoever collects it is at home
+    [error] = sim.timeline.of("unhandled-error")
+    assert error.source == "bridge.example.com"
+
+
 @pytest.mark.parametrize("program", [fails, fails_inside_asyncio])
 async def test_a_task_whose_error_nobody_took_is_named_with_the_line_that_raised(sim, program):
     task = asyncio.create_task(program(), name="pump")
