@@ -1,0 +1,234 @@
+"""A call as a picture: both voices and every message on one time axis, as SVG.
+
+Drawn from the timeline alone, the same bytes for the same timeline. One file, without scripts or
+anything from elsewhere.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from ..timeline import BargeIn, Event, Timeline, barge_ins, sessions_of, upstreams_of
+from ..timeline.text import line, printable
+
+_WIDTH = 860
+_LEFT = 74
+_RIGHT = 14
+_VOICE = 24
+_GAP = 34
+_LETTER = 6.1
+"""Width of a letter of the small type, as far as one can tell without a font."""
+_STEPS_NS = [10**6 * step for step in (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)]
+_NAMED = {
+    "clear",
+    "close",
+    "disconnect",
+    "end-call",
+    "error",
+    "fault",
+    "hang",
+    "interrupt",
+    "start",
+    "stop",
+    "user-interrupted",
+    "warning",
+}
+"""What has its name written beside it; of everything else the name is shown on hovering."""
+_UNSEEN = {"media", "speaks", "hears", "replies", "replied", "receives", "lost", "carrier"}
+_STYLE = """
+svg{font:11px system-ui,sans-serif;background:#fff}
+text{fill:#1f2933}.dim{fill:#75818d}.on{fill:#fff}
+.lane{stroke:#9aa5b1;stroke-width:.6}.grid{stroke:#9aa5b1;stroke-width:.4;opacity:.5}
+.mouth{fill:#2f80c2}.r0{fill:#3a8f63}.r1{fill:#a86d25}.r2{fill:#8a63c4}.r3{fill:#b84d76}
+.unknown{fill:#75818d}.unheard{fill:none;stroke:#75818d;stroke-dasharray:3 2}
+.arrow{stroke:#9aa5b1;fill:none}.named{stroke:#1f2933;stroke-width:1.4}.bad{stroke:#d23f31}
+text.bad{fill:#d23f31;stroke:none}
+text.name{paint-order:stroke;stroke:#fff;stroke-width:3px}.stop{fill:#d23f31;opacity:.18}
+@media(prefers-color-scheme:dark){svg{background:#14191f}text{fill:#e4e7eb}\
+text.name{stroke:#14191f}.named{stroke:#e4e7eb}}
+""".strip()
+
+
+def draw(timeline: Timeline, *, call: int = 1, start: float = 0.0, end: float | None = None) -> str:
+    """Return a call as SVG.
+
+    Args:
+        timeline: of the run.
+        call: which of its calls, from 1.
+        start: first second that is shown.
+        end: last second; None: where the timeline ends.
+
+    Raises:
+        ValueError: there is nothing between them.
+    """
+    end_ns = timeline.duration_ns if end is None else round(end * 1e9)
+    start_ns = round(start * 1e9)
+    if not start_ns < end_ns:
+        raise ValueError(f"a picture from {start:g} s on ends later; found {end_ns / 1e9:g} s")
+    return _Picture(timeline, call, start_ns, end_ns).draw()
+
+
+class _Picture:
+    def __init__(self, timeline: Timeline, call: int, start_ns: int, end_ns: int) -> None:
+        self._timeline = timeline
+        self._call = call
+        self._start_ns, self._end_ns = start_ns, end_ns
+        self._scale = (_WIDTH - _LEFT - _RIGHT) / (end_ns - start_ns)
+        self._parts: list[str] = []
+        services = sorted(set(upstreams_of(timeline).values())) or ["vapi"]
+        self._lanes = ["twilio", "bridge", *services]
+        self._mouth_y, self._agent_y, self._ear_y = (22 + row * (_VOICE + 6) for row in range(3))
+        self._first_y = self._ear_y + _VOICE + 30
+        self._height = self._first_y + _GAP * (len(self._lanes) - 1) + 40
+        self._taken: dict[str, list[tuple[float, float]]] = {}
+        self._numbers = {
+            event.fields["utterance"]: number for number, event in enumerate(timeline.of("replies"))
+        }
+
+    def draw(self) -> str:
+        """Return the whole picture."""
+        self._axis()
+        for barge_in in barge_ins(self._timeline):
+            if barge_in.call == self._call:
+                self._barge_in(barge_in)
+        for name, y in (
+            ("caller says", self._mouth_y),
+            ("agent says", self._agent_y),
+            ("caller hears", self._ear_y),
+        ):
+            self._text(4, y + 16, name)
+        self._voices()
+        for name in self._lanes:
+            y = self._y(name)
+            self._parts.append(f'<path class="lane" d="M{_LEFT} {y}H{_WIDTH - _RIGHT}"/>')
+            self._text(4, y + 4, name.capitalize() if name != "bridge" else "bridge")
+        for event in self._timeline:
+            if event.kind not in _UNSEEN and event.call in (None, self._call):
+                self._event(event)
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {self._height}" '
+            f'width="{_WIDTH}" height="{self._height}" role="img">\n<style>{_STYLE}</style>\n'
+            + "\n".join(self._parts)
+            + "\n</svg>\n"
+        )
+
+    def _x(self, t_ns: int) -> float:
+        inside = min(max(t_ns, self._start_ns), self._end_ns)
+        return round(_LEFT + (inside - self._start_ns) * self._scale, 1)
+
+    def _y(self, lane: str) -> int:
+        return self._first_y + _GAP * self._lanes.index(lane)
+
+    def _is_seen(self, start_ns: int, end_ns: int) -> bool:
+        return end_ns >= self._start_ns and start_ns <= self._end_ns
+
+    def _text(self, x: float, y: float, text: str, style: str = "", anchor: str = "") -> None:
+        shown = escape(printable(text))
+        kind = f' class="{style}"' if style else ""
+        where = f' text-anchor="{anchor}"' if anchor else ""
+        self._parts.append(f'<text x="{x:g}" y="{y:g}"{kind}{where}>{shown}</text>')
+
+    def _axis(self) -> None:
+        step_ns = next((s for s in _STEPS_NS if s * self._scale >= 56), _STEPS_NS[-1])
+        t_ns = -(-self._start_ns // step_ns) * step_ns
+        while t_ns <= self._end_ns:
+            x = self._x(t_ns)
+            self._parts.append(f'<path class="grid" d="M{x:g} 16V{self._height - 22}"/>')
+            if x < _WIDTH - 24:
+                self._text(x, self._height - 8, f"{t_ns / 1e9:g} s", "dim", "middle")
+            t_ns += step_ns
+
+    def _barge_in(self, barge_in: BargeIn) -> None:
+        """Shade from the caller's first sound until the agent is silent."""
+        stop_ms = barge_in.time_to_stop_ms
+        stop_ns = self._end_ns
+        if stop_ms is not None:
+            stop_ns = barge_in.onset_ns + round(stop_ms * 1e6)
+        if not self._is_seen(barge_in.onset_ns, stop_ns):
+            return
+        x, end = self._x(barge_in.onset_ns), self._x(stop_ns)
+        height = self._ear_y + _VOICE - 16
+        self._parts.append(
+            f'<rect class="stop" x="{x:g}" y="16" width="{max(end - x, 1):.1f}" height="{height}"/>'
+        )
+        if stop_ms is not None and barge_in.unheard_ms:
+            unheard_ns = stop_ns + round(barge_in.unheard_ms * 1e6)
+            title = f"{barge_in.unheard_ms:.0f} ms that the caller was spared"
+            self._span(stop_ns, unheard_ns, self._ear_y, "unheard", title)
+        told = "never stops" if stop_ms is None else f"stops after {stop_ms:.0f} ms"
+        self._text(x, 12, told, "bad")
+
+    def _voices(self) -> None:
+        sessions = sessions_of(self._timeline, self._call)
+        cut = {
+            (event.session, event.fields["reply"]): event.t_ns
+            for event in self._timeline.of("replied")
+            if event.fields["interrupted"]
+        }
+        for event in self._timeline.of("speaks", "replies", "hears"):
+            fields = event.fields
+            if event.call != self._call and event.session not in sessions:
+                continue
+            style, y = "mouth", self._mouth_y
+            if event.kind != "speaks":
+                number = self._numbers.get(fields["utterance"])
+                style = "unknown" if number is None else f"r{number % 4}"
+                y = self._agent_y if event.kind == "replies" else self._ear_y
+            end_ns = event.t_ns + fields["duration_ns"]
+            if event.kind == "replies":
+                end_ns = min(end_ns, cut.get((event.session, fields["reply"]), end_ns))
+            self._span(event.t_ns, end_ns, y, style, line(event).strip(), fields["text"] or "")
+
+    def _span(
+        self, start_ns: int, end_ns: int, y: int, style: str, title: str, text: str = ""
+    ) -> None:
+        if not self._is_seen(start_ns, end_ns):
+            return
+        x, end = self._x(start_ns), self._x(end_ns)
+        self._parts.append(
+            f'<rect class="{style}" x="{x:g}" y="{y}" width="{max(end - x, 1):.1f}" '
+            f'height="{_VOICE}" rx="3"><title>{escape(title)}</title></rect>'
+        )
+        room = int((end - x - 8) / _LETTER)
+        if text and room >= 3:
+            shown = text if len(text) <= room else text[: room - 1].rstrip() + "…"
+            self._text(x + 4, y + 16, shown, "on")
+
+    def _event(self, event: Event) -> None:
+        """Draw a message as an arrow from lane to lane, anything else as a dot on its own."""
+        start_ns = event.t_ns if event.sent_ns is None else event.sent_ns
+        end_ns = event.t_ns if event.arrived_ns is None else event.arrived_ns
+        if not self._is_seen(start_ns, end_ns):
+            return
+        named = event.kind in _NAMED
+        bad = " bad" if event.kind in ("error", "warning", "fault", "unhandled-error") else ""
+        style = f"arrow{' named' if named else ''}{bad}"
+        title = f"<title>{escape(line(event).strip())}</title>"
+        x = self._x(start_ns)
+        if event.source in self._lanes and event.target in self._lanes:
+            y, to_x, to_y = self._y(event.source), self._x(end_ns), self._y(event.target)
+            tip = 4 if to_y > y else -4
+            self._parts.append(
+                f'<path class="{style}" d="M{x:g} {y}L{to_x:g} {to_y}m-3 {-tip}l3 {tip}l3 {-tip}">'
+                f"{title}</path>"
+            )
+            between = max(y, to_y) - _GAP / 2
+        elif event.source in self._lanes:
+            y = self._y(event.source)
+            self._parts.append(f'<path class="{style}" d="M{x:g} {y - 5}V{y + 5}">{title}</path>')
+            between = y - 7.0
+        else:
+            return
+        if named:
+            self._name(x + 4, between, event.kind, bad.strip())
+
+    def _name(self, x: float, y: float, text: str, style: str) -> None:
+        """Write a name where no other one stands; nowhere if all is full."""
+        width = len(text) * _LETTER
+        x = min(x, _WIDTH - _RIGHT - width)
+        for row in (y + 3, y + 13, y - 7):
+            taken = self._taken.setdefault(f"{row:g}", [])
+            if all(x >= end or x + width <= begin for begin, end in taken):
+                taken.append((x, x + width))
+                self._text(round(x, 1), row, text, f"name {style}".strip())
+                return

@@ -1,0 +1,101 @@
+"""The picture of a call: what is drawn where, and nothing but pictures in it."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from simkit.report import draw
+from simkit.timeline import Timeline
+from tests.timeline.stories import MS, Story
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def barge_in() -> Timeline:
+    story = Story().replies(900, 5000).hears(1000, 2300).speaks(2000, 800, text="wait, Thursday")
+    story.timeline.record(
+        "clear",
+        "bridge",
+        "twilio",
+        t_ns=2210 * MS,
+        call=1,
+        sent_ns=2210 * MS,
+        arrived_ns=2230 * MS,
+    )
+    return story.replied(2200, 2000).timeline
+
+
+def boxes(picture: str) -> dict[str, tuple[float, float]]:
+    """Each box that has a title: left edge and width, by the title's beginning."""
+    found = {}
+    for box in ElementTree.fromstring(picture).iter(f"{SVG}rect"):
+        title = box.find(f"{SVG}title")
+        if title is not None and title.text is not None:
+            what = re.sub(r"^\S+\s+(\S+)\s+(\S+).*", r"\1 \2", title.text)
+            found[what] = float(box.attrib["x"]), float(box.attrib["width"])
+    return found
+
+
+def test_voices_stand_where_they_sounded():
+    seen = boxes(draw(barge_in()))
+    spoken_x, spoken_width = seen["caller speaks"]
+    heard_x, heard_width = seen["caller hears"]
+    # 10 s on 772 points, from 74 on
+    assert (spoken_x, heard_x) == (228.4, 151.2)
+    assert spoken_width == pytest.approx(61.8, abs=0.2)
+    assert heard_width == pytest.approx(100.4, abs=0.2)
+
+
+def test_a_reply_ends_where_it_was_interrupted():
+    x, width = boxes(draw(barge_in()))["agent speaks"]
+    assert x + width == pytest.approx(74 + 2.2 * 77.2, abs=0.2)
+
+
+def test_an_interruption_says_how_long_the_agent_went_on_and_what_the_caller_was_spared():
+    picture = draw(barge_in())
+    assert ">stops after 300 ms</text>" in picture
+    assert 'class="unheard"' in picture
+
+
+def test_an_agent_that_never_stops_is_told_so():
+    story = Story(3000).replies(900, 5000).hears(1000, 3000).speaks(2000)
+    assert ">never stops</text>" in draw(story.timeline)
+
+
+def test_what_matters_has_its_name_and_the_rest_on_hovering():
+    picture = draw(barge_in())
+    assert ">clear</text>" in picture
+    assert "<title>2.210  bridge   &gt; twilio   clear</title>" in picture
+
+
+def test_a_part_of_a_call_shows_what_happens_in_it():
+    late = draw(barge_in(), start=5.0, end=6.0)
+    assert boxes(late) == {}
+    assert ">5.5 s</text>" in late
+    part = boxes(draw(barge_in(), start=2.0, end=3.0))
+    assert part["caller hears"] == (74.0, pytest.approx(231.6, abs=0.2))
+
+
+def test_a_part_that_ends_before_it_begins_is_refused():
+    with pytest.raises(ValueError, match=r"from 3 s on ends later; found 2 s"):
+        draw(barge_in(), start=3.0, end=2.0)
+
+
+def test_another_call_is_not_drawn():
+    assert boxes(draw(barge_in(), call=2)) == {}
+
+
+def test_what_people_say_is_text_and_nothing_else():
+    hostile = '</text><script>alert(1)</script>"\x1b[2J\u202e'
+    picture = draw(Story().speaks(2000, 9000, text=hostile).timeline)
+    tags = {element.tag for element in ElementTree.fromstring(picture).iter()}
+    assert tags == {f"{SVG}{name}" for name in ("svg", "style", "path", "rect", "title", "text")}
+    assert "\x1b" not in picture
+    assert "\u202e" not in picture
+
+
+def test_the_same_call_gives_the_same_bytes():
+    assert draw(barge_in()) == draw(barge_in())
