@@ -37,7 +37,7 @@ _NAMED = {
 _UNSEEN = {"media", "speaks", "hears", "replies", "replied", "receives", "lost", "carrier"}
 _STYLE = """
 svg{font:11px system-ui,sans-serif;background:#fff}
-text{fill:#1f2933}.dim{fill:#75818d}.on{fill:#fff}
+text{fill:#1f2933}.heading{font-weight:600}.dim{fill:#75818d}.on{fill:#fff}
 .lane{stroke:#9aa5b1;stroke-width:.6}.grid{stroke:#9aa5b1;stroke-width:.4;opacity:.5}
 .mouth{fill:#2f80c2}.r0{fill:#3a8f63}.r1{fill:#a86d25}.r2{fill:#8a63c4}.r3{fill:#b84d76}
 .unknown{fill:#75818d}.unheard{fill:none;stroke:#75818d;stroke-dasharray:3 2}
@@ -49,7 +49,14 @@ text.name{stroke:#14191f}.named{stroke:#e4e7eb}}
 """.strip()
 
 
-def draw(timeline: Timeline, *, call: int = 1, start: float = 0.0, end: float | None = None) -> str:
+def draw(
+    timeline: Timeline,
+    *,
+    call: int = 1,
+    start: float = 0.0,
+    end: float | None = None,
+    heading: str = "",
+) -> str:
     """Return a call as SVG.
 
     Args:
@@ -57,6 +64,7 @@ def draw(timeline: Timeline, *, call: int = 1, start: float = 0.0, end: float | 
         call: which of its calls, from 1.
         start: first second that is shown.
         end: last second; None: where the timeline ends.
+        heading: a line above it; cut where the picture ends.
 
     Raises:
         ValueError: there is nothing between them.
@@ -65,11 +73,13 @@ def draw(timeline: Timeline, *, call: int = 1, start: float = 0.0, end: float | 
     start_ns = round(start * 1e9)
     if not start_ns < end_ns:
         raise ValueError(f"a picture from {start:g} s on ends later; found {end_ns / 1e9:g} s")
-    return _Picture(timeline, call, start_ns, end_ns).draw()
+    return _Picture(timeline, call, start_ns, end_ns, heading).draw()
 
 
 class _Picture:
-    def __init__(self, timeline: Timeline, call: int, start_ns: int, end_ns: int) -> None:
+    def __init__(
+        self, timeline: Timeline, call: int, start_ns: int, end_ns: int, heading: str
+    ) -> None:
         self._timeline = timeline
         self._call = call
         self._start_ns, self._end_ns = start_ns, end_ns
@@ -77,7 +87,11 @@ class _Picture:
         self._parts: list[str] = []
         services = sorted(set(upstreams_of(timeline).values())) or ["vapi"]
         self._lanes = ["twilio", "bridge", *services]
-        self._mouth_y, self._agent_y, self._ear_y = (22 + row * (_VOICE + 6) for row in range(3))
+        self._heading = heading
+        self._top = 34 if heading else 16
+        self._mouth_y, self._agent_y, self._ear_y = (
+            self._top + 6 + row * (_VOICE + 6) for row in range(3)
+        )
         self._first_y = self._ear_y + _VOICE + 30
         self._height = self._first_y + _GAP * (len(self._lanes) - 1) + 40
         self._taken: dict[str, list[tuple[float, float]]] = {}
@@ -87,6 +101,8 @@ class _Picture:
 
     def draw(self) -> str:
         """Return the whole picture."""
+        if self._heading:
+            self._text(4, 13, _cut(self._heading, _WIDTH - 8), "heading")
         self._axis()
         for barge_in in barge_ins(self._timeline):
             if barge_in.call == self._call:
@@ -133,7 +149,7 @@ class _Picture:
         t_ns = -(-self._start_ns // step_ns) * step_ns
         while t_ns <= self._end_ns:
             x = self._x(t_ns)
-            self._parts.append(f'<path class="grid" d="M{x:g} 16V{self._height - 22}"/>')
+            self._parts.append(f'<path class="grid" d="M{x:g} {self._top}V{self._height - 22}"/>')
             if x < _WIDTH - 24:
                 self._text(x, self._height - 8, f"{t_ns / 1e9:g} s", "dim", "middle")
             t_ns += step_ns
@@ -147,16 +163,17 @@ class _Picture:
         if not self._is_seen(barge_in.onset_ns, stop_ns):
             return
         x, end = self._x(barge_in.onset_ns), self._x(stop_ns)
-        height = self._ear_y + _VOICE - 16
+        height = self._ear_y + _VOICE - self._top
         self._parts.append(
-            f'<rect class="stop" x="{x:g}" y="16" width="{max(end - x, 1):.1f}" height="{height}"/>'
+            f'<rect class="stop" x="{x:g}" y="{self._top}" width="{max(end - x, 1):.1f}" '
+            f'height="{height}"/>'
         )
         if stop_ms is not None and barge_in.unheard_ms:
             unheard_ns = stop_ns + round(barge_in.unheard_ms * 1e6)
             title = f"{barge_in.unheard_ms:.0f} ms that the caller was spared"
             self._span(stop_ns, unheard_ns, self._ear_y, "unheard", title)
         told = "never stops" if stop_ms is None else f"stops after {stop_ms:.0f} ms"
-        self._text(x, 12, told, "bad")
+        self._text(x, self._top - 4, told, "bad")
 
     def _voices(self) -> None:
         sessions = sessions_of(self._timeline, self._call)
@@ -189,10 +206,8 @@ class _Picture:
             f'<rect class="{style}" x="{x:g}" y="{y}" width="{max(end - x, 1):.1f}" '
             f'height="{_VOICE}" rx="3"><title>{escape(title)}</title></rect>'
         )
-        room = int((end - x - 8) / _LETTER)
-        if text and room >= 3:
-            shown = text if len(text) <= room else text[: room - 1].rstrip() + "…"
-            self._text(x + 4, y + 16, shown, "on")
+        if text and end - x > 8 + 3 * _LETTER:
+            self._text(x + 4, y + 16, _cut(text, end - x - 8), "on")
 
     def _event(self, event: Event) -> None:
         """Draw a message as an arrow from lane to lane, anything else as a dot on its own."""
@@ -232,3 +247,8 @@ class _Picture:
                 taken.append((x, x + width))
                 self._text(round(x, 1), row, text, f"name {style}".strip())
                 return
+
+
+def _cut(text: str, width: float) -> str:
+    room = int(width / _LETTER)
+    return text if len(text) <= room else text[: room - 1].rstrip() + "…"

@@ -84,6 +84,15 @@ def test_a_part_that_ends_before_it_begins_is_refused():
         draw(barge_in(), start=3.0, end=2.0)
 
 
+def test_a_heading_stands_above_and_is_cut_to_the_width():
+    picture = draw(barge_in(), heading="FAILED " + "very " * 60)
+    [heading] = re.findall(r'class="heading">(.*)</text>', picture)
+    assert heading.startswith("FAILED very")
+    assert heading.endswith("…")
+    assert len(heading) == 139
+    assert boxes(picture) == boxes(draw(barge_in()))
+
+
 def test_another_call_is_not_drawn():
     assert boxes(draw(barge_in(), call=2)) == {}
 
