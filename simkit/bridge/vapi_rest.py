@@ -69,6 +69,7 @@ class VapiRest:
         self._config = config
         self._client = client
         self._behind: set[asyncio.Task[Any]] = set()
+        self._unsent: set[asyncio.Task[Any] | None] = set()  # whose next request has not left
 
     # Creating
 
@@ -77,8 +78,8 @@ class VapiRest:
     ) -> CreatedCall:
         """Create a call; 429, 5xx and a connection that fails are tried again within the time.
 
-        Whoever gives up waiting leaves nothing behind: a call that is created all the same is
-        ended.
+        Whoever gives up waiting leaves nothing behind: what was not asked for yet is not, and a
+        call that is created all the same is ended.
 
         Args:
             call_sid: of the phone call, for the metadata; empty when there is none yet.
@@ -95,10 +96,14 @@ class VapiRest:
         try:
             call = await asyncio.shield(creation)
         except asyncio.CancelledError:
-            creation.add_done_callback(self._end_unwanted)
+            if creation in self._unsent:
+                creation.cancel()
+            else:
+                creation.add_done_callback(self._end_unwanted)
             raise
         finally:
             creation.add_done_callback(self._behind.discard)
+            creation.add_done_callback(self._unsent.discard)
         return call
 
     async def _create(self, call_sid: str, greets: bool, tap: CallTap | None) -> CreatedCall:
@@ -167,6 +172,7 @@ class VapiRest:
             pause *= random.uniform(0.8, 1.2)
             if time.monotonic() + pause >= deadline:
                 break
+            self._unsent.add(asyncio.current_task())
             await asyncio.sleep(pause)
         raise failure
 
@@ -196,6 +202,7 @@ class VapiRest:
             headers["Authorization"] = f"Bearer {self._config.vapi_api_key}"
         limit = max(limit, self._config.vapi_max_message)
         content = b""
+        self._unsent.discard(asyncio.current_task())
         try:
             async with (
                 asyncio.timeout(timeout),
@@ -205,6 +212,7 @@ class VapiRest:
                     content=body or None,
                     headers=headers,
                     timeout=timeout,
+                    extensions={"trace": self._follow},
                 ) as response,
             ):
                 if response.headers.get("content-encoding", "identity") != "identity":
@@ -218,6 +226,13 @@ class VapiRest:
             raise _NotConnectedError(f"{method} {path}: {type(error).__name__}") from None
         except (httpx.HTTPError, TimeoutError) as error:
             raise VapiError(f"{method} {path}: {type(error).__name__}") from None
+
+    async def _follow(self, event: str, info: Any) -> None:
+        """Follow a request, as httpx' "trace": before it is written it cannot have any effect."""
+        if event == "connection.connect_tcp.started":
+            self._unsent.add(asyncio.current_task())
+        elif event.endswith("send_request_headers.started"):
+            self._unsent.discard(asyncio.current_task())
 
     async def show(self, call_id: str) -> dict[str, Any]:
         """Return what Vapi knows of a call.

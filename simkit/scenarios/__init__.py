@@ -4,7 +4,7 @@ Each is an async function over a world, registered by its name, with its numbers
 uses only what the simulation and the real-time world have in common, and so runs in both.
 """
 
-from . import conversations, interruptions
+from . import beginnings, conversations, interruptions
 from .playing import play, simulate
 from .registry import (
     REGISTRY,
@@ -18,6 +18,7 @@ from .registry import (
     find,
     leaves,
     scenario,
+    understood,
 )
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "Seconds",
+    "beginnings",
     "conversations",
     "expect",
     "find",
@@ -36,4 +38,5 @@ __all__ = [
     "play",
     "scenario",
     "simulate",
+    "understood",
 ]

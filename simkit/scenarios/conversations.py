@@ -7,52 +7,14 @@ import asyncio
 from ..twilio import Call
 from ..vapi import Reply
 from ..world import World
-from .registry import Count, Seconds, expect, leaves, scenario
+from .registry import Count, Seconds, leaves, scenario
 
 NUMBER = "+15550100"
 GREETING = "Good morning, this is the office of Doctor Smith. How can I help you?"
-ORDER = "book a table for two on Friday please"
 GOODBYE = (
     "Thank you for calling the office of Doctor Smith. We look forward to seeing you on Tuesday. "
     "Goodbye."
 )
-
-
-@scenario()
-async def greeting(sim: World) -> Call:
-    """A caller is greeted, says something, is answered and hangs up.
-
-    Nothing goes wrong, and yet bridges fail here that declare one sample rate and send another, cut
-    the first syllable off or play a reply twice. A right bridge lets the caller hear both replies
-    whole, in order and once.
-    """
-    sim.vapi.assistant(first_message=GREETING, replies=["Goodbye."])
-    call = await sim.twilio.call(to=NUMBER)
-    await call.hears(GREETING)
-    await call.says("wrong number, sorry")
-    await call.hears("Goodbye.")
-    await leaves(call)
-    heard = [utterance.text for utterance in call.heard.utterances]
-    expect(heard == [GREETING, "Goodbye."], f"the caller heard {heard}")
-    expect(all(u.whole for u in call.heard.utterances), "a reply was not heard whole")
-    return call
-
-
-@scenario()
-async def cold_start(sim: World, *, late: Seconds = 0.4) -> Call:
-    """The caller speaks from the first frame on, and Vapi's socket opens late.
-
-    Opening a socket takes 200 to 400 ms on a good day and seconds on a bad one; callers do not wait
-    for it. A right bridge keeps what the caller says meanwhile, within a bound, and sends it in
-    order once Vapi is there: every word is transcribed.
-    """
-    sim.vapi.open_delay += late
-    sim.vapi.assistant(replies=["A table for two."])
-    call = await sim.twilio.call(to=NUMBER)
-    await call.says(ORDER)
-    await call.hears("A table for two.")
-    await leaves(call)
-    return call
 
 
 @scenario()

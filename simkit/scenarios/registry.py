@@ -12,6 +12,9 @@ from msgspec import Meta
 
 from ..checks import ALL
 from ..twilio import Call
+from ..vapi.calls import is_user_final
+from ..wire.vapi import Transcript
+from ..world import World
 
 CHECKS = tuple(check.name for check in ALL)
 
@@ -210,3 +213,13 @@ async def leaves(call: Call, *, after: float = 0.5) -> None:
     """
     await call.stays_silent(after)
     await call.hangs_up()
+
+
+def understood(world: World) -> list[str]:
+    """Return what Vapi took the callers to have said, turn by turn, whomever it told."""
+    return [
+        entry.message.transcript
+        for call in world.vapi.calls
+        for entry in call.log
+        if isinstance(entry.message, Transcript) and is_user_final(entry.message)
+    ]

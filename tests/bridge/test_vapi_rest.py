@@ -294,6 +294,20 @@ def test_a_call_that_nobody_waits_for_any_more_is_deleted():
     assert api.asked == ["POST /call", "DELETE /call/7420f27a"]
 
 
+def test_a_call_that_nobody_waits_for_any_more_is_not_asked_for_again():
+    api = Api(503, 200)
+
+    async def body() -> None:
+        creation = asyncio.create_task(api.rest.create("CA1"))
+        await asyncio.sleep(0.1)  # the second try is due after 0.8 to 1.2 s
+        creation.cancel()
+        await asyncio.gather(creation, return_exceptions=True)
+        await asyncio.sleep(2)
+
+    run(body)
+    assert api.asked == ["POST /call"]
+
+
 def test_a_call_that_was_spoken_in_is_ended_by_its_control_url_without_the_key():
     ongoing = {"status": "in-progress", "monitor": {"controlUrl": CONTROL}}
     api = Api(httpx.Response(200, json=ongoing), 200)

@@ -6,20 +6,12 @@ import threading
 
 import pytest
 
-from simkit.bridge import Bridge, Config
 from simkit.network.serve import AppError
 from simkit.scenarios import REGISTRY, NotApplicable, find, scenario, simulate
 from simkit.scenarios.patience import Hung, at_most
-from simkit.twilio import AUTH_TOKEN
 from tests.scenarios import apps
+from tests.scenarios.wrong import wrong
 from tests.zoo import bridges
-
-
-def wrong(make_core):
-    config = Config(
-        public_url="https://bridge.example.com", twilio_auth_token=AUTH_TOKEN, vapi_api_key="key"
-    )
-    return Bridge(config, make_core).app()
 
 
 @pytest.mark.parametrize("name", REGISTRY)
