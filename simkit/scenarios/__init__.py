@@ -4,7 +4,7 @@ Each is an async function over a world, registered by its name, with its numbers
 uses only what the simulation and the real-time world have in common, and so runs in both.
 """
 
-from . import beginnings, conversations, interruptions
+from . import beginnings, conversations, endings, interruptions
 from .playing import play, simulate
 from .registry import (
     REGISTRY,
@@ -31,6 +31,7 @@ __all__ = [
     "Seconds",
     "beginnings",
     "conversations",
+    "endings",
     "expect",
     "find",
     "interruptions",

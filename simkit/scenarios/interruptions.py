@@ -106,26 +106,6 @@ async def second_barge_in(sim: World, *, latency: Seconds = TWILIO_LATENCY) -> C
 
 
 @scenario()
-async def stop_mid_tts(sim: World) -> list[Call]:
-    """The caller hangs up during a reply, and another one calls.
-
-    Twilio says ``stop``, while Vapi goes on sending and most of the reply is in somebody's buffer.
-    A right bridge tells Vapi and closes at once; the second caller hears nothing of it.
-    """
-    sim.vapi.assistant(first_message=TERMS * 2, lead=60.0, silence_frames=False)
-    first = await sim.twilio.call(to=NUMBER)
-    await first.hears("terms and conditions")
-    await first.hangs_up()
-    sim.vapi.assistant(first_message="Hello, second caller.")
-    second = await sim.twilio.call(to=NUMBER)
-    await second.hears("second caller.")
-    await leaves(second)
-    heard = [utterance.text for utterance in second.heard.utterances]
-    expect(heard == ["Hello, second caller."], f"the second caller heard {heard}")
-    return [first, second]
-
-
-@scenario()
 async def false_positive(sim: World, *, threshold: Share = 0.5) -> Call:
     """A door slams, a dog barks, the caller coughs, types and breathes.
 

@@ -32,6 +32,7 @@ class SlowOpening(WebSocketPeer):
         self._opening_clock = clock
         self._opening_delay_ns = delay_ns
         self._held: bytes | None = b"" if delay_ns else None
+        self._release_timer: Any = None
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
@@ -40,9 +41,24 @@ class SlowOpening(WebSocketPeer):
             return
         if not self._held:
             due_ns = self._opening_clock.read_ns() + self._opening_delay_ns
-            self._opening_clock.call_at(due_ns, self._release)
+            self._release_timer = self._opening_clock.call_at(due_ns, self._release)
         self._held += data
 
     def _release(self) -> None:
         held, self._held = self._held or b"", None
         super().data_received(held)
+
+    def eof_received(self) -> None:
+        """The client has gone, perhaps while it was kept waiting."""
+        self._give_up()
+        super().eof_received()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone."""
+        self._give_up()
+        super().connection_lost(error)
+
+    def _give_up(self) -> None:
+        """Whoever has gone is not answered any more."""
+        if self._release_timer is not None:
+            self._release_timer.cancel()

@@ -7,18 +7,11 @@ import asyncio
 import pytest
 
 from simkit import checks
+from simkit.scenarios.endings import next_call
 from tests.races.conftest import BRIDGE
 
 NUMBER = "+15550100"
 LONG = "Let me read you the terms and conditions from the very beginning, " * 4
-
-
-async def next_call_is_clean(sim):
-    sim.vapi.assistant(first_message="Hello, second caller.")
-    call = await sim.twilio.call(to=NUMBER)
-    await call.hears("second caller.")
-    await call.hangs_up()
-    assert [utterance.text for utterance in call.heard.utterances] == ["Hello, second caller."]
 
 
 @pytest.mark.parametrize("towards", ["bridge", "twilio"])
@@ -37,7 +30,7 @@ def test_a_reset_mid_reply_ends_the_call_and_the_next_one_is_clean(sim, serve, t
         await asyncio.sleep(1.0)
         assert not bridge.sessions
         assert len(sim.timeline.of("end-call")) == 1
-        await next_call_is_clean(sim)
+        await next_call(sim)
 
     sim.run(callers())
     failed = {check.name: check.sentence for check in checks.run(sim.finish()) if not check.passed}

@@ -29,7 +29,6 @@ def test_simkits_own_bridge_passes(name):
         ("barge-in", bridges.NeverClears, {"lead": 60.0, "silence_frames": False}),
         ("rapid-interrupts", bridges.NeverClears, {}),
         ("second-barge-in", bridges.LosesMarksToLateEchoes, {"latency": 0.15}),
-        ("stop-mid-tts", bridges.SharesAgentAudio, {}),
         ("mark-storm", bridges.NeverClears, {}),
     ],
 )

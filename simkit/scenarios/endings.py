@@ -1,0 +1,194 @@
+"""Scenarios in which something ends before it should: the call, the stream, or Vapi's socket."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from ..timeline import sessions_of
+from ..twilio import Call
+from ..vapi import Close, Reply
+from ..world import World
+from .registry import Seconds, expect, leaves, scenario
+
+NUMBER = "+15550100"
+TERMS = "Let me read you the terms and conditions from the very beginning to the very end, " * 4
+GREETING = "Good morning, how can I help you today?"
+NEXT_GREETING = "Hello, next caller."
+
+_NOTICED_SECONDS = 60.0
+"""A stream from which nothing comes is dead by then; 45 s were reported."""
+
+Instant = Literal["before-start", "connecting", "first-audio", "clearing", "reconnecting"]
+Phase = Literal[
+    "before-greeting",
+    "greeting-announced",
+    "mid-greeting",
+    "after-greeting",
+    "caller-speaks",
+    "caller-is-done",
+    "reply-announced",
+    "mid-reply",
+]
+_LOSSES: dict[Phase, Close] = {
+    "before-greeting": Close(1006, on="status-update in-progress"),
+    "greeting-announced": Close(1006, on="speech-update assistant started"),
+    "mid-greeting": Close(1011, on="audio", nth=60),
+    "after-greeting": Close(1012, on="speech-update assistant stopped", after=0.2),
+    "caller-speaks": Close(1006, on="transcript partial user"),
+    "caller-is-done": Close(1006, on="transcript final user", after=0.1),
+    "reply-announced": Close(1013, on="speech-update assistant started", nth=2),
+    "mid-reply": Close(1006, on="speech-update assistant started", nth=2, after=0.7),
+}
+
+
+async def next_call(sim: World) -> Call:
+    """Let another caller be greeted, and hear nothing but that."""
+    sim.vapi.assistant(first_message=NEXT_GREETING)
+    call = await sim.twilio.call(to=NUMBER)
+    await call.hears(NEXT_GREETING)
+    await leaves(call)
+    heard = [utterance.text for utterance in call.heard.utterances]
+    expect(heard == [NEXT_GREETING], f"the next caller heard {heard}")
+    return call
+
+
+@scenario(variants=({}, {"lead": 0.0}))
+async def stop_mid_tts(sim: World, *, lead: Seconds = 60.0) -> list[Call]:
+    """The caller hangs up during a reply, and another one calls.
+
+    Twilio says ``stop``, while Vapi goes on sending and what it sent ahead (``lead``) is in
+    somebody's buffer. A right bridge tells Vapi and closes at once; the second caller hears nothing
+    of it.
+    """
+    sim.vapi.assistant(first_message=TERMS, lead=lead, silence_frames=False)
+    call = await sim.twilio.call(to=NUMBER)
+    await call.hears("terms and conditions")
+    await call.hangs_up()
+    return [call, await next_call(sim)]
+
+
+@scenario(variants=[{"when": when} for when in get_args(Instant)])
+async def hangup_everywhere(
+    sim: World, *, when: Instant = "connecting", after: Seconds = 0.0
+) -> list[Call]:
+    """The caller hangs up at an instant at which the bridge is busy with something else.
+
+    Between the webhook and the stream, while Vapi's socket opens, with the first audio, with a
+    ``clear``, or while a lost socket is being opened again. What was begun then is ended by nobody,
+    or found by the next caller. A right bridge takes everything down, in whichever state it is.
+    """
+    sim.vapi.assistant(first_message=TERMS, replies=["Yes?"], lead=60.0, silence_frames=False)
+    before = sim.vapi.open_delay
+    if when == "connecting":
+        sim.vapi.open_delay = before + 1.0
+    call = sim.twilio.rings(NUMBER)
+    if when == "before-start":
+        await call.until("response")
+    elif when == "connecting":
+        await call.until("start")
+        await call.stays_silent(0.5)
+    elif when == "first-audio":
+        await call.until("media", source="bridge", target="twilio")
+    elif when == "clearing":
+        await call.hears("terms and conditions")
+        await call.says("wait a moment please", wait=False)
+        await call.until("clear")
+    else:
+        sim.vapi.faults.close = Close(1011, on="caller audio", nth=100)
+        await call.until("fault")
+        await call.stays_silent(0.5)
+    await call.stays_silent(after)
+    await call.hangs_up()
+    await call.stays_silent(2.0)
+    sim.vapi.open_delay, sim.vapi.faults.close = before, None
+    return [call, await next_call(sim)]
+
+
+@scenario(
+    variants=({}, {"silence": 120.0}),
+    waives={
+        "clean-teardown": "nobody tells the bridge that the call is over; by when it has to notice "
+        "is part of the scenario",
+        "protocol-conformance": "Twilio reports the loss of the connection itself (31903)",
+    },
+)
+async def stop_missing(sim: World, *, silence: Seconds = 0.0) -> list[Call]:
+    """Twilio's socket is dropped without ``stop``, at once or after a long ``silence``.
+
+    Where a proxy or a host fails nobody says goodbye, and a half-open connection does not even
+    break: it is silent. A right bridge does not rely on ``stop``. It notices the loss at once, and
+    within a minute that nothing comes any more; then it takes the call down.
+    """
+    sim.vapi.assistant(first_message=GREETING)
+    call = await sim.twilio.call(to=NUMBER)
+    await call.hears(GREETING)
+    stream = sim.twilio.flows[call.number - 1].stream
+    assert stream is not None
+    stream.lose(silence)
+    limit = min(silence, _NOTICED_SECONDS) + 2.0
+    await call.stays_silent(limit)
+    closed = {event.session for event in sim.timeline.of("close")}
+    left = sessions_of(sim.timeline, call.number) - closed
+    expect(not left, f"{limit:g} s after Twilio's stream was lost Vapi's socket was still open")
+    return [call, await next_call(sim)]
+
+
+@scenario(
+    variants=({}, {"lead": 0.0}),
+    waives={"protocol-conformance": "Twilio reports the reset itself (31903)"},
+)
+async def twilio_reset(sim: World, *, lead: Seconds = 60.0) -> list[Call]:
+    """Twilio's socket is reset in the middle of a reply.
+
+    The bridge is in the middle of sending, and what it sends fails. A right bridge takes the call
+    down as if it had been hung up, and serves the next caller, who hears nothing of it.
+    """
+    sim.vapi.assistant(first_message=TERMS, lead=lead, silence_frames=False)
+    call = await sim.twilio.call(to=NUMBER)
+    await call.hears("terms and conditions")
+    stream = sim.twilio.flows[call.number - 1].stream
+    assert stream is not None
+    stream.lose()
+    await call.ends(timeout=5.0)
+    return [call, await next_call(sim)]
+
+
+@scenario(
+    limit=600.0,
+    variants=[{"phase": phase} for phase in get_args(Phase)],
+)
+async def reconnect(sim: World, *, phase: Phase = "mid-reply") -> Call:
+    """Vapi's socket is lost once, in some phase of a turn.
+
+    Networks lose one every 30 to 90 s; with it go the answer that was being thought about and, with
+    a careless bridge, the call. A right bridge opens it again, at most three times, keeps what the
+    caller says meanwhile, and neither greets nor answers twice.
+    """
+    _lose_once(sim, _LOSSES[phase])
+    sim.vapi.assistant(
+        first_message=GREETING,
+        replies=[Reply("We open at nine in the morning."), "Until five.", "Goodbye."],
+    )
+    call = await sim.twilio.call(to=NUMBER)
+    await call.stays_silent(3.5)
+    await call.says("when do you open?")
+    await call.stays_silent(9.0)
+    await call.says("and when do you close?")
+    await call.hears_utterance()
+    await leaves(call, after=2.0)
+    opened = len(sim.timeline.of("open"))
+    expect(2 <= opened <= 4, f"Vapi's socket was opened {opened} times after one loss")
+    greeted = sum(u.text[:13] == GREETING[:13] for u in call.heard.utterances)
+    expect(greeted <= 1, f"the caller was greeted {greeted} times")
+    return call
+
+
+def _lose_once(sim: World, close: Close) -> None:
+    """Lose the socket of one of Vapi's calls, and of none that follows."""
+    sim.vapi.faults.close = close
+
+    def mend(event: object) -> None:
+        if getattr(event, "kind", "") == "fault":
+            sim.vapi.faults.close = None
+
+    sim.timeline.watch(mend)

@@ -1,0 +1,86 @@
+"""Each scenario is failed by a bridge that gets wrong what it is about: ours, but for a method."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+
+from simkit.bridge import CallCore
+from simkit.bridge.events import Action, EndVapi
+from simkit.bridge.session import Session
+from simkit.bridge.stream import StreamSocket
+from simkit.scenarios import find, simulate
+from simkit.wire import twilio
+from tests.scenarios.wrong import wrong
+from tests.zoo import bridges
+
+
+class WaitsForStop(Session):
+    """Takes nothing but Twilio's ``stop`` for the end of a call."""
+
+    async def run(self, socket: StreamSocket, start: twilio.Start) -> None:
+        send = self._to_twilio.run
+        self._to_twilio.run = lambda *how: self._go_on(send(*how))  # type: ignore[method-assign]
+        await super().run(socket, start)
+
+    async def _read_twilio(self, socket: StreamSocket) -> None:
+        await self._go_on(socket.read(self._hear))
+
+    async def _go_on(self, work: Awaitable[None]) -> None:
+        with contextlib.suppress(Exception):
+            await work
+        while not self._core.is_over:
+            await asyncio.sleep(1.0)
+
+
+class LeavesVapiOpen(Session):
+    """Forgets Vapi's socket with the call."""
+
+    async def _clean_up(self, *tasks: asyncio.Task[None] | None) -> None:
+        self._vapi.close = lambda: asyncio.sleep(0)  # type: ignore[method-assign]
+        await super()._clean_up(*tasks)
+
+    def _do(self, action: Action) -> None:
+        if not isinstance(action, EndVapi):
+            super()._do(action)
+
+
+class NeverReconnects(CallCore):
+    """Gives a call up when Vapi's socket is lost, and does not even say so."""
+
+    def _on_vapi_gone(self, event: Any, now_ns: int) -> list[Action]:
+        return []
+
+
+class GreetsAgain(CallCore):
+    """Begins anew after a loss."""
+
+    def _on_reconnect_timer(self, now_ns: int) -> list[Action]:
+        self._agent.was_heard = False
+        return super()._on_reconnect_timer(now_ns)
+
+
+FAILURES: list[tuple[str, dict[str, Any], Any, str]] = [
+    ("stop-mid-tts", {}, bridges.SharesAgentAudio, "the next caller heard"),
+    ("hangup-everywhere", {"when": "first-audio"}, LeavesVapiOpen, "clean-teardown"),
+    ("stop-missing", {}, WaitsForStop, "Vapi's socket was still open"),
+    ("twilio-reset", {}, WaitsForStop, "clean-teardown"),
+    ("reconnect", {"phase": "caller-speaks"}, NeverReconnects, "was opened 1 times after one loss"),
+    ("reconnect", {"phase": "mid-greeting"}, GreetsAgain, "the caller was greeted 2 times"),
+]
+
+
+@pytest.mark.filterwarnings("ignore::simkit.network.openings.LeftOpenWarning")
+@pytest.mark.parametrize(
+    ("name", "settings", "part", "reason"),
+    FAILURES,
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_wrong_bridge_fails(name, settings, part, reason):
+    outcome = simulate(find(name), settings, app=wrong(part, **find(name).own))
+    broken = [f"{check.name}: {check.sentence}" for check in outcome.checks if not check.passed]
+    assert reason in "; ".join([outcome.failure, *broken])
