@@ -3,6 +3,8 @@
 Any ``async def`` test or function-scoped async fixture that uses ``sim``, directly or through
 another fixture, runs on the simulation's loop; everything else stays with whichever async plugin
 is installed. In such tests ``snapshot`` (syrupy's) keeps one readable text file per assertion.
+
+A test that uses ``sim`` and had calls is held to the promises of :mod:`simkit.checks`.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import _recorded_calls
+from . import _judged_tests, _recorded_calls
 
 if TYPE_CHECKING:
     from .recording import Replay
@@ -45,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the timelines beside the recordings of simkit_recordings anew",
     )
+    _judged_tests.add_options(parser, group)
     parser.addini("simkit_app", "bridge that recordings are replayed against, MODULE:ATTR")
     parser.addini("simkit_recordings", "folder in which each recording is a test")
     group.addoption("--simkit-trails", metavar="FOLDER", help=argparse.SUPPRESS)
@@ -54,7 +57,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and the snapshot fixture behind syrupy's own."""
     config.addinivalue_line(
         "markers",
-        "simkit(seed=0, time_limit=86400.0): how the test's `sim` fixture is made",
+        "simkit(seed=0, time_limit=86400.0, checks='fail', waives={check: reason}): how the test's "
+        "`sim` fixture is made, and to which promises it is held",
     )
     config.addinivalue_line(
         "markers",
@@ -74,7 +78,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def sim(request: pytest.FixtureRequest) -> Iterator[Simulation]:
+def simkit_checks(request: pytest.FixtureRequest) -> str:
+    """What a broken promise does to a test: ``fail``, ``report`` or ``off``.
+
+    A folder's ``conftest.py`` may say something else for its tests.
+    """
+    return _judged_tests.mode_of(request.config)
+
+
+@pytest.fixture
+def sim(request: pytest.FixtureRequest, simkit_checks: str) -> Iterator[Simulation]:
     """A fresh simulation; closed after the test."""
     from .simulation import Simulation
 
@@ -82,7 +95,9 @@ def sim(request: pytest.FixtureRequest) -> Iterator[Simulation]:
     options = dict(marker.kwargs) if marker is not None else {}
     options.setdefault("seed", request.config.getoption("simkit_seed"))
     options.setdefault("trail", request.config.getoption("simkit_verify"))
+    marked = {key: options.pop(key) for key in ("checks", "waives") if key in options}
     simulation = Simulation(**options)
+    _judged_tests.prepare(request.node, simulation, simkit_checks, marked)
     yield simulation
     try:
         _report(request.node, simulation)
@@ -116,10 +131,22 @@ class SimFunction(pytest.Function):
     def runtest(self) -> None:
         """Run the test on the virtual clock."""
         arguments = {name: self.funcargs[name] for name in self._fixtureinfo.argnames}
-        self._simkit_failed = True
         simulation: Any = self.funcargs["sim"]
         simulation.run(self.obj(**arguments))
-        self._simkit_failed = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: Any) -> Generator[None, None, None]:
+    """Judge the promises when a test has gone to its end."""
+    item._simkit_failed = True
+    yield
+    _judged_tests.judge(item)
+    item._simkit_failed = False
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that passed and yet broke promises."""
+    _judged_tests.summarise(terminalreporter)
 
 
 @pytest.hookimpl(tryfirst=True)

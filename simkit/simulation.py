@@ -14,6 +14,7 @@ from ._arrivals import arrive
 from ._mishaps import Mishaps
 from ._verified import Scenario, repeatable, run_twice
 from .audio import Repertoire
+from .checks import Checks
 from .kernel import (
     Calendar,
     SimulationError,
@@ -23,7 +24,7 @@ from .kernel import (
 from .network import Host, Link, SimLoop
 from .network.cpu import Processors
 from .network.openings import LeftOpenWarning, Opening, describe_left_open
-from .timeline import CallMeasures, Clock, Timeline, measures
+from .timeline import CallMeasures, Clock, Event, Timeline, measures
 from .timeline.text import line
 from .twilio import Twilio
 from .vapi import CONTROL_HOST, STORAGE_HOST, Vapi
@@ -85,6 +86,8 @@ class Simulation:
         self._timeline = Timeline(clock.read_ns)
         self.trail = self.loop.trail
         """What the run did, entry after entry; None unless it was asked for."""
+        self.checks = Checks(lambda: self.timeline)
+        """The promises that must hold here: waive and adjust them, judge them."""
         if self.trail is not None:
             note = self.trail.note
             self._timeline.on_record = lambda event: note("event", line(event).strip())
@@ -123,6 +126,7 @@ class Simulation:
         self._servers_started = 0
         self._known_tasks: set[asyncio.Task[Any]] = set()
         self._known_openings: set[Opening] = set()
+        self._unwatch = self._timeline.watch(self._on_event)
         self._is_closed = False
         self._is_stuck = False  # a run could not go on
         self._verify = verify
@@ -308,9 +312,21 @@ class Simulation:
         while self._servers_started < len(servers):
             await servers[self._servers_started].wait_started()
             self._servers_started += 1
-        if not self.twilio.calls:
-            self._known_tasks = asyncio.all_tasks(self.loop)
-            self._known_openings = set(self._network.openings.left())
+
+    def _on_event(self, event: Event) -> None:
+        """As the first message of a call leaves, note what is there, and so is left by none."""
+        if event.call is None or event.target is None:
+            return
+        self._unwatch()
+        if self._servers_started < len(self._network.servers):
+            # Served by the scenario itself, perhaps in this very instant, and not up yet.
+            self.loop.calendar.at(self.now_ns + 1, self._note_what_is_there)
+        else:
+            self._note_what_is_there()
+
+    def _note_what_is_there(self) -> None:
+        self._known_tasks = asyncio.all_tasks(self.loop)
+        self._known_openings = set(self._network.openings.left())
 
     async def wait_for(self, event: simpy.Event) -> Any:
         """Wait for a simpy event; returns its value or raises its error."""

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from .checks import Checks
     from .timeline import CallMeasures, Timeline
     from .twilio import Twilio
     from .vapi import Vapi
@@ -38,6 +39,8 @@ class World(Protocol):
     """What a scenario can use of a world, whichever it is."""
 
     seed: int
+    checks: Checks
+    """The promises that must hold here."""
 
     @property
     def twilio(self) -> Twilio:

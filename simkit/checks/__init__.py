@@ -1,43 +1,21 @@
 """Checks: promises that must hold in every run, each with a name.
 
-They read the timeline only. :func:`run` judges all of them.
+They read the timeline only. :func:`run` judges all of them; every world has a :class:`Checks`,
+where one says which of them are of no account and how strict the others are.
 """
 
-from collections.abc import Mapping
+from .catalogue import ALL, run
+from .check import Check, CheckResult, Limit, Violation
+from .promises import CheckError, Checks, describe
 
-from ..timeline import Timeline
-from .check import Check, CheckResult, Violation
-from .conduct import (
-    CLEAN_TEARDOWN,
-    NO_BLOCKING,
-    NO_OUTSIDE_WORLD,
-    NO_UNHANDLED_ERROR,
-    PROTOCOL_CONFORMANCE,
-    TWIML_IN_TIME,
-)
-from .sound import AGENT_AUDIO_INTACT, CALLER_AUDIO_COMPLETE, NO_CROSS_TALK, NO_STALE_AUDIO
-from .turns import ONE_REPLY_PER_TURN, STOPS_WHEN_INTERRUPTED
-
-ALL = (
-    TWIML_IN_TIME,
-    CALLER_AUDIO_COMPLETE,
-    AGENT_AUDIO_INTACT,
-    STOPS_WHEN_INTERRUPTED,
-    NO_STALE_AUDIO,
-    ONE_REPLY_PER_TURN,
-    NO_CROSS_TALK,
-    CLEAN_TEARDOWN,
-    PROTOCOL_CONFORMANCE,
-    NO_UNHANDLED_ERROR,
-    NO_BLOCKING,
-    NO_OUTSIDE_WORLD,
-)
-"""Every check, in the order of reporting."""
-
-
-def run(timeline: Timeline, waived: Mapping[str, str] | None = None) -> list[CheckResult]:
-    """Judge every check; ``waived`` names those that are of no account, each with the reason."""
-    return [check.judge(timeline, (waived or {}).get(check.name, "")) for check in ALL]
-
-
-__all__ = ["ALL", "Check", "CheckResult", "Violation", "run"]
+__all__ = [
+    "ALL",
+    "Check",
+    "CheckError",
+    "CheckResult",
+    "Checks",
+    "Limit",
+    "Violation",
+    "describe",
+    "run",
+]

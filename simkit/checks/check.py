@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from msgspec import Struct
 
-from ..timeline import Timeline
-from ..timeline.text import printable
+from ..timeline import Event, Timeline
+from ..timeline.text import line, printable
+
+_MOST_EVENTS = 12
+"""Of the evidence, that are shown."""
 
 
 class Violation(Struct, frozen=True):
@@ -17,6 +20,15 @@ class Violation(Struct, frozen=True):
     at_ns: int
     sentence: str
     """What a person needs to know, with the instant in it."""
+    events: Sequence[Event] = ()
+    """What proves it, in the order of time."""
+
+    @property
+    def evidence(self) -> list[str]:
+        """The events as lines of a timeline; of very many the first."""
+        shown = [line(event).strip() for event in self.events[:_MOST_EVENTS]]
+        more = len(self.events) - len(shown)
+        return [*shown, f"... {more} more"] if more else shown
 
 
 class CheckResult(Struct, frozen=True):
@@ -43,21 +55,42 @@ class CheckResult(Struct, frozen=True):
 
 
 @dataclass(frozen=True)
+class Limit:
+    """How much of something a check allows; its name tells the unit."""
+
+    default: float
+    meaning: str
+
+
+@dataclass(frozen=True)
 class Check:
     """A promise that must hold in every run."""
 
     name: str
     promise: str
-    find: Callable[[Timeline], list[Violation]]
+    """One sentence; limits stand in it by their names, in braces."""
+    find: Callable[..., list[Violation]]
+    """Takes the timeline, and the limits by keyword."""
+    limits: Mapping[str, Limit] = field(default_factory=dict)
 
-    def judge(self, timeline: Timeline, waived: str = "") -> CheckResult:
-        """Look for violations; ``waived`` is the reason why they are of no account."""
+    def judge(
+        self, timeline: Timeline, waived: str = "", limits: Mapping[str, float] | None = None
+    ) -> CheckResult:
+        """Look for violations.
+
+        Args:
+            timeline: what happened.
+            waived: the reason why violations are of no account.
+            limits: those that are not to be as by default.
+        """
+        chosen = {name: limit.default for name, limit in self.limits.items()}
+        chosen.update(limits or {})
         violations = [
             # Sentences quote the bridge and the caller.
-            Violation(found.at_ns, printable(found.sentence))
-            for found in sorted(self.find(timeline), key=lambda violation: violation.at_ns)
+            Violation(found.at_ns, printable(found.sentence), found.events)
+            for found in sorted(self.find(timeline, **chosen), key=lambda found: found.at_ns)
         ]
-        return CheckResult(self.name, self.promise, violations, waived)
+        return CheckResult(self.name, self.promise.format(**chosen), violations, waived)
 
 
 def seconds(ns: int) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ..timeline import Event, Timeline, sessions_of, upstreams_of
-from .check import Check, Violation, milliseconds, seconds
+from .check import Check, Limit, Violation, milliseconds, seconds
 
 _TEARDOWN_NS = 1_000_000_000
-_BLOCKING_NS = 20_000_000
 _CLOSED_BY_SERVER = 31921
 _WEBHOOK_FAILED = (11200, 11205, 11210, 11220)
 
@@ -16,6 +15,7 @@ def _twiml_in_time(timeline: Timeline) -> list[Violation]:
         Violation(
             event.t_ns,
             f"voice webhook failed at {seconds(event.t_ns)}: {event.fields['reason']}",
+            (event,),
         )
         for event in timeline.of("error")
         if event.fields.get("code") in _WEBHOOK_FAILED
@@ -83,9 +83,10 @@ def _protocol_conformance(timeline: Timeline) -> list[Violation]:
             event.t_ns,
             f"{event.source.capitalize()} reported at {seconds(event.t_ns)}: "
             f"{event.fields.get('code', '')} {event.fields['reason']}".replace(":  ", ": "),
+            (event,),
         )
         for event in timeline.of("warning", "error")
-        if event.fields.get("code") != _CLOSED_BY_SERVER
+        if event.fields.get("code") not in (_CLOSED_BY_SERVER, *_WEBHOOK_FAILED)
     ]
 
 
@@ -101,26 +102,30 @@ def _no_unhandled_error(timeline: Timeline) -> list[Violation]:
             event.t_ns,
             f"unhandled at {seconds(event.t_ns)} on {event.source}: {event.fields['error']} "
             f"({event.fields['message']}){_place(event)}",
+            (event,),
         )
         for event in timeline.of("unhandled-error")
     ]
 
 
-def _no_blocking(timeline: Timeline) -> list[Violation]:
+def _no_blocking(timeline: Timeline, over_ms: float) -> list[Violation]:
     return [
         Violation(
             event.t_ns,
             f"the loop was blocked for {milliseconds(event.fields['duration_ns'])} at "
             f"{seconds(event.t_ns)}{_place(event)}",
+            (event,),
         )
         for event in timeline.of("stall")
-        if event.fields["duration_ns"] > _BLOCKING_NS
+        if event.fields["duration_ns"] > over_ms * 1e6
     ]
 
 
 def _no_outside_world(timeline: Timeline) -> list[Violation]:
     return [
-        Violation(event.t_ns, f"tried to reach {event.fields['name']} at {seconds(event.t_ns)}")
+        Violation(
+            event.t_ns, f"tried to reach {event.fields['name']} at {seconds(event.t_ns)}", (event,)
+        )
         for event in timeline.of("outside-world")
     ]
 
@@ -141,7 +146,12 @@ PROTOCOL_CONFORMANCE = Check(
 NO_UNHANDLED_ERROR = Check(
     "no-unhandled-error", "no exception was left unhandled", _no_unhandled_error
 )
-NO_BLOCKING = Check("no-blocking", "the loop was never blocked for over 20 ms", _no_blocking)
+NO_BLOCKING = Check(
+    "no-blocking",
+    "the loop was never blocked for over {over_ms:g} ms",
+    _no_blocking,
+    {"over_ms": Limit(20, "the longest that the loop may be blocked at once")},
+)
 NO_OUTSIDE_WORLD = Check(
     "no-outside-world", "nothing outside the simulation was asked for", _no_outside_world
 )

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import run as run_checks
 from ..kernel import SimulationError
 from ..network.serve import AppError
 from ..recording.replay import own_bridge
@@ -74,6 +73,8 @@ def play(scenario: Scenario, world: World, settings: dict[str, Any] | None = Non
     """
     started, began = time.process_time(), world.now
     failure = inapplicable = ""
+    for check, reason in scenario.waives.items():
+        world.checks.waive(check, reason=reason)
     try:
         failure, inapplicable = world.run(_play(scenario, world, settings or {}))
         timeline = world.finish()
@@ -85,7 +86,7 @@ def play(scenario: Scenario, world: World, settings: dict[str, Any] | None = Non
         timeline=timeline,
         barge_ins=barge_ins(timeline),
         measures=measures(timeline),
-        checks=run_checks(timeline, scenario.waives),
+        checks=world.checks.judge(),
         mouth=mouth,
         ear=ear,
         call_seconds=world.now - began,

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ..audio import Repertoire, voice
+from ..checks import Checks
 from ..timeline import CallMeasures, Clock, Event, Timeline, measures
 from ..twilio import Twilio
 from ..vapi import CONTROL_HOST, STORAGE_HOST, Origins, Vapi
@@ -106,6 +107,8 @@ class WallSimulation:
         pacing = loop.pacing
         self._clock = Clock(loop, pacing.read_ns, pacing.call_at)
         self._timeline = Timeline(pacing.read_ns)
+        self.checks = Checks(lambda: self.timeline)
+        """The promises that must hold here: waive and adjust them, judge them."""
         self._repertoire = Repertoire()
         loop.between = self._links.direction
         pacing.ahead = lambda: self._links.shortest_ns() * 4 // 5

@@ -116,8 +116,8 @@ def test_nothing_is_left_unanswered_and_every_check_holds(again):
     assert result.legs == BOTH
     assert result.unanswered == []
     assert [check.name for check in result.checks if not check.passed] == []
-    # How often Vapi replied is not this bridge's doing.
-    assert "one-reply-per-turn" not in {check.name for check in result.checks}
+    waived = {check.name: check.waived for check in result.checks if check.waived}
+    assert waived == {"one-reply-per-turn": "what a recorded Vapi says is not this bridge's doing"}
 
 
 def test_who_was_captured_on_both_sides_is_replayed_as_recorded(recording):

@@ -1,0 +1,52 @@
+"""The catalogue: every check there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..timeline import Timeline
+from .check import CheckResult
+from .conduct import (
+    CLEAN_TEARDOWN,
+    NO_BLOCKING,
+    NO_OUTSIDE_WORLD,
+    NO_UNHANDLED_ERROR,
+    PROTOCOL_CONFORMANCE,
+    TWIML_IN_TIME,
+)
+from .sound import AGENT_AUDIO_INTACT, CALLER_AUDIO_COMPLETE, NO_CROSS_TALK, NO_STALE_AUDIO
+from .turns import ONE_REPLY_PER_TURN, STOPS_WHEN_INTERRUPTED
+
+ALL = (
+    TWIML_IN_TIME,
+    CALLER_AUDIO_COMPLETE,
+    AGENT_AUDIO_INTACT,
+    STOPS_WHEN_INTERRUPTED,
+    NO_STALE_AUDIO,
+    ONE_REPLY_PER_TURN,
+    NO_CROSS_TALK,
+    CLEAN_TEARDOWN,
+    PROTOCOL_CONFORMANCE,
+    NO_UNHANDLED_ERROR,
+    NO_BLOCKING,
+    NO_OUTSIDE_WORLD,
+)
+"""Every check, in the order of reporting."""
+
+
+def run(
+    timeline: Timeline,
+    waived: Mapping[str, str] | None = None,
+    limits: Mapping[str, Mapping[str, float]] | None = None,
+) -> list[CheckResult]:
+    """Judge every check.
+
+    Args:
+        timeline: what happened.
+        waived: checks that are of no account, each with the reason.
+        limits: limits that are not to be as by default, by check and by name.
+    """
+    waived, limits = waived or {}, limits or {}
+    return [
+        check.judge(timeline, waived.get(check.name, ""), limits.get(check.name)) for check in ALL
+    ]
