@@ -5,6 +5,7 @@ uses only what the simulation and the real-time world have in common, and so run
 """
 
 from . import beginnings, conversations, endings, interruptions
+from .job import Job, Verdict, judge
 from .playing import play, simulate
 from .registry import (
     REGISTRY,
@@ -24,17 +25,20 @@ from .registry import (
 __all__ = [
     "REGISTRY",
     "Count",
+    "Job",
     "NotApplicable",
     "Parameter",
     "Scenario",
     "ScenarioError",
     "Seconds",
+    "Verdict",
     "beginnings",
     "conversations",
     "endings",
     "expect",
     "find",
     "interruptions",
+    "judge",
     "leaves",
     "play",
     "scenario",

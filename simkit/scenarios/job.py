@@ -1,0 +1,150 @@
+"""A run as a job: what is to be run, and the verdict on it, both small enough to send about."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from ..network.openings import LeftOpenWarning
+from ..network.serve import AppError
+from ..recording.replay import ENVIRONMENT
+from ..report import Outcome
+from .playing import simulate
+from .registry import find
+
+Result = Literal["passed", "failed", "not applicable", "error"]
+
+NOT_TO_ITS_END = "scenario"
+"""Stands in place of a check's name where the scenario itself did not go to its end."""
+REAL_LIMIT = 60.0
+"""Seconds of real time that a run may take."""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One run of a scenario against a bridge."""
+
+    scenario: str
+    """Its registered name."""
+    settings: dict[str, Any] = {}
+    """Its parameters, where they are not to be as by default."""
+    seed: int = 0
+    app: str | None = None
+    """``"module:attribute"``; None for simkit's own bridge."""
+    varied: bool = False
+    """Let the seed also vary what a seed may vary: latencies, pauses, the services' timing."""
+
+    def options(self) -> list[str]:
+        """Return what stands behind ``simkit run`` to repeat it."""
+        found = [self.scenario]
+        for name, value in self.settings.items():
+            shown = str(value).lower() if isinstance(value, bool) else value
+            found += ["--set", f"{name}={shown}"]
+        found += ["--seed", str(self.seed)] if self.seed else []
+        found += ["--varied"] if self.varied else []
+        return found + (["--app", self.app] if self.app is not None else [])
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What came of a job. Everything but ``cpu_seconds`` follows from the job."""
+
+    job: Job
+    result: Result
+    failures: list[tuple[str, str]] = []
+    """Each broken check, by name, with its sentence. First, with ``scenario`` in place of a check,
+    why the scenario did not go to its end, or why it could not be run."""
+    reason: str = ""
+    """Why the scenario is not applicable."""
+    time_to_stop_ms: float | None = None
+    """Of the slowest barge-in."""
+    first_words_lost_ms: float | None = None
+    leaks: int | None = None
+    call_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    digest: str = ""
+    """Of the timeline: the same one gives the same."""
+
+    @property
+    def sentence(self) -> str:
+        """What a person should read first; empty when it passed."""
+        if not self.failures:
+            return self.reason
+        check, sentence = self.failures[0]
+        return sentence if check == NOT_TO_ITS_END else f"{check}: {sentence}"
+
+
+def judge(job: Job, *, real_limit: float = REAL_LIMIT) -> Verdict:
+    """Run a job in a simulation, in this process, and judge what came of it.
+
+    The bridge finds the simulated accounts in its environment, and what it prints goes to stderr.
+
+    Raises:
+        ScenarioError: there is no such scenario.
+    """
+    scenario = find(job.scenario)
+    more: dict[str, Any] = {"varied": True} if job.varied else {}
+    try:
+        with _surroundings():
+            outcome = simulate(
+                scenario,
+                job.settings,
+                app=job.app,
+                seed=job.seed,
+                real_limit=real_limit,
+                **more,
+            )
+    except AppError as error:
+        return not_run(job, str(error))
+    except Exception as error:
+        return not_run(job, f"{type(error).__name__}: {error}")
+    return verdict_on(job, outcome)
+
+
+def verdict_on(job: Job, outcome: Outcome) -> Verdict:
+    """Sum up what came of a job."""
+    failures = [(NOT_TO_ITS_END, outcome.failure)] if outcome.failure else []
+    failures += [(check.name, check.sentence) for check in outcome.checks if not check.passed]
+    result: Result = "failed" if failures else "passed"
+    if outcome.inapplicable:
+        result, failures = "not applicable", []
+    stops = [one.time_to_stop_ms for one in outcome.barge_ins if one.time_to_stop_ms is not None]
+    return Verdict(
+        job,
+        result,
+        failures,
+        outcome.inapplicable,
+        time_to_stop_ms=max(stops, default=None),
+        first_words_lost_ms=outcome.measures.first_words_lost_ms,
+        leaks=outcome.measures.leaks,
+        call_seconds=outcome.call_seconds,
+        cpu_seconds=outcome.cpu_seconds,
+        digest=hashlib.sha256(msgspec.msgpack.encode(outcome.timeline.events)).hexdigest()[:16],
+    )
+
+
+def not_run(job: Job, why: str) -> Verdict:
+    """Say of a job why it could not be run."""
+    return Verdict(job, "error", [(NOT_TO_ITS_END, why)])
+
+
+@contextlib.contextmanager
+def _surroundings(accounts: Mapping[str, str] = ENVIRONMENT) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in accounts}
+    os.environ.update(accounts)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
+            # The check of teardown says it.
+            warnings.simplefilter("ignore", LeftOpenWarning)
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,85 @@
+"""A run as a job: its verdict, and that both can be sent about."""
+
+from __future__ import annotations
+
+import os
+import pickle
+
+import msgspec
+import pytest
+
+from simkit.scenarios import Job, ScenarioError, Verdict, judge
+
+APP = "job_bridge:app"
+WRONG = """
+from simkit.bridge import Bridge, Config
+from tests.zoo.bridges import NeverClears
+
+print("imported")
+app = Bridge(Config.from_env(), make_core=NeverClears).app()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _bridge(tmp_path, monkeypatch):
+    (tmp_path / "job_bridge.py").write_text(WRONG)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def test_a_right_bridge_passes_and_is_measured():
+    verdict = judge(Job("barge-in", {"lead": 60.0}))
+    assert (verdict.result, verdict.failures, verdict.sentence) == ("passed", [], "")
+    assert 0 < verdict.time_to_stop_ms < 300
+    assert (verdict.first_words_lost_ms, verdict.leaks) == (0, 0)
+    assert verdict.call_seconds > 5
+    assert verdict.cpu_seconds > 0
+
+
+def test_the_same_job_has_the_same_digest_and_another_one_has_not():
+    digests = [judge(Job("cold-start", {"late": late})).digest for late in (0.2, 0.2, 0.4)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_wrong_bridge_fails_by_name_and_prints_nothing_to_stdout(capsys):
+    job = Job("barge-in", {"lead": 60.0, "silence_frames": False}, seed=3, app=APP)
+    before = dict(os.environ)
+    verdict = judge(job)
+    assert verdict.result == "failed"
+    assert "stops-when-interrupted" in [check for check, _ in verdict.failures]
+    assert verdict.sentence.startswith("stops-when-interrupted: caller interrupted")
+    assert capsys.readouterr() == ("", "imported\n")
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    ("app", "why"),
+    [
+        ("no_such_app:app", "there is no module 'no_such_app'"),
+        ("job_bridge:nothing", "module 'job_bridge' has no 'nothing'"),
+    ],
+)
+def test_what_cannot_be_run_is_an_error_with_the_reason(app, why):
+    verdict = judge(Job("greeting", app=app))
+    assert verdict.result == "error"
+    assert verdict.sentence.endswith(why)
+
+
+def test_a_scenario_that_there_is_not_is_told():
+    with pytest.raises(ScenarioError, match="no scenario 'barge_in'"):
+        judge(Job("barge_in"))
+
+
+def test_jobs_and_verdicts_can_be_sent_about():
+    job = Job("barge-in", {"lead": 60.0, "silence_frames": False}, 3, "my_app:app", True)
+    verdict = Verdict(job, "failed", [("no-blocking", "the loop was blocked")], digest="ab")
+    for one in (job, verdict):
+        assert pickle.loads(pickle.dumps(one)) == one
+        assert msgspec.json.decode(msgspec.json.encode(one), type=type(one)) == one
+
+
+def test_a_job_says_how_it_is_repeated():
+    job = Job("barge-in", {"lead": 60.0, "silence_frames": False}, 3, "my_app:app", True)
+    assert " ".join(job.options()) == (
+        "barge-in --set lead=60.0 --set silence_frames=false --seed 3 --varied --app my_app:app"
+    )
+    assert Job("greeting").options() == ["greeting"]
