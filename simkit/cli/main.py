@@ -388,6 +388,9 @@ def scenarios_command(as_json: bool) -> None:
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the scenario."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the simulation.")
+@click.option(
+    "--varied", is_flag=True, help="Let the seed change distances, timings and the caller, too."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.option(
     "--audio",
@@ -396,19 +399,11 @@ def scenarios_command(as_json: bool) -> None:
     help="Write the call as stereo WAV or FLAC: left mouth, right ear.",
 )
 @wall_options
-def run_command(
-    name: str,
-    app: str | None,
-    settings: tuple[str, ...],
-    seed: int,
-    as_json: bool,
-    audio: str | None,
-    **wall: Any,
-) -> None:
+def run_command(name: str, **options: Any) -> None:
     """Run a scenario against a bridge: timeline, measures and checks."""
     from .scenarios import run_scenario
 
-    run_scenario(name, app=app, settings=settings, seed=seed, as_json=as_json, audio=audio, **wall)
+    run_scenario(name, **options)
 
 
 @main.command("fidelity")

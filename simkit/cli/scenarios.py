@@ -46,6 +46,7 @@ def run_scenario(
     app: str | None,
     settings: Sequence[str],
     seed: int,
+    varied: bool,
     as_json: bool,
     audio: str | None,
     wall: bool,
@@ -55,6 +56,8 @@ def run_scenario(
 ) -> None:
     """Run a scenario, report, and exit with 0, 1 or 2."""
     check_audio_name(audio)
+    if varied and (wall or bridge or command):
+        raise Refusal("--varied changes a simulated world: leave out --wall")
     os.environ.update(ENVIRONMENT)
     try:
         scenario = find(name)
@@ -70,11 +73,11 @@ def run_scenario(
                 env=ENVIRONMENT,
             )
             if world is None:
-                result = simulate(scenario, chosen, app=app, seed=seed)
+                result = simulate(scenario, chosen, app=app, seed=seed, varied=varied)
             else:
                 with world:
                     result = play(scenario, world, chosen)
     except (ScenarioError, AppError, WallError) as error:
         raise Refusal(str(error)) from None
-    what = {"scenario": name, "settings": chosen, "seed": seed}
+    what = {"scenario": name, "settings": chosen, "seed": seed, "varied": varied}
     report(result, what, as_json=as_json, audio=audio)

@@ -92,6 +92,8 @@ async def second_barge_in(sim: World, *, latency: Seconds = TWILIO_LATENCY) -> C
         replies=[Reply(POLICY, latency=0.05), Reply("All right.", latency=1.0)],
         final_after=0.05,
         started_before_audio=0.0,
+        interrupt_delay=0.0,
+        interrupt_gap=0.0,
         lead=60.0,
         silence_frames=False,
     )

@@ -19,6 +19,7 @@ from ..twilio import CallFailed
 from ..world import BRIDGE_HOST, World
 from .patience import Hung, at_most
 from .registry import NotApplicable, Scenario
+from .variety import vary
 
 _START_LIMIT = 60.0
 """Seconds that a bridge may take to start, besides the scenario's own limit."""
@@ -31,6 +32,7 @@ def simulate(
     app: Any = None,
     seed: int = 0,
     prepare: Callable[[Simulation], object] | None = None,
+    varied: bool = False,
     real_limit: float = 60.0,
 ) -> Outcome:
     """Play a scenario on the virtual clock.
@@ -41,6 +43,7 @@ def simulate(
         app: an ASGI application or ``"module:attribute"``; None for simkit's own bridge.
         seed: of the simulation.
         prepare: turns knobs of the world before anything happens in it.
+        varied: let the seed change distances, timings and whatever else a right bridge stands.
         real_limit: seconds of real time after which a run is given up: an application that computes
             for ever lets no virtual time pass. Only in the main thread.
 
@@ -54,6 +57,8 @@ def simulate(
             Simulation(seed, time_limit=scenario.limit + _START_LIMIT) as sim,
         ):
             sim.host(BRIDGE_HOST).serve(own_bridge(**scenario.own) if app is None else app)
+            if varied:
+                vary(sim, seed)
             if prepare is not None:
                 prepare(sim)
             outcome = play(scenario, sim, settings)

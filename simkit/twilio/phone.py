@@ -56,6 +56,7 @@ class Call:
         self._repertoire = repertoire
         self._settings = settings
         self._draw = random_for("caller")
+        self._reactions = random_for("reactions")
         self._noises = Noises(flow, clock=clock, timeline=timeline, draw=random_for("noise"))
         self._speak = speak
         self._listener = Listener(flow, clock=clock, timeline=timeline)
@@ -206,6 +207,7 @@ class Call:
 
         Words that an earlier ``hears`` returned for do not count again. Case and punctuation do
         not matter. On a line that loses packets, words of which four fifths were heard count.
+        Callers who do not act at once return later: ``sim.twilio.settings.reaction``.
 
         Args:
             text: words of one utterance, in their order.
@@ -217,7 +219,10 @@ class Call:
         Raises:
             NotHeard: time ran out or the call ended first; says what was heard instead.
         """
-        return await self._listener.text(text, timeout)
+        heard = await self._listener.text(text, timeout)
+        if self._settings.reaction:
+            await asyncio.sleep(self._reactions.uniform(0, self._settings.reaction))
+        return heard
 
     async def hears_utterance(self, *, timeout: float = 30.0) -> HeardUtterance:  # noqa: ASYNC109
         """Wait for the end of what is being said to the caller, or of what will be said next.

@@ -131,6 +131,9 @@ class TwilioSettings(Knobs):
 
     # Calls
 
+    reaction: float = seconds(0.0, 0, 5)
+    """What a caller takes at most until they act on what they waited to hear, drawn anew each
+    time."""
     ring_delay: float = seconds(0.5, 0, 60)
     """From dialling an outbound call to its ringing; unknown."""
     speech_confidence: float = share(0.9)

@@ -6,7 +6,7 @@ import asyncio
 import random
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -64,6 +64,7 @@ class Vapi:
         account: knobs of REST, webhooks, control URL and artifact.
         assistants: configurations of saved assistants, by id: what ``POST /call`` means by
             ``assistantId``; an id that is not there is an assistant without configuration.
+        defaults: fields of :class:`Assistant` that :meth:`assistant` sets where it is not told.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Vapi:
         self._random_for = random_for
         self._ids = random_for("vapi ids")
         self._assistant = Assistant()
+        self.defaults: Mapping[str, Any] = {}
         self.settings = VapiSettings()
         """Knobs of the sockets."""
         self.faults = Faults()
@@ -168,6 +170,7 @@ class Vapi:
             ValueError: a setting outside its range.
             TypeError: an unknown setting.
         """
+        settings = {**self.defaults, **settings}
         self._assistant = Assistant(first_message=first_message, replies=replies, **settings)
         return self._assistant
 

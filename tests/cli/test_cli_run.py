@@ -116,3 +116,10 @@ def test_a_failure_of_several_lines_keeps_them(tmp_path, monkeypatch):
 )
 def test_input_of_no_use_is_one_line_and_exits_with_2(args, line):
     assert refused(*args).startswith(line)
+
+
+def test_a_seed_varies_the_world_but_not_the_real_one():
+    plain, varied = (invoke("run", "greeting", "--seed", "3", *o) for o in ((), ("--varied",)))
+    assert plain.exit_code == varied.exit_code == 0
+    assert plain.stdout != varied.stdout
+    assert "--varied changes a simulated world" in refused("greeting", "--varied", "--wall")

@@ -230,3 +230,15 @@ async def test_a_call_that_has_ended_has_no_more_noises_and_keys(sim, server):
         await call.presses("1")
     with pytest.raises(CallFailed, match="cannot put in the background 'car'"):
         call.background("car")
+
+
+async def test_a_caller_takes_a_moment_to_act_on_what_was_heard(sim, server):
+    server.twiml = TWO
+    sim.twilio.settings.reaction = 0.4
+    call = await sim.twilio.call(to=NUMBER)
+    lags = []
+    for words in ("Good morning", "How are", "you today"):
+        heard = await call.hears(words)
+        lags.append(sim.now - heard)
+    assert all(0 <= lag < 0.45 for lag in lags)
+    assert len({round(lag, 3) for lag in lags}) == 3

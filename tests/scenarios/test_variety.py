@@ -1,0 +1,61 @@
+"""Variety: a seed changes a world in the same way each time, and no right bridge minds."""
+
+from __future__ import annotations
+
+import pytest
+
+from simkit import Simulation
+from simkit.scenarios import find, simulate
+from simkit.scenarios.variety import vary
+from simkit.wire.knobs import knobs_of
+
+
+def knobs_after(seed: int) -> dict[str, object]:
+    with Simulation(seed=7) as sim:
+        sim.host("bridge.example.com")
+        vary(sim, seed)
+        links = [sim.link(host, "bridge.example.com") for host in ("twilio", "api.vapi.ai")]
+        knobs = [sim.twilio.settings, sim.vapi.assistant()]
+        return {
+            **{name: getattr(kind, name) for kind in knobs for name in knobs_of(type(kind))},
+            "latency": [link.latency for link in links],
+            "jitter": [link.jitter for link in links],
+            "delays": (sim.vapi.open_delay, sim.vapi.create_delay),
+            "order": type(sim.loop.choices),
+        }
+
+
+def test_seed_0_changes_nothing():
+    plain = simulate(find("barge-in"), seed=0)
+    assert str(simulate(find("barge-in"), seed=0, varied=True).timeline) == str(plain.timeline)
+
+
+def test_a_seed_changes_the_same_each_time_and_another_seed_something_else():
+    assert knobs_after(3) == knobs_after(3)
+    changed = {
+        name
+        for seed in range(1, 9)
+        for name, value in knobs_after(seed).items()
+        if value != knobs_after(0)[name]
+    }
+    assert {"latency", "jitter", "delays", "order", "lead", "llm", "mark_delay"} <= changed
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others():
+    told = [str(simulate(find("greeting"), seed=s, varied=True).timeline) for s in (5, 5, 6)]
+    assert told[0] == told[1] != told[2]
+
+
+def test_what_a_scenario_sets_stays_as_it_is():
+    with Simulation() as sim:
+        sim.host("bridge.example.com")
+        vary(sim, 1)
+        varied = sim.vapi.assistant(llm=0.123)
+        assert varied.llm == 0.123
+        assert varied.tts == sim.vapi.defaults["tts"]
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_simkits_own_bridge_stands_it(seed):
+    outcome = simulate(find("barge-in"), seed=seed, varied=True)
+    assert (outcome.failure, [c.sentence for c in outcome.checks if not c.passed]) == ("", [])
