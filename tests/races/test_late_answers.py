@@ -1,4 +1,4 @@
-"""Late answers: of Vapi's REST, of the model, of the transcriber; and the notice that says so."""
+"""Late answers: of Vapi's REST, of the model, of the transcriber."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from simkit import checks
 from simkit.bridge import CallCore
 from simkit.bridge.events import Action
-from simkit.vapi.assistant import Reply
+from simkit.scenarios.conversations import llm_timeout
 from tests.races.outcome import understood
 
 NUMBER = "+15550100"
@@ -33,24 +33,11 @@ def test_slow_configure_costs_the_caller_nothing_but_time(sim, serve):
     assert [check.name for check in checks.run(sim.finish()) if not check.passed] == []
 
 
-@pytest.mark.parametrize(("llm", "excuses"), [(6.0, 0), (12.0, 1)])
-def test_llm_timeout_is_excused_once_and_the_late_reply_is_spoken_once(sim, serve, llm, excuses):
+@pytest.mark.parametrize(("thinks", "excuses"), [(6.0, 0), (12.0, 1)])
+def test_a_late_model_is_excused_once(sim, serve, thinks, excuses):
     bridge = serve()
-    sim.vapi.assistant(replies=[Reply("We open at nine.", latency=llm)])
-
-    async def caller():
-        call = await sim.twilio.call(to=NUMBER)
-        await call.stays_silent(1.0)
-        await call.says("when do you open?")
-        await call.hears("We open at nine.", timeout=40)
-        await call.stays_silent(3.0)
-        await call.hangs_up()
-        return call
-
-    call = sim.run(caller())
+    sim.run(llm_timeout(sim, thinks=thinks))
     assert bridge.metrics.value("fallbacks", reason="late") == excuses
-    spoken = [utterance.text for utterance in call.heard.utterances if utterance.text]
-    assert spoken == ["We open at nine."]
     assert len(sim.timeline.of("hang")) == 1  # told after 5 s; the call is not over
 
 
@@ -68,23 +55,6 @@ def test_an_agent_that_loses_its_voice_is_excused(sim, serve):
 
     sim.run(caller())
     assert bridge.metrics.value("fallbacks", reason="late") == 1
-
-
-def test_hang_means_delay(sim, serve):
-    """``hang`` is a notice that the answer is late; who takes it for a hang-up ends the call."""
-    serve()
-    sim.vapi.assistant(replies=[Reply("We open at nine.", latency=7.0)])
-
-    async def caller():
-        call = await sim.twilio.call(to=NUMBER)
-        await call.says("when do you open?")
-        await call.until("hang")
-        await call.hears("We open at nine.", timeout=10)
-        assert call.status == "in-progress"
-        await call.hangs_up()
-
-    sim.run(caller())
-    assert [check.name for check in checks.run(sim.finish()) if not check.passed] == []
 
 
 class Watched(CallCore):

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from simkit import checks
+from simkit.scenarios.conversations import idle
 from simkit.scenarios.endings import next_call
 from tests.races.conftest import BRIDGE
 
@@ -59,15 +60,6 @@ def test_a_stream_that_falls_silent_is_noticed_and_torn_down(sim, serve, caplog)
 def test_silence_over_many_limits_drops_nothing(sim, serve):
     """Five minutes with the defaults, at a seventh of the scale: only dead streams are ended."""
     bridge = serve(stream_timeout=6.5, keepalive=4.0)
-    sim.vapi.assistant(first_message="Good morning.", replies=["Still here."])
-
-    async def caller():
-        call = await sim.twilio.call(to=NUMBER)
-        await call.stays_silent(43)
-        await call.says("are you still there?")
-        await call.hears("Still here.")
-        await call.hangs_up()
-
-    sim.run(caller())
+    sim.run(idle(sim, silence=43.0))
     assert not bridge.sessions
     assert [check.name for check in checks.run(sim.finish()) if not check.passed] == []

@@ -29,7 +29,6 @@ def test_simkits_own_bridge_passes(name):
         ("barge-in", bridges.NeverClears, {"lead": 60.0, "silence_frames": False}),
         ("rapid-interrupts", bridges.NeverClears, {}),
         ("second-barge-in", bridges.LosesMarksToLateEchoes, {"latency": 0.15}),
-        ("mark-storm", bridges.NeverClears, {}),
     ],
 )
 def test_a_wrong_bridge_fails(name, core, settings):

@@ -7,10 +7,11 @@ import contextlib
 from collections.abc import Awaitable
 from typing import Any
 
+import msgspec
 import pytest
 
-from simkit.bridge import CallCore
-from simkit.bridge.events import Action, EndVapi
+from simkit.bridge import CallCore, Config
+from simkit.bridge.events import Action, CloseTwilio, EndVapi, TellVapi
 from simkit.bridge.session import Session
 from simkit.bridge.stream import StreamSocket
 from simkit.scenarios import find, simulate
@@ -64,7 +65,61 @@ class GreetsAgain(CallCore):
         return super()._on_reconnect_timer(now_ns)
 
 
+class EndsAfterFiveSeconds(CallCore):
+    """Closes what it takes to have been forgotten."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(msgspec.structs.replace(config, max_session=5.0))
+
+
+class TakesHangForTheEnd(CallCore):
+    """Reads ``hang`` as what it sounds like."""
+
+    def _on_delayed(self, event: object, now_ns: int) -> list[Action]:
+        return self._end([EndVapi(), CloseTwilio()], "hang")
+
+
+class HangsUpAtOnce(CallCore):
+    """Ends the call with Vapi's, whatever is still to be heard."""
+
+    def _hang_up_when_heard(self, why: str, outcome: str, now_ns: int) -> list[Action]:
+        return self._end([EndVapi(), CloseTwilio()], outcome)
+
+
+class KnowsTheLastKeyOnly(CallCore):
+    """Keeps one key."""
+
+    def _on_dtmf(self, event: twilio.Dtmf, now_ns: int) -> list[Action]:
+        self._keys = ""
+        return super()._on_dtmf(event, now_ns)
+
+
+class AsksForAReplyItself(CallCore):
+    """Tells the agent that it may answer, though it may have begun to."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(msgspec.structs.replace(config, endpointing=2.0))
+
+    def _on_own_ear(self, heard: Any, now_ns: int) -> list[Action]:
+        actions = super()._on_own_ear(heard, now_ns)
+        return [*actions, TellVapi("Please answer.")] if heard == "done" else actions
+
+
+class NeverExcuses(CallCore):
+    """Leaves the caller in silence."""
+
+    def _on_reply_timer(self, now_ns: int) -> list[Action]:
+        return []
+
+
 FAILURES: list[tuple[str, dict[str, Any], Any, str]] = [
+    ("idle", {}, EndsAfterFiveSeconds, "call 1 is completed"),
+    ("hang-means-delay", {}, TakesHangForTheEnd, "the caller did not hear"),
+    ("agent-hangs-up", {}, HangsUpAtOnce, "the caller did not hear"),
+    ("dtmf", {}, KnowsTheLastKeyOnly, "the caller pressed 42#, and Vapi was told of #"),
+    ("mark-storm", {}, bridges.NeverClears, "the agent went on"),
+    ("duplicate-turn", {}, AsksForAReplyItself, "after one utterance the caller heard"),
+    ("llm-timeout", {"thinks": 12.0}, NeverExcuses, "the caller did not hear a sound within 11 s"),
     ("stop-mid-tts", {}, bridges.SharesAgentAudio, "the next caller heard"),
     ("hangup-everywhere", {"when": "first-audio"}, LeavesVapiOpen, "clean-teardown"),
     ("stop-missing", {}, WaitsForStop, "Vapi's socket was still open"),
