@@ -4,7 +4,7 @@ Each is an async function over a world, registered by its name, with its numbers
 uses only what the simulation and the real-time world have in common, and so runs in both.
 """
 
-from . import beginnings, conversations, endings, interruptions
+from . import beginnings, conversations, endings, interruptions, strains
 from .job import Job, Verdict, judge
 from .playing import play, simulate
 from .registry import (
@@ -43,5 +43,6 @@ __all__ = [
     "play",
     "scenario",
     "simulate",
+    "strains",
     "understood",
 ]

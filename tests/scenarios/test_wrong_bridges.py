@@ -12,6 +12,7 @@ import pytest
 
 from simkit.bridge import CallCore, Config
 from simkit.bridge.events import Action, CloseTwilio, EndVapi, TellVapi
+from simkit.bridge.seed_sockets import SeedSockets, _Waiting
 from simkit.bridge.session import Session
 from simkit.bridge.stream import StreamSocket
 from simkit.scenarios import find, simulate
@@ -112,6 +113,13 @@ class NeverExcuses(CallCore):
         return []
 
 
+class GivesUpOnSlowReaders(CallCore):
+    """Ends the call of who does not read."""
+
+    def _on_slow_reader(self, event: object, now_ns: int) -> list[Action]:
+        return self._end([EndVapi(), CloseTwilio()], "slow")
+
+
 FAILURES: list[tuple[str, dict[str, Any], Any, str]] = [
     ("idle", {}, EndsAfterFiveSeconds, "call 1 is completed"),
     ("hang-means-delay", {}, TakesHangForTheEnd, "the caller did not hear"),
@@ -126,6 +134,9 @@ FAILURES: list[tuple[str, dict[str, Any], Any, str]] = [
     ("twilio-reset", {}, WaitsForStop, "clean-teardown"),
     ("reconnect", {"phase": "caller-speaks"}, NeverReconnects, "was opened 1 times after one loss"),
     ("reconnect", {"phase": "mid-greeting"}, GreetsAgain, "the caller was greeted 2 times"),
+    ("backpressure", {"reader": "vapi"}, GivesUpOnSlowReaders, "call 1 is completed"),
+    ("backpressure", {"reader": "twilio"}, GivesUpOnSlowReaders, "the caller did not hear"),
+    ("crowd", {"callers": 4, "lines": 100}, bridges.SharesAgentAudio, "no-cross-talk"),
 ]
 
 
@@ -139,3 +150,13 @@ def test_a_wrong_bridge_fails(name, settings, part, reason):
     outcome = simulate(find(name), settings, app=wrong(part, **find(name).own))
     broken = [f"{check.name}: {check.sentence}" for check in outcome.checks if not check.passed]
     assert reason in "; ".join([outcome.failure, *broken])
+
+
+def test_a_pool_that_hands_sockets_on_at_once_fails(monkeypatch):
+    def take_back(self, socket):
+        self._waiting[socket] = _Waiting()
+        self._returned(socket)
+        return self.pool.put(socket)
+
+    monkeypatch.setattr(SeedSockets, "take_back", take_back)
+    assert "caller 2, who said" in simulate(find("pooled-connection")).failure
