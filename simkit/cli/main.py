@@ -36,6 +36,21 @@ def _processes(ctx: click.Context, param: click.Parameter, value: str | None) ->
     return int(value)
 
 
+processes_option = click.option(
+    "-n",
+    "processes",
+    callback=_processes,
+    metavar="N",
+    help="Processes that run at once; as many as there are processors if not given, or auto.",
+)
+upstream_option = click.option(
+    "--upstream",
+    metavar="SERVICE",
+    help="What the bridge speaks to in Vapi's place: openai-realtime, or HOST=MODULE:ATTR with a "
+    "dialect.",
+)
+
+
 def wall_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that run a command in real time, against a process."""
     for option in reversed(
@@ -391,6 +406,7 @@ def scenarios_command(as_json: bool) -> None:
 @click.option(
     "--varied", is_flag=True, help="Let the seed change distances, timings and the caller, too."
 )
+@upstream_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @click.option(
     "--audio",

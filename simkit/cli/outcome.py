@@ -72,6 +72,8 @@ def _print(result: Outcome, remarks: Sequence[str], also: Callable[[Console], No
     if result.failure:
         for line in f"the call failed: {result.failure}".splitlines():
             out.print(printable(line), soft_wrap=True)
+    if result.inapplicable:
+        out.print(printable(f"not applicable: {result.inapplicable}"), soft_wrap=True)
     for remark in remarks:
         out.print(printable(remark), soft_wrap=True)
     if result.measures.pacing_error_ms is not None:
@@ -88,6 +90,7 @@ def as_plain(result: Outcome) -> dict[str, Any]:
     return {
         "passed": result.passed,
         "failure": result.failure or None,
+        "inapplicable": result.inapplicable or None,
         "timeline": [_event(event) for event in result.timeline],
         "barge_ins": [msgspec.to_builtins(barge_in) for barge_in in result.barge_ins],
         "measures": msgspec.to_builtins(result.measures),

@@ -13,6 +13,7 @@ from rich.table import Table
 from ..network.serve import AppError
 from ..report import console
 from ..scenarios import REGISTRY, ScenarioError, find, play, simulate
+from ..scenarios.substitute import ACCOUNTS
 from ..wall import WallError
 from .main import Refusal
 from .outcome import ENVIRONMENT, check_audio_name, report
@@ -47,6 +48,7 @@ def run_scenario(
     settings: Sequence[str],
     seed: int,
     varied: bool,
+    upstream: str | None,
     as_json: bool,
     audio: str | None,
     wall: bool,
@@ -58,7 +60,9 @@ def run_scenario(
     check_audio_name(audio)
     if varied and (wall or bridge or command):
         raise Refusal("--varied changes a simulated world: leave out --wall")
-    os.environ.update(ENVIRONMENT)
+    if upstream is not None and (wall or bridge or command):
+        raise Refusal("--upstream is part of a simulated world: leave out --wall")
+    os.environ.update(ENVIRONMENT | ACCOUNTS)
     try:
         scenario = find(name)
         chosen = scenario.settings(settings)
@@ -73,7 +77,9 @@ def run_scenario(
                 env=ENVIRONMENT,
             )
             if world is None:
-                result = simulate(scenario, chosen, app=app, seed=seed, varied=varied)
+                result = simulate(
+                    scenario, chosen, app=app, seed=seed, varied=varied, upstream=upstream
+                )
             else:
                 with world:
                     result = play(scenario, world, chosen)

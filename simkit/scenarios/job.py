@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from ..recording.replay import ENVIRONMENT
 from ..report import Outcome
 from .playing import simulate
 from .registry import find
+from .substitute import ACCOUNTS
 
 Result = Literal["passed", "failed", "not applicable", "error"]
 
@@ -27,7 +29,7 @@ REAL_LIMIT = 60.0
 """Seconds of real time that a run may take."""
 
 
-class Job(msgspec.Struct, frozen=True):
+class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     """One run of a scenario against a bridge."""
 
     scenario: str
@@ -38,20 +40,36 @@ class Job(msgspec.Struct, frozen=True):
     app: str | None = None
     """``"module:attribute"``; None for simkit's own bridge."""
     varied: bool = False
-    """Let the seed also vary what a seed may vary: latencies, pauses, the services' timing."""
+    """Let the seed also vary distances and timings."""
+    upstream: str | None = None
+    """What the bridge speaks to in Vapi's place; see :func:`simulate`."""
 
-    def options(self) -> list[str]:
-        """Return what stands behind ``simkit run`` to repeat it."""
-        found = [self.scenario]
-        for name, value in self.settings.items():
-            shown = str(value).lower() if isinstance(value, bool) else value
-            found += ["--set", f"{name}={shown}"]
+    @property
+    def key(self) -> bytes:
+        """What tells it from every other job."""
+        return msgspec.json.encode(self)
+
+    @property
+    def assignments(self) -> list[str]:
+        """Its settings, as ``--set`` takes them."""
+        return [
+            f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+            for name, value in self.settings.items()
+        ]
+
+    def command(self) -> str:
+        """Return the command that repeats it."""
+        found = ["simkit", "run", self.scenario]
+        for assignment in self.assignments:
+            found += ["--set", assignment]
         found += ["--seed", str(self.seed)] if self.seed else []
         found += ["--varied"] if self.varied else []
-        return found + (["--app", self.app] if self.app is not None else [])
+        found += ["--app", self.app] if self.app is not None else []
+        found += ["--upstream", self.upstream] if self.upstream is not None else []
+        return shlex.join(found)
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """What came of a job. Everything but ``cpu_seconds`` follows from the job."""
 
     job: Job
@@ -88,17 +106,19 @@ def judge(job: Job, *, real_limit: float = REAL_LIMIT) -> Verdict:
         ScenarioError: there is no such scenario.
     """
     scenario = find(job.scenario)
-    more: dict[str, Any] = {"varied": True} if job.varied else {}
     try:
-        with _surroundings():
+        with surroundings():
             outcome = simulate(
                 scenario,
                 job.settings,
                 app=job.app,
                 seed=job.seed,
+                varied=job.varied,
+                upstream=job.upstream,
                 real_limit=real_limit,
-                **more,
             )
+    except SystemExit as error:
+        return went_wrong(job, f"the bridge ended its process: SystemExit: {error}")
     except AppError as error:
         return not_run(job, str(error))
     except Exception as error:
@@ -128,13 +148,24 @@ def verdict_on(job: Job, outcome: Outcome) -> Verdict:
     )
 
 
+def inapplicable(job: Job, reason: str) -> Verdict:
+    """Say of a job why it says nothing of the bridge."""
+    return Verdict(job, "not applicable", reason=reason)
+
+
 def not_run(job: Job, why: str) -> Verdict:
     """Say of a job why it could not be run."""
     return Verdict(job, "error", [(NOT_TO_ITS_END, why)])
 
 
+def went_wrong(job: Job, how: str) -> Verdict:
+    """Say of a job how it ended before its time."""
+    return Verdict(job, "failed", [(NOT_TO_ITS_END, how)])
+
+
 @contextlib.contextmanager
-def _surroundings(accounts: Mapping[str, str] = ENVIRONMENT) -> Iterator[None]:
+def surroundings(accounts: Mapping[str, str] = ENVIRONMENT | ACCOUNTS) -> Iterator[None]:
+    """Let a bridge find the simulated accounts in its environment, and print to stderr."""
     before = {name: os.environ.get(name) for name in accounts}
     os.environ.update(accounts)
     try:

@@ -18,6 +18,10 @@ _KERNEL = os.path.dirname(kernel.__file__)
 _LIBRARY = os.path.dirname(threading.__file__)
 
 
+HUNG = "no end after"
+"""How it is told of a run that it was given up; seconds and a place follow."""
+
+
 class Hung(KeyboardInterrupt):
     """The program under test did not come back; says where it was.
 
@@ -39,7 +43,7 @@ def at_most(seconds: float) -> Iterator[list[str]]:
         if _is_swallowed(frame):
             signal.setitimer(signal.ITIMER_REAL, 0.01, 1.0)
             return
-        said.append(f"no end after {seconds:g} s of real time, at {_busy_line(frame)}")
+        said.append(f"{HUNG} {seconds:g} s of real time, at {_busy_line(frame)}")
         raise Hung(said[-1])
 
     if threading.current_thread() is not threading.main_thread():

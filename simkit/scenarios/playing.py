@@ -18,7 +18,8 @@ from ..timeline import barge_ins, measures
 from ..twilio import CallFailed
 from ..world import BRIDGE_HOST, World
 from .patience import Hung, at_most
-from .registry import NotApplicable, Scenario
+from .registry import NotApplicable, Scenario, missing
+from .substitute import Substitute
 from .variety import vary
 
 _START_LIMIT = 60.0
@@ -33,6 +34,7 @@ def simulate(
     seed: int = 0,
     prepare: Callable[[Simulation], object] | None = None,
     varied: bool = False,
+    upstream: str | None = None,
     real_limit: float = 60.0,
 ) -> Outcome:
     """Play a scenario on the virtual clock.
@@ -44,6 +46,8 @@ def simulate(
         seed: of the simulation.
         prepare: turns knobs of the world before anything happens in it.
         varied: let the seed change distances, timings and whatever else a right bridge stands.
+        upstream: what the bridge speaks to in Vapi's place: ``openai-realtime``, or a host and its
+            dialect as ``host=module:attribute``.
         real_limit: seconds of real time after which a run is given up: an application that computes
             for ever lets no virtual time pass. Only in the main thread.
 
@@ -61,7 +65,8 @@ def simulate(
                 vary(sim, seed)
             if prepare is not None:
                 prepare(sim)
-            outcome = play(scenario, sim, settings)
+            world: Any = sim if upstream is None else Substitute(sim, upstream)
+            outcome = play(scenario, world, settings)
     except Hung as error:
         if outcome is None:
             raise AppError(f"app {app!r}: {error}") from None
@@ -108,6 +113,14 @@ async def _play(scenario: Scenario, world: World, settings: dict[str, Any]) -> t
     """
     failure = inapplicable = ""
     try:
+        lack = missing(
+            scenario,
+            settings,
+            is_vapi=not isinstance(world, Substitute),
+            is_virtual=isinstance(world, Simulation | Substitute),
+        )
+        if lack:
+            raise NotApplicable(lack)
         async with asyncio.timeout(scenario.limit) as limit:
             await scenario.function(world, **settings)
     except NotApplicable as reason:

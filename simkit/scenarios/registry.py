@@ -18,8 +18,9 @@ from ..world import World
 
 CHECKS = tuple(check.name for check in ALL)
 
-Need = Literal["vapi", "simulation"]
-"""What a scenario cannot do without: a bridge whose other side is Vapi; the virtual world."""
+Need = Literal["agent", "vapi", "simulation"]
+"""What a scenario cannot do without: an agent that says replies, whose service it may be; a bridge
+whose other side is Vapi; the virtual world."""
 
 Seconds = Annotated[float, Meta(ge=0, le=600)]
 Count = Annotated[int, Meta(ge=1, le=100)]
@@ -137,7 +138,7 @@ REGISTRY: dict[str, Scenario] = {}
 
 def scenario(
     *,
-    needs: tuple[Need, ...] = ("vapi",),
+    needs: tuple[Need, ...] = ("agent",),
     virtual: tuple[str, ...] = (),
     limit: float = 300.0,
     variants: Sequence[Mapping[str, Any]] = ({},),
@@ -194,6 +195,25 @@ def find(name: str) -> Scenario:
     if name not in REGISTRY:
         raise ScenarioError(f"no scenario {name!r}; there are: {', '.join(REGISTRY)}")
     return REGISTRY[name]
+
+
+def missing(
+    scenario: Scenario, settings: Mapping[str, Any], *, is_vapi: bool, is_virtual: bool
+) -> str:
+    """Return what a scenario with these settings cannot do without and does not have, if any.
+
+    Args:
+        scenario: which.
+        settings: its parameters, where they are not to be as by default.
+        is_vapi: the bridge's other side is Vapi.
+        is_virtual: the world is a simulation.
+    """
+    if not is_vapi and "vapi" in scenario.needs:
+        return "it is about Vapi's own ways"
+    if not is_virtual and "simulation" in scenario.needs:
+        return "it needs a simulation"
+    virtual = [name for name in settings if name in scenario.virtual and not is_virtual]
+    return f"{virtual[0]} can be changed in a simulation only" if virtual else ""
 
 
 def expect(holds: bool, otherwise: str) -> None:

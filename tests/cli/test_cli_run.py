@@ -54,7 +54,7 @@ def test_the_list_for_programs_has_descriptions_and_defaults():
     [entry] = [entry for entry in entries if entry["name"] == "barge-in"]
     assert entry["parameters"] == {"lead": 0.0, "silence_frames": True, "late_frames": 0}
     assert "right bridge" in entry["description"]
-    assert entry["needs"] == ["vapi"]
+    assert entry["needs"] == ["agent"]
 
 
 def test_a_scenario_is_reported_as_a_replay_is(tmp_path):

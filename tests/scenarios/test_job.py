@@ -79,7 +79,8 @@ def test_jobs_and_verdicts_can_be_sent_about():
 
 def test_a_job_says_how_it_is_repeated():
     job = Job("barge-in", {"lead": 60.0, "silence_frames": False}, 3, "my_app:app", True)
-    assert " ".join(job.options()) == (
-        "barge-in --set lead=60.0 --set silence_frames=false --seed 3 --varied --app my_app:app"
+    assert job.command() == (
+        "simkit run barge-in --set lead=60.0 --set silence_frames=false --seed 3 --varied "
+        "--app my_app:app"
     )
-    assert Job("greeting").options() == ["greeting"]
+    assert Job("greeting").command() == "simkit run greeting"

@@ -70,7 +70,7 @@ def test_a_scenario_of_ones_own_has_its_name_and_parameters():
     found = find("long-pause")
     assert found.summary == "The caller pauses."
     assert found.description.endswith("What a right bridge does.")
-    assert (found.needs, found.virtual) == (("vapi",), ("latency",))
+    assert (found.needs, found.virtual) == (("agent",), ("latency",))
     assert [p.describe() for p in found.parameters.values()] == ["latency=0.1", "times=2"]
     assert [p.range for p in found.parameters.values()] == ["0 to 600", "1 to 100"]
 

@@ -1,0 +1,227 @@
+"""``simkit conformance``: every scenario against one bridge, and what it gets wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from ..explore import Crew, CrewError
+from ..explore.conformance import Row, judged, plan, rows
+from ..report import console
+from ..scenarios import ScenarioError, find, play
+from ..scenarios.job import Job, Result, Verdict, inapplicable, not_run, verdict_on
+from ..scenarios.registry import missing
+from ..timeline.text import printable
+from ..wall import WallError
+from .junit import junit
+from .main import Refusal
+from .outcome import ENVIRONMENT
+from .wall import end_in_order, open_wall
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+_STYLES: dict[Result, str] = {
+    "passed": "green",
+    "failed": "bold red",
+    "error": "bold red",
+    "not applicable": "yellow",
+}
+
+
+def run_conformance(
+    *,
+    names: Sequence[str],
+    app: str | None,
+    upstream: str | None,
+    seed: int,
+    processes: int | None,
+    limit: float,
+    as_json: bool,
+    junit_file: str | None,
+    tests: str | None,
+    force: bool,
+    wall: dict[str, Any],
+) -> None:
+    """Run, report, and exit with 0, 1 or 2.
+
+    Args:
+        names: of scenarios; all of them if there is none.
+        app: the bridge; None for simkit's own.
+        upstream: what it speaks to in Vapi's place.
+        seed: of each simulation.
+        processes: that run scenarios at once; None: as many as there are processors.
+        limit: seconds of real time for each run.
+        as_json: print JSON instead of a table.
+        junit_file: where JUnit XML goes.
+        tests: folder in which a file of tests is written.
+        force: also over one that is there.
+        wall: options of a bridge in real time.
+    """
+    if upstream is not None and wall["wall"]:
+        raise Refusal("--upstream is part of a simulated world: leave out --wall")
+    end_in_order()
+    try:
+        jobs = plan(names, app=app, seed=seed, upstream=upstream)
+        if wall["wall"]:
+            with_bridge: Iterator[Verdict] = _in_real_time(jobs, wall)
+            found, is_interrupted = _collected(with_bridge, len(jobs))
+        else:
+            open_wall(app=app, env={}, seed=seed, **wall)
+            with Crew(processes, real_limit=limit) as crew:
+                found, is_interrupted = _collected(judged(jobs, crew), len(jobs))
+    except (ScenarioError, CrewError, WallError) as error:
+        raise Refusal(str(error)) from None
+    table = rows(jobs, found)
+    if junit_file is not None:
+        _write(Path(junit_file), junit(table))
+    if as_json:
+        click.echo(json.dumps(_plain(table, app, seed, is_interrupted), indent=2))
+    else:
+        _print(table)
+        if is_interrupted:
+            console().print(f"interrupted: {len(found)} of {len(jobs)} runs were done")
+    if is_interrupted:
+        sys.exit(INTERRUPTED)
+    results = {row.result for row in table}
+    sys.exit(2 if "error" in results else 1 if "failed" in results else 0)
+
+
+def progress() -> Progress:
+    """Return a bar for runs, on stderr."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console(sys.stderr),
+        transient=True,
+    )
+
+
+def _collected(verdicts: Iterator[Verdict], total: int) -> tuple[list[Verdict], bool]:
+    """Return the verdicts that came, and whether somebody said that it is enough."""
+    found: list[Verdict] = []
+    with progress() as bar:
+        task = bar.add_task("scenarios", total=total)
+        try:
+            for verdict in verdicts:
+                found.append(verdict)
+                bar.update(task, advance=1, description=verdict.job.scenario)
+        except KeyboardInterrupt:
+            return found, True
+    return found, False
+
+
+def _in_real_time(jobs: Sequence[Job], options: dict[str, Any]) -> Iterator[Verdict]:
+    """Run jobs one after the other on real sockets, each with a bridge of its own."""
+    for job in jobs:
+        scenario = find(job.scenario)
+        lack = missing(scenario, job.settings, is_vapi=True, is_virtual=False)
+        if lack:
+            yield inapplicable(job, lack)
+            continue
+        try:
+            world = open_wall(app=job.app, env=ENVIRONMENT, seed=job.seed, **options)
+            assert world is not None
+            with world:
+                verdict = verdict_on(job, play(scenario, world, job.settings))
+        except WallError as error:
+            verdict = not_run(job, str(error))
+        yield verdict
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Refusal(f"{path}: {error.strerror}") from None
+
+
+def _print(table: list[Row]) -> None:
+    out = console()
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("scenario", "result", "runs", "stops after", "words lost", "leaks"):
+        justify: Any = "left" if title in ("scenario", "result") else "right"
+        shown.add_column(title, justify=justify, no_wrap=True)
+    shown.add_column("")
+    for row in table:
+        shown.add_row(
+            row.scenario,
+            Text(_word(row), _STYLES[row.result]),
+            f"{row.passed}/{len(row.verdicts)}",
+            _ms(row.most("time_to_stop_ms")),
+            _ms(row.most("first_words_lost_ms")),
+            _count(row.most("leaks")),
+            Text(printable(row.sentence.partition("\n")[0])),
+        )
+    if not out.is_terminal:
+        out.width = 10_000  # a row is a line, however long
+    out.print(shown)
+    out.print()
+    counts = Counter(row.result for row in table)
+    runs = [verdict for row in table for verdict in row.verdicts]
+    seconds = sum(verdict.call_seconds for verdict in runs)
+    told = ", ".join(f"{counts[result]} {result}" for result in _STYLES if counts[result])
+    out.print(f"{len(table)} scenarios: {told or 'nothing was run'}")
+    out.print(f"{len(runs)} runs, {seconds:.0f} s of calls")
+
+
+def _word(row: Row) -> str:
+    return row.result.upper() if row.result in ("failed", "error") else row.result
+
+
+def _ms(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f} ms"
+
+
+def _count(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f}"
+
+
+def _plain(table: list[Row], app: str | None, seed: int, is_interrupted: bool) -> dict[str, Any]:
+    counts = Counter(row.result for row in table)
+    return {
+        "app": app,
+        "seed": seed,
+        "passed": not (counts["failed"] or counts["error"] or is_interrupted),
+        "interrupted": is_interrupted,
+        "counts": dict(counts),
+        "scenarios": [
+            {
+                "scenario": row.scenario,
+                "result": row.result,
+                "time_to_stop_ms": row.most("time_to_stop_ms"),
+                "first_words_lost_ms": row.most("first_words_lost_ms"),
+                "leaks": row.most("leaks"),
+                "sentence": row.sentence or None,
+                "variants": [_variant(verdict) for verdict in row.verdicts],
+            }
+            for row in table
+        ],
+    }
+
+
+def _variant(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "settings": verdict.job.settings,
+        "result": verdict.result,
+        "failures": [
+            {"check": check, "sentence": sentence} for check, sentence in verdict.failures
+        ],
+        "reason": verdict.reason or None,
+        "time_to_stop_ms": verdict.time_to_stop_ms,
+        "first_words_lost_ms": verdict.first_words_lost_ms,
+        "leaks": verdict.leaks,
+        "call_seconds": verdict.call_seconds,
+        "digest": verdict.digest,
+        "command": verdict.job.command(),
+    }

@@ -1,0 +1,106 @@
+"""Conformance: every scenario with all its variants against one bridge, a row for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ..scenarios.job import Job, Result, Verdict, went_wrong
+from ..scenarios.patience import HUNG
+from ..scenarios.registry import REGISTRY, find
+from .crew import Crew
+
+RANKS: tuple[Result, ...] = ("not applicable", "passed", "failed", "error")
+"""Results from the least to the worst."""
+_HUNG_MOST = 3
+"""Runs that may fail to come back before the others are spared."""
+
+
+@dataclass
+class Row:
+    """What came of one scenario."""
+
+    scenario: str
+    verdicts: list[Verdict]
+    """One for each variant, in the order of the variants."""
+
+    @property
+    def worst(self) -> Verdict:
+        """The variant that went worst; of equals the first."""
+        return max(self.verdicts, key=lambda one: (RANKS.index(one.result), len(one.failures)))
+
+    @property
+    def result(self) -> Result:
+        """That of the variant that went worst."""
+        return self.worst.result
+
+    @property
+    def passed(self) -> int:
+        """How many variants passed."""
+        return sum(one.result == "passed" for one in self.verdicts)
+
+    def most(self, name: str) -> float | None:
+        """Return the most that a figure is in any variant."""
+        values = [getattr(one, name) for one in self.verdicts]
+        return max((value for value in values if value is not None), default=None)
+
+    @property
+    def sentence(self) -> str:
+        """What a person should read first: of the worst variant, which is named."""
+        variant = " ".join(self.worst.job.assignments)
+        sentence = self.worst.sentence
+        return f"{variant}: {sentence}" if variant and sentence else sentence
+
+
+def plan(
+    names: Iterable[str] = (),
+    *,
+    app: str | None = None,
+    seed: int = 0,
+    upstream: str | None = None,
+) -> list[Job]:
+    """Return a job for every variant of scenarios.
+
+    Args:
+        names: of scenarios; all of them if there is none.
+        app: the bridge, ``"module:attribute"``; None for simkit's own.
+        seed: of each simulation.
+        upstream: what the bridge speaks to in Vapi's place.
+
+    Raises:
+        ScenarioError: there is no such scenario.
+    """
+    chosen = [find(name) for name in dict.fromkeys(names)] or list(REGISTRY.values())
+    return [
+        Job(scenario.name, dict(settings), seed, app, upstream=upstream)
+        for scenario in chosen
+        for settings in scenario.variants
+    ]
+
+
+def judged(jobs: Sequence[Job], crew: Crew) -> Iterator[Verdict]:
+    """Run jobs, and yield verdicts as they come.
+
+    When a few runs did not come back in real time, the others are not run: they would not, either,
+    and each takes as long.
+    """
+    hung = 0
+    waiting = list(reversed(jobs))
+
+    def sparing() -> Iterator[Job]:
+        while waiting and hung < _HUNG_MOST:
+            yield waiting.pop()
+
+    for verdict in crew.run(sparing()):
+        hung += HUNG in verdict.sentence
+        yield verdict
+    for job in reversed(waiting):
+        yield went_wrong(job, f"not run: {_HUNG_MOST} runs before it did not come back")
+
+
+def rows(jobs: Sequence[Job], verdicts: Iterable[Verdict]) -> list[Row]:
+    """Put verdicts in the order of their jobs, a row for each scenario; some may be missing."""
+    found = {verdict.job.key: verdict for verdict in verdicts}
+    ordered = [found[job.key] for job in jobs if job.key in found]
+    names = dict.fromkeys(verdict.job.scenario for verdict in ordered)
+    return [Row(name, [one for one in ordered if one.job.scenario == name]) for name in names]

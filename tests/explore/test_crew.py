@@ -1,0 +1,135 @@
+"""A crew: every job gets its verdict, whatever a bridge does to the process that runs it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from simkit.explore import Crew, CrewError, crew
+from simkit.scenarios import Job, judge
+
+HOSTILE = "tests.explore.hostile:"
+
+
+AT_IMPORT = {
+    "ends": "import os; os._exit(4)",
+    "computes": "while True: pass",
+    "computes_in_c": "from itertools import repeat; set(repeat(0))",
+    "exits": "raise SystemExit(1)",
+}
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    """A crew of one worker."""
+    folder = tmp_path_factory.mktemp("apps")
+    for name, source in AT_IMPORT.items():
+        (folder / f"{name}_at_import.py").write_text(f"{source}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        with Crew(1, real_limit=1.0) as made:
+            yield made
+
+
+def test_verdicts_are_those_of_a_run_in_this_process(one):
+    jobs = [Job("cold-start", {"late": late}) for late in (0.2, 0.4, 1.2)]
+    verdicts = list(one.run(jobs, share=2))
+    assert [verdict.job for verdict in verdicts] == jobs
+    assert [verdict.digest for verdict in verdicts] == [judge(job).digest for job in jobs]
+    assert {verdict.result for verdict in verdicts} == {"passed"}
+
+
+@pytest.mark.parametrize(
+    ("app", "result", "why"),
+    [
+        ("exits", "failed", "the process was ended with code 3 in the middle of the run"),
+        ("segfaults", "failed", "the process was ended by SIGSEGV in the middle of the run"),
+        ("killed", "failed", "the process was ended by SIGKILL in the middle of the run"),
+        ("worker_killed", "failed", "2 worker processes were lost over it"),
+        ("hangs_in_c", "failed", "no end after 2 s of real time, at explore/hostile.py:34 in comp"),
+        ("there_is_none", "error", "module 'tests.explore.hostile' has no 'there_is_none'"),
+    ],
+)
+def test_a_bridge_that_ends_or_keeps_its_process_is_told_of_and_the_next_run_is_as_ever(
+    one, app, result, why
+):
+    verdicts = {v.job.app: v for v in one.run([Job("dtmf", app=HOSTILE + app), Job("dtmf")])}
+    assert verdicts[HOSTILE + app].result == result
+    assert why in verdicts[HOSTILE + app].sentence
+    assert verdicts[None].result == "passed"
+
+
+@pytest.mark.parametrize(
+    ("how", "result", "why"),
+    [
+        ("ends", "failed", "the process was ended with code 4"),
+        ("computes", "error", "no end after 1 s of real time, at "),
+        ("computes_in_c", "failed", "no end after 2 s of real time, at "),
+        ("exits", "error", "importing it failed: SystemExit: 1"),
+    ],
+)
+def test_so_is_one_that_does_so_as_it_is_imported(one, how, result, why):
+    [verdict] = one.run([Job("dtmf", app=f"{how}_at_import:app")])
+    assert verdict.result == result
+    assert why in verdict.sentence
+
+
+def test_what_an_application_keeps_is_not_there_in_the_next_run(one):
+    verdicts = list(one.run([Job("dtmf", app=HOSTILE + "remembers")] * 3))
+    assert len({verdict.digest for verdict in verdicts}) == 1
+    assert all("did not hear 'Good morning'" in verdict.sentence for verdict in verdicts)
+
+
+def test_jobs_are_drawn_as_they_are_needed(one):
+    drawn = []
+
+    def endless():
+        while True:
+            drawn.append(Job("cold-start", seed=len(drawn)))
+            yield drawn[-1]
+
+    verdicts = one.run(endless())
+    next(verdicts)
+    assert len(drawn) <= 3
+
+
+def test_workers_that_do_not_start_are_told_of(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    why = "a worker process ended with code 1 at its start"
+    with Crew(1) as made, pytest.raises(CrewError, match=why):
+        list(made.run([Job("dtmf")]))
+
+
+def test_workers_end_with_whoever_started_them():
+    source = (
+        "from simkit.explore import Crew\n"
+        "from simkit.scenarios import Job\n"
+        "made = Crew(1)\n"
+        "next(made.run([Job('dtmf')] * 9))\n"
+        "print(made._workers[0]._process.pid, flush=True)\n"
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 20
+    while _is_there(int(done.stdout)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_processors_are_those_that_this_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 2}, raising=False)
+    assert crew.processors() == 2
