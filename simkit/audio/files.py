@@ -49,8 +49,11 @@ def read(path: Path) -> Samples:
     return samples
 
 
-def verify(path: Path, rate: int) -> int:
-    """Read a mono FLAC or WAV file to its end, a piece at a time; returns its length in samples.
+def verify(path: Path, rate: int) -> tuple[int, int]:
+    """Read a mono FLAC or WAV file to its end, a piece at a time.
+
+    Returns:
+        Its length in samples, and how many bits each has.
 
     Raises:
         AudioFileError: it is damaged, not mono or of another rate; with what was found.
@@ -67,7 +70,7 @@ def verify(path: Path, rate: int) -> int:
             raise AudioFileError(
                 f"{path}: was cut: found {count} samples, its header says {file.frames}"
             )
-        return count
+        return count, 8 if file.subtype == "PCM_S8" else 16
 
 
 def read_part(path: Path, start: int, count: int) -> Samples:
@@ -206,8 +209,14 @@ def write(path: Path, *channels: Samples) -> None:
     write_blocks(path, [data], RATE)
 
 
-def write_blocks(path: Path, blocks: Iterable[Samples], rate: int) -> None:
+def write_blocks(path: Path, blocks: Iterable[Samples], rate: int, *, bits: int = 16) -> None:
     """Write blocks of samples, shape ``(n,)`` or ``(n, channels)``, one after the other.
+
+    Args:
+        path: the file.
+        blocks: its samples.
+        rate: in Hz.
+        bits: of a sample; 8, in FLAC only: the upper half of each.
 
     Raises:
         AudioFileError: as :func:`write`.
@@ -222,9 +231,10 @@ def write_blocks(path: Path, blocks: Iterable[Samples], rate: int) -> None:
         first = next(blocks, np.zeros(0, np.int16))
         channels = 1 if first.ndim == 1 else first.shape[1]
         kind = path.suffix[1:].upper()
+        subtype = "PCM_16" if bits == 16 else "PCM_S8"
         with (
             part.open("wb") as out,
-            soundfile.SoundFile(out, "w", rate, channels, subtype="PCM_16", format=kind) as sound,
+            soundfile.SoundFile(out, "w", rate, channels, subtype=subtype, format=kind) as sound,
         ):
             sound.write(first)
             for block in blocks:

@@ -19,6 +19,7 @@ import msgspec
 
 from ..audio import AudioFileError, Samples, files
 from ..wire.errors import explain, shorten
+from .derived import open_tape
 from .format import (
     EVENTS_FILE,
     MAX_DEPTH,
@@ -33,7 +34,7 @@ from .format import (
     is_too_deep,
 )
 from .media import Frame, MediaFormat, MediaRun, frames
-from .tape import Tape, open_tape
+from .tape import Tape
 
 _MOST_KNOWN = 50_000
 """Different numbers that are looked for again."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..audio import AudioFileError
-from . import tape
+from . import finishing, tape
 from .format import EVENTS_FILE, Header, RecordedEvent, RecordingError, line_of
 from .media import UNNUMBERED, Folding, MediaFormat, MediaRun, Numbers
 from .reading import read
@@ -148,8 +148,8 @@ class Recorder:
             self._line(t_ns, "call", None, end)
         finally:
             self.abandon()
-        for way in self._ways.values():
-            _to_flac(way.path, way.format)
+        ways = self._ways.values()
+        _to_flac(self.path, {way.path.with_suffix(".flac").name: way.format for way in ways})
 
     def abandon(self) -> None:
         """Close the files as they are, as a crash would leave them."""
@@ -244,9 +244,9 @@ def _append_to(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
 
 
-def _to_flac(raw: Path, format: MediaFormat) -> None:  # noqa: A002
+def _to_flac(folder: Path, formats: dict[str, MediaFormat]) -> None:
     try:
-        tape.finish(raw, format)
+        finishing.finish(folder, formats)
     except AudioFileError as error:
         raise RecordingError(str(error)) from None
 
@@ -282,8 +282,5 @@ def recover(folder: str | os.PathLike[str]) -> str:
             draft.replace(events)
     except OSError as error:
         raise RecordingError(f"{events}: {error.strerror}") from None
-    for name, format_ in recording.formats.items():
-        raw = (path / name).with_suffix(tape.RAW)
-        if raw.exists():
-            _to_flac(raw, format_)
+    _to_flac(path, recording.formats)
     return recording.cut_tail

@@ -18,13 +18,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ..audio import RATE, AudioFileError, Samples, files, voice
+from ..audio import RATE, Samples, files, mulaw, voice
 from ..audio.resample import at_rate
 from ..wire.secrets import SECRET, SECRET_NAME
+from . import finishing
+from .conversion import Conversion
+from .derived import ENDING as DERIVED
 from .format import EVENTS_FILE, Header, RecordedEvent, RecordingError, line_of
 from .reading import Recording, read
 from .report import draft_of
-from .tape import RAW
+from .tape import RAW, RawTape
 from .utterances import loud_stretches
 
 TEXT = "word"
@@ -252,41 +255,51 @@ def scrub(
         draft.mkdir()
         (draft / EVENTS_FILE).write_bytes(b"".join(lines))
         for name in sorted({*recording.sounds, *recording.formats}):
-            source = folder / name
-            if not source.exists() and voices and source.with_suffix(RAW).stat().st_size:
-                raise RecordingError(f"{folder}: is not finished; its voices cannot be replaced")
-            if not source.exists():
-                shutil.copyfile(source.with_suffix(RAW), (draft / name).with_suffix(RAW))
-            elif voices:
-                result.voices += _other_voice(recording, source, draft / name)
+            if voices:
+                result.voices += _other_voice(recording, folder / name, draft / name)
             else:
-                shutil.copyfile(source, draft / name)
+                _copy(folder / name, draft / name)
+        finishing.finish(draft, recording.formats if voices else {})
     return result
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a sound file, or what is in its place."""
+    raw = source.with_suffix(RAW)
+    for path in [raw] if raw.exists() else [source, source.with_suffix(DERIVED)]:
+        if path.exists():
+            shutil.copyfile(path, target.with_suffix(path.suffix))
 
 
 def _other_voice(recording: Recording, source: Path, target: Path) -> int:
     """Write a sound file with another voice in it; returns in how many stretches."""
     form = recording.formats.get(source.name)
-    rate = RATE if form is None else form.rate
-    try:
-        sound = files.read_part(source, 0, files.MAX_SECONDS * rate)
-        stretches = list(loud_stretches(sound, rate))
-        files.write_blocks(target, [_spoken_over(sound, stretches, rate, source.stem)], rate)
-    except AudioFileError as error:
-        raise RecordingError(str(error)) from None
-    return len(stretches)
+    if form is None:
+        new, count = _spoken_over(recording.sounds[source.name], RATE, source.stem)
+        files.write(target, new)
+        return count
+    tape = recording.tape(source.name)
+    if isinstance(tape, RawTape) and tape.size:
+        raise RecordingError(f"{source.parent}: is not finished; its voices cannot be replaced")
+    data = tape.read(0, tape.size) + bytes(tape.size % form.width)
+    new, count = _spoken_over(Conversion(form, form).samples(data), form.rate, source.stem)
+    data = mulaw.encode(new) if form.encoding == "mulaw" else new.astype("<i2").tobytes()
+    target.with_suffix(RAW).write_bytes(data)
+    return count
 
 
-def _spoken_over(sound: Samples, stretches: list[tuple[int, int]], rate: int, seed: str) -> Samples:
+def _spoken_over(sound: Samples, rate: int, seed: str) -> tuple[Samples, int]:
+    """Return silence with another voice where there was one, and in how many stretches."""
     new: Samples = np.zeros_like(sound)
     draw = random.Random(seed)
+    stretches = list(loud_stretches(sound, rate))
     for start, end in stretches:
         seconds = (end - start) / rate
         words = max(1, min(round(seconds * 3), int(seconds / voice.SHORTEST_WORD_S)))
         spoken = voice.speak(" ".join([TEXT] * words), draw, seconds=seconds)
         samples = spoken.samples if rate == RATE else at_rate(spoken.samples, rate)
         new[start:end] = np.resize(samples, end - start)
-    return new
+    return new, len(stretches)
 
 
 def findings(recording: Recording) -> Counter[str]:

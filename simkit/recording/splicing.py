@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from ..audio import AudioFileError, Samples, files
-from . import tape
+from . import finishing, tape
 from .format import EVENTS_FILE, Header, RecordedEvent, RecordingError, line_of
 from .media import Frame, MediaFormat, MediaRun, frames
 from .reading import Recording
@@ -119,8 +119,7 @@ class _Reels:
 
     def finish(self) -> None:
         """Make FLAC files."""
-        for reel in self._reels.values():
-            tape.finish((self._folder / reel.name).with_suffix(tape.RAW), reel.format)
+        finishing.finish(self._folder, {reel.name: reel.format for reel in self._reels.values()})
 
 
 class _Reel:

@@ -6,8 +6,7 @@ half-written but the last frame. FLAC is made of it at the end, or when a crash 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +17,9 @@ from .media import MediaFormat
 
 RAW = ".raw"
 _BLOCK = 65_536
+_CODE = bytes(code ^ (0x80 if code & 0x80 else 0xFF) for code in range(256))
+"""The code of mu-law by its loudness, as a byte with a sign: 0xff is 0, 0x7f is -1."""
+_LOUDNESS = bytes(_CODE.index(code) for code in range(256))
 
 
 class Tape(Protocol):
@@ -30,7 +32,7 @@ class Tape(Protocol):
         """Return ``size`` bytes from ``start`` on."""
 
 
-def open_tape(path: Path, format: MediaFormat) -> Tape:  # noqa: A002
+def open_stored(path: Path, format: MediaFormat) -> Tape:  # noqa: A002
     """Open ``path``, a FLAC file, or what a crash left in its place.
 
     Raises:
@@ -40,10 +42,10 @@ def open_tape(path: Path, format: MediaFormat) -> Tape:  # noqa: A002
     for candidate in (path, raw):
         if candidate.is_symlink() or (candidate.exists() and not candidate.is_file()):
             raise AudioFileError(f"{candidate}: expected a plain file")
+    if raw.exists():  # it goes when all else is there
+        return RawTape(raw)
     if path.exists():
         return FlacTape(path, format)
-    if raw.exists():
-        return RawTape(raw)
     raise AudioFileError(f"{path}: No such file or directory")
 
 
@@ -65,6 +67,8 @@ class RawTape:
 class FlacTape:
     """A FLAC file, put back into the encoding of the wire; read in blocks, never as a whole.
 
+    Of 8 bits, it holds the codes of mu-law by loudness; of 16, samples.
+
     Raises:
         AudioFileError: not readable to its end, not mono, or of another rate than was declared.
     """
@@ -74,7 +78,8 @@ class FlacTape:
         self._format = format
         self._block: Samples = np.zeros(0, np.int16)
         self._block_start = 0
-        count = files.verify(path, format.rate)
+        count, bits = files.verify(path, format.rate)
+        self._is_codes = bits == 8 and format.encoding == "mulaw"
         self.size = count * format.width
         """Bytes."""
 
@@ -83,7 +88,10 @@ class FlacTape:
         width = self._format.width
         first, end = start // width, -(-(start + size) // width)
         data = self._samples(first, end - first)
-        encoded = mulaw.encode(data) if width == 1 else data.astype("<i2").tobytes()
+        if self._is_codes:
+            encoded = (data >> 8).astype(np.int8).view(np.uint8).tobytes().translate(_CODE)
+        else:
+            encoded = mulaw.encode(data) if width == 1 else data.astype("<i2").tobytes()
         skip = start - first * width
         return encoded[skip : skip + size]
 
@@ -95,26 +103,21 @@ class FlacTape:
         return self._block[at : at + count]
 
 
-def finish(raw: Path, format: MediaFormat) -> Path | None:  # noqa: A002
-    """Make the FLAC file of a raw one and remove that; None: it is empty, as no FLAC file can be.
+def write(path: Path, pieces: Iterable[bytes], format: MediaFormat) -> None:  # noqa: A002
+    """Write audio, as it was encoded on the wire, as a FLAC file; whole samples but at the end.
 
-    The odd byte of a sample that was cut at the very end is filled up with zero bits.
+    The codes of mu-law are kept by their loudness: less to store than samples, and both codes of
+    zero come back. The odd byte of a sample that was cut at the very end is filled up with zero
+    bits.
 
     Raises:
-        AudioFileError: it cannot be written; the raw file stays.
+        AudioFileError: it cannot be written.
     """
-    path = raw.with_suffix(".flac")
-    if raw.stat().st_size == 0:
-        return None
-    files.write_blocks(path, _decoded(raw, format), format.rate)
-    os.unlink(raw)
-    return path
-
-
-def _decoded(raw: Path, format: MediaFormat) -> Iterator[Samples]:  # noqa: A002
-    with raw.open("rb") as file:
-        while data := file.read(_BLOCK):
-            if format.width == 2:
-                yield np.frombuffer(data + bytes(len(data) % 2), "<i2").astype(np.int16)
-            else:
-                yield mulaw.decode(data)
+    if format.encoding == "mulaw":
+        blocks = (np.frombuffer(data.translate(_LOUDNESS), np.int8) for data in pieces)
+        shifted = (codes.astype(np.int16) << 8 for codes in blocks)
+        files.write_blocks(path, shifted, format.rate, bits=8)
+        return
+    whole = (data + bytes(len(data) % 2) for data in pieces)
+    samples = (np.frombuffer(data, "<i2").astype(np.int16) for data in whole)
+    files.write_blocks(path, samples, format.rate)
