@@ -131,6 +131,8 @@ class Bridge:
         )
         # A redirect would be made of the Host header, which anybody may write.
         app.router.redirect_slashes = False
+        # Whoever serves it by uvicorn: with the sockets that it is deployed with.
+        app.state.uvicorn = {"ws": "simkit.bridge.asgi_socket:AsgiSocket"}
         return app
 
     @contextlib.asynccontextmanager

@@ -214,6 +214,9 @@ class Host:
     def serve(self, app: Any, port: int = 443) -> AppServer:
         """Serve an ASGI application here, by uvicorn, as if behind TLS on port 443.
 
+        An application that is deployed under settings of its own says so in ``app.state.uvicorn``,
+        as in ``{"ws": "wsproto"}``: it is served under them.
+
         Args:
             app: an ASGI application, a function that makes one, ``async def main()``, or where to
                 find it: ``"package.module:attribute"``.

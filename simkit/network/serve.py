@@ -57,6 +57,7 @@ class AppServer:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=1,
+            **getattr(getattr(app, "state", None), "uvicorn", {}),
         )
         self._uvicorn = _Server(config, self.started)
         with _listening_for_failures(self._failure):

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import uvicorn
-from uvicorn.config import WS_PROTOCOLS
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -334,10 +333,12 @@ def test_a_server_that_stops_says_so(ws: Any) -> None:
     assert visit(echo, client, ws) == 1012
 
 
-def test_a_call_is_the_same_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
-    def story() -> str:
+def test_a_call_is_the_same_to_the_byte() -> None:
+    def story(ws: Any) -> str:
         with Simulation(seed=0) as sim:
-            sim.host("bridge.example.com").serve(Bridge(CONFIG).app())
+            app = Bridge(CONFIG).app()
+            app.state.uvicorn = {"ws": ws}
+            sim.host("bridge.example.com").serve(app)
             sim.vapi.assistant(first_message="Your appointment is on Tuesday.", replies=["Fine."])
 
             async def call() -> None:
@@ -350,9 +351,7 @@ def test_a_call_is_the_same_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None
             sim.run(call())
             return str(sim.timeline)
 
-    by_uvicorn = story()
-    monkeypatch.setitem(WS_PROTOCOLS, "auto", "simkit.bridge.asgi_socket:AsgiSocket")
-    assert story() == by_uvicorn
+    assert story(AsgiSocket) == story("websockets-sansio")
 
 
 def test_who_listens_hears_what_waited_and_what_comes_and_the_end() -> None:

@@ -109,6 +109,15 @@ def test_a_port_can_be_chosen(runner, bridge):
     assert ask(runner, bridge.serve(asgi, port=8080), port=8080) == "plain asgi"
 
 
+def test_an_application_is_served_under_the_settings_it_is_deployed_with(runner, bridge):
+    async def root(request):
+        return PlainTextResponse(request.scope["root_path"])
+
+    app = Starlette(routes=[Route("/", root)])
+    app.state.uvicorn = {"root_path": "/deployed"}
+    assert ask(runner, bridge.serve(app)) == "/deployed"
+
+
 def test_a_server_starts_by_itself_once_the_loop_runs(runner, bridge):
     server = bridge.serve(starlette())
 

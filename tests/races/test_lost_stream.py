@@ -38,9 +38,14 @@ def test_a_reset_mid_reply_ends_the_call_and_the_next_one_is_clean(sim, serve, t
     assert set(failed) <= {"protocol-conformance"}  # 31903: the reset itself
 
 
-def test_a_stream_that_falls_silent_is_noticed_and_torn_down(sim, serve, caplog):
+@pytest.mark.parametrize(
+    ("settings", "after"),
+    [({"stream_timeout": 30.0}, 30), ({}, 40)],
+    ids=["since nothing comes", "by a ping, within two times 20 s"],
+)
+def test_a_stream_that_falls_silent_is_noticed_and_torn_down(sim, serve, caplog, settings, after):
     """The socket is half-open: nobody is told, and nothing comes any more."""
-    bridge = serve()
+    bridge = serve(**settings)
     sim.vapi.assistant(first_message="Good morning.")
 
     async def caller():
@@ -52,8 +57,8 @@ def test_a_stream_that_falls_silent_is_noticed_and_torn_down(sim, serve, caplog)
             await asyncio.sleep(1.0)
         return sim.now - lost
 
-    assert 44 < sim.run(caller()) < 49
-    assert "nothing came from Twilio for 45 s" in caplog.text
+    assert after - 2 < sim.run(caller()) < after + 4
+    assert ("nothing came from Twilio for 30 s" in caplog.text) == bool(settings)
     assert len(sim.timeline.of("end-call")) == 1
 
 
