@@ -12,6 +12,7 @@ import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from ..audio import Speech
@@ -145,7 +146,7 @@ def replay(
 
         failure = sim.run(call_again())
         timeline = sim.finish()
-        mouth, ear = sim.twilio.calls[0].sound()
+        sound = partial(sim.twilio.calls[0].sound, sim.now_ns)
         cpu_seconds = time.process_time() - started
         return Replay(
             recording=recording,
@@ -153,8 +154,7 @@ def replay(
             barge_ins=barge_ins(timeline),
             measures=measures(timeline),
             checks=sim.checks.judge(),
-            mouth=mouth,
-            ear=ear,
+            sound=sound,
             call_seconds=recording.duration_ms / 1000,
             cpu_seconds=cpu_seconds,
             failure=failure,

@@ -91,14 +91,14 @@ def play(scenario: Scenario, world: World, settings: dict[str, Any] | None = Non
     except (SimulationError, Hung) as error:
         failure, timeline = str(error), world.timeline
     silence = np.zeros(0, np.int16)
-    mouth, ear = world.twilio.calls[0].sound() if world.twilio.calls else (silence, silence)
+    calls = world.twilio.calls
+    sides = calls[0].sound() if calls else (silence, silence)
     return Outcome(
         timeline=timeline,
         barge_ins=barge_ins(timeline),
         measures=measures(timeline),
         checks=world.checks.judge(),
-        mouth=mouth,
-        ear=ear,
+        sound=lambda: sides,
         call_seconds=world.now - began,
         cpu_seconds=time.process_time() - started,
         failure=failure,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..audio import Samples, mulaw
+from ..audio.spool import Spool
 from .carrier import CarrierLeg
 from .concealment import SILENT, Concealer
 from .playout import BYTE_NS, PACKET, PACKET_NS
@@ -36,7 +37,7 @@ class Mouth:
     def __init__(self, leg: CarrierLeg | None = None) -> None:
         self._leg = leg
         self._concealer = None if leg is None else Concealer(leg)
-        self._codes = bytearray()
+        self._codes = Spool()
         self._around: list[Surroundings] = []
         self._origin_ns: int | None = None
 
@@ -59,13 +60,11 @@ class Mouth:
             The instant of its first sample.
         """
         at = max(0, -((self.origin_ns - not_before_ns) // BYTE_NS))
-        end = at + len(samples)
-        if len(self._codes) < end:
-            self._codes.extend(bytes([mulaw.SILENCE]) * (end - len(self._codes)))
         for first in range(0, len(samples), _PIECE):
             piece = samples[first : first + _PIECE]
             place = slice(at + first, at + first + len(piece))
-            before = mulaw.decode(bytes(self._codes[place])).astype(np.int32)
+            self._codes.extend(SILENT[:1] * (place.stop - len(self._codes)))
+            before = mulaw.decode(self._codes[place]).astype(np.int32)
             mixed = np.clip(before + piece, -32768, 32767).astype(np.int16)
             self._codes[place] = mulaw.encode(mixed)
         return self.origin_ns + at * BYTE_NS
@@ -105,7 +104,7 @@ class Mouth:
         """Return 20 ms of the caller's sound."""
         if at >= len(self._codes) and not self._around:
             return SILENT
-        frame = bytes(self._codes[max(0, at) : at + PACKET])
+        frame = self._codes[max(0, at) : at + PACKET]
         frame = frame if len(frame) == PACKET else frame.ljust(PACKET, SILENT[:1])
         return self._surrounded(frame, max(0, at))
 
@@ -122,5 +121,5 @@ class Mouth:
 
     def samples(self, length: int) -> Samples:
         """Return the first ``length`` samples of the call, silence included."""
-        codes = bytes(self._codes[:length]).ljust(length, SILENT[:1])
+        codes = self._codes[:length].ljust(length, SILENT[:1])
         return mulaw.decode(self._surrounded(codes, 0))

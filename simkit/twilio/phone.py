@@ -383,13 +383,17 @@ class Call:
         async with asyncio.timeout(timeout):
             await self._flow.ended.wait()
 
-    def sound(self) -> tuple[Samples, Samples]:
-        """Return both sides of the call so far, mouth and ear, on one clock at 8 kHz."""
+    def sound(self, until_ns: int | None = None) -> tuple[Samples, Samples]:
+        """Return both sides of the call so far, mouth and ear, on one clock at 8 kHz.
+
+        Args:
+            until_ns: virtual instant of their end; None: now.
+        """
         ear = self._flow.ear
         if ear is None:
             silence = np.zeros(0, dtype=np.int16)
             return silence, silence
-        heard = ear.samples(self._clock.now_ns)
+        heard = ear.samples(self._clock.now_ns if until_ns is None else until_ns)
         return self._flow.mouth.samples(len(heard)), heard
 
     @property

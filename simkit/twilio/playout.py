@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..audio import mulaw
+from ..audio.spool import Spool
 from ..timeline import Clock
 
 PACKET = 160
@@ -26,7 +27,7 @@ class Burst:
     """Audio that plays without a gap: its first instant, and its bytes."""
 
     start_ns: int
-    data: bytearray = field(default_factory=bytearray)
+    data: Spool | bytearray = field(default_factory=Spool)
     padding: tuple[int, int] = (0, 0)
     """First and last byte, exclusive, of the silence that filled up a packet last."""
 
@@ -88,7 +89,7 @@ class PlayOut:
             burst = self.bursts[-1]
             waits = len(burst.data) - self._left(burst, self._clock.read_ns())
             if 0 < waits <= self._limit - len(data):
-                burst.data += data  # as nearly always: behind what has not left yet
+                burst.data.extend(data)  # as nearly always: behind what has not left yet
                 return True
         room = self._limit - self.queued
         fits = len(data) <= room

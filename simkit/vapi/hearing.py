@@ -8,6 +8,7 @@ transcript, and audio of the wrong rate or format is silence.
 from __future__ import annotations
 
 import asyncio
+from array import array
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
@@ -105,7 +106,7 @@ class Hearing:
         self._rest: Samples = np.zeros(0, dtype=np.int16)
         self._position = 0  # 8 kHz samples received so far
         # Position and instant of the first block after each change of pace.
-        self._arrivals: list[tuple[int, int]] = []
+        self._arrivals = array("q"), array("q")
         self._quiet: deque[Samples] = deque(maxlen=_LEAD_IN)
         self._events: list[Event] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -210,11 +211,12 @@ class Hearing:
                 self._loud_ns = now_ns
             voiced = voiced or now_ns - self._loud_ns < self._hangover_ns
         expected_ns = 0
-        if self._arrivals:
-            position, began_ns = self._arrivals[-1]
-            expected_ns = began_ns + (self._position - position) * 125_000
+        positions, instants = self._arrivals
+        if positions:
+            expected_ns = instants[-1] + (self._position - positions[-1]) * 125_000
         if now_ns != expected_ns:
-            self._arrivals.append((self._position, now_ns))
+            positions.append(self._position)
+            instants.append(now_ns)
         self._position += _SILENCE_SAMPLES
         if now_ns - self._last_voice_ns < _FORGET_NS:
             self._tracker.feed(sound)
@@ -397,8 +399,9 @@ class Hearing:
                 self._events[number].fields.update(fields)
                 continue
             block = span.start - span.start % _SILENCE_SAMPLES
-            nearest = bisect_right(self._arrivals, block, key=lambda arrival: arrival[0]) - 1
-            position, began_ns = self._arrivals[nearest]
+            positions, instants = self._arrivals
+            nearest = bisect_right(positions, block) - 1
+            position, began_ns = positions[nearest], instants[nearest]
             self._events.append(
                 self._timeline.record(
                     "receives",
