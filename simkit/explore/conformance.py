@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..scenarios.job import Job, Result, Verdict, went_wrong
+from ..scenarios.job import Job, Result, Verdict, not_run
 from ..scenarios.patience import HUNG
 from ..scenarios.registry import REGISTRY, find
 from .crew import Crew
@@ -95,7 +95,7 @@ def judged(jobs: Sequence[Job], crew: Crew) -> Iterator[Verdict]:
         hung += HUNG in verdict.sentence
         yield verdict
     for job in reversed(waiting):
-        yield went_wrong(job, f"not run: {_HUNG_MOST} runs before it did not come back")
+        yield not_run(job, f"not run: {_HUNG_MOST} runs before it did not come back")
 
 
 def rows(jobs: Sequence[Job], verdicts: Iterable[Verdict]) -> list[Row]:

@@ -107,7 +107,7 @@ async def second_barge_in(sim: World, *, latency: Seconds = TWILIO_LATENCY) -> C
     return call
 
 
-@scenario()
+@scenario(needs=("vapi",))
 async def false_positive(sim: World, *, threshold: Share = 0.5) -> Call:
     """A door slams, a dog barks, the caller coughs, types and breathes.
 

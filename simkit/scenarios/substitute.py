@@ -13,6 +13,7 @@ from ..network.serve import AppError, load
 from ..simulation import Simulation
 from ..upstreams import Dialect, OpenAIRealtime, Upstream
 from ..vapi import HOST as VAPI_HOST
+from ..vapi import Assistant
 from ..world import WorldLink
 from .registry import NotApplicable
 
@@ -23,8 +24,7 @@ KNOWN: dict[str, tuple[str, Callable[[], Dialect]]] = {
 ACCOUNTS = {"OPENAI_API_KEY": "simulated-key"}
 """What bridges to them look for in their environment."""
 
-_ALIKE = ("vad_threshold", "voice_seconds")
-"""Settings that mean the same there."""
+_PLAIN = Assistant()
 
 
 class Substitute:
@@ -98,11 +98,12 @@ class _Account:
         replies no service but Vapi sends silence, whatever is asked for.
 
         Raises:
-            NotApplicable: a setting that the agent does not have.
+            NotApplicable: a setting that changes something, and that only Vapi has.
         """
-        for name in settings:
-            if name not in _ALIKE:
+        for name, value in settings.items():
+            if getattr(_PLAIN, name, None) != value:
                 raise NotApplicable(f"{self._service} has no vapi.assistant setting {name}")
-        if lead:
-            settings["speed"] = float("inf")
-        return self._upstream.agent(first_message=first_message, replies=replies, **settings)
+        pace = {"speed": float("inf")} if lead else {}
+        return self._upstream.agent(
+            first_message=first_message, replies=replies, answers_silence=False, **pace
+        )

@@ -39,6 +39,8 @@ class Agent:
     """Tell turns by the caller's voice; False leaves that to the client."""
     answers: bool = True
     """Answer each turn without being asked to."""
+    answers_silence: bool = True
+    """Take a reply from the script when asked for one before anything was heard."""
     gives_way: bool = True
     """Stop when the caller begins to speak."""
     vad_threshold: float = 0.5
@@ -74,6 +76,8 @@ class Agent:
         Raises:
             ValueError: the function returned what cannot be said.
         """
+        if not heard and not self.answers_silence:
+            return None
         if callable(self.replies):
             said: Answer = self.replies(heard)
             if said is not None and not _is_said(said):
@@ -97,7 +101,7 @@ def _is_said(value: object) -> bool:
     return isinstance(said, Speech) or (isinstance(said, str) and bool(said.split()))
 
 
-_SWITCHES = ("listens_for_turns", "answers", "gives_way")
+_SWITCHES = ("listens_for_turns", "answers", "answers_silence", "gives_way")
 _RANGES = {
     "latency": (0.0, 3600.0),
     "speed": (0.1, float("inf")),

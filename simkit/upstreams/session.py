@@ -299,7 +299,7 @@ class Session:
         if agent.first_message is not None and not was_heard and not self._said:
             return self._make(Reply(agent.first_message), ended_ns)
         reply = agent.reply_to(heard, self._answers)
-        self._answers += 1
+        self._answers += reply is not None
         return None if reply is None else self._make(reply, ended_ns)
 
     def _make(self, reply: Reply, ended_ns: int) -> Said:
