@@ -256,6 +256,11 @@ class Simulation:
         return self.loop.calendar
 
     @property
+    def repertoire(self) -> Repertoire:
+        """Everything anyone says, by which it is recognised."""
+        return self._repertoire
+
+    @property
     def now(self) -> float:
         """Virtual seconds since the simulation began."""
         return self.now_ns / 1e9

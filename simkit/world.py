@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from .audio import Repertoire
     from .checks import Checks
     from .timeline import CallMeasures, Timeline
     from .twilio import Twilio
@@ -49,6 +50,10 @@ class World(Protocol):
     @property
     def vapi(self) -> Vapi:
         """The fake Vapi."""
+
+    @property
+    def repertoire(self) -> Repertoire:
+        """Everything anyone says, by which it is recognised."""
 
     @property
     def now(self) -> float:

@@ -4,7 +4,7 @@ Each is an async function over a world, registered by its name, with its numbers
 uses only what the simulation and the real-time world have in common, and so runs in both.
 """
 
-from . import beginnings, conversations, endings, interruptions, strains
+from . import beginnings, conversations, endings, interruptions, intruders, strains
 from .job import Job, Verdict, judge
 from .playing import play, simulate
 from .registry import (
@@ -38,6 +38,7 @@ __all__ = [
     "expect",
     "find",
     "interruptions",
+    "intruders",
     "judge",
     "leaves",
     "play",

@@ -35,13 +35,14 @@ async def backpressure(
     """
     sim.vapi.assistant(
         first_message=TERMS * 3 if reader == "twilio" else GREETING,
-        replies=["We open at nine."],
+        replies=lambda heard: "We open at nine." if "open" in heard else "Yes, I am.",
         lead=120.0 if reader == "twilio" else 0.0,
     )
     call = await sim.twilio.call(to=NUMBER)
     peer: WebSocketPeer | None = sim.twilio.flows[call.number - 1].stream
     if reader == "vapi":
         await call.hears(GREETING)
+        await call.says("are you there?", wait=False)
         peer = sim.vapi.calls[-1].socket
     assert peer is not None
     over = sim.now + stall
@@ -51,7 +52,7 @@ async def backpressure(
         peer.transport.resume_reading()
         if slow:
             await call.stays_silent(0.05)
-    await call.stays_silent(1.0)
+    await call.stays_silent(4.0)
     if reader == "twilio":
         await call.hears("terms and conditions")
     await call.says("when do you open, please?")

@@ -9,6 +9,7 @@ from .call import CallFailed, CallFlow, NotInProgress
 from .callee import Person
 from .carrier import CarrierLeg, GilbertElliott, Line
 from .ear import Ear, HeardUtterance
+from .forging import Forgery
 from .listening import Heard, NotHappened, NotHeard
 from .noises import Noise
 from .phone import Call, Spoken
@@ -26,6 +27,7 @@ __all__ = [
     "CallFlow",
     "CarrierLeg",
     "Ear",
+    "Forgery",
     "GilbertElliott",
     "Heard",
     "HeardUtterance",

@@ -21,7 +21,7 @@ from .stream import MediaStream
 from .streams import Streaming, Streams
 from .twiml import Document, StreamOrder, TwimlError, parse
 from .verbs import Interpreter
-from .webhooks import Ask, WebhookError, Webhooks, media_type
+from .webhooks import Ask, Sent, WebhookError, Webhooks, media_type
 
 _MOST_DOCUMENTS = 100
 """Documents that one call may ask for: a redirect to itself comes to an end."""
@@ -112,6 +112,11 @@ class CallFlow:
         """The bidirectional stream, while there is one."""
         connected = self.streams.connected
         return connected.media if connected is not None else None
+
+    @property
+    def first_request(self) -> Sent | None:
+        """The call's first webhook as it was made; None before that."""
+        return self._webhooks.first
 
     @property
     def seconds(self) -> int:

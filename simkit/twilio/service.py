@@ -23,6 +23,7 @@ from .callee import Person
 from .course import Course
 from .directory import Directory
 from .exchange import Exchange
+from .forging import Forger, Forgery
 from .legs import Leg, Literally, Reports, Step
 from .numbers import Place
 from .phone import Call
@@ -214,12 +215,7 @@ class Twilio(Directory):
         found = self._profile if profile is None else find_profile(profile)
         speak = self._voice if voice is None else self._find_voice(voice)
         known = self.numbers.get(to)
-        voice_url = self.default_voice_url if known is None else known.voice_url
-        if voice_url is None:
-            raise ValueError(
-                f"the number {to} points nowhere: serve a bridge with sim.host(name).serve(app), "
-                f"or say sim.twilio.number({to!r}, voice_url='https://.../voice/inbound')"
-            )
+        voice_url = self._voice_url(to)
         fallback, reports = None, Reports()
         if known is not None:
             if known.fallback_url:
@@ -244,6 +240,41 @@ class Twilio(Directory):
             call_token=_call_token(draw),
         )
         return self._begin(leg, None, found, speak)[1]
+
+    async def forges(self, how: Forgery, *, to: str, replays: int = 0) -> int:
+        """Ask a number's voice webhook as Twilio never would; returns the status of the answer.
+
+        Args:
+            how: what is wrong with the request.
+            to: the number.
+            replays: the call whose first request is made again, for ``replayed``.
+
+        Raises:
+            HttpError: there was no answer.
+            ValueError: nobody said where the number points, or there was no such request.
+        """
+        forger = Forger(self._clock, self._timeline, self.auth_token, self._exchange.ssl)
+        if how == "replayed":
+            flows = [flow for flow in self.flows if flow.leg.number == replays]
+            found = flows[0].first_request if flows else None
+            if found is None:
+                raise ValueError(f"replays: call {replays} has made no request")
+            return await forger.make(how, found)
+        draw = self._random_for("forged calls")
+        sid = f"CA{draw.randbytes(16).hex()}"
+        url = self._voice_url(to).partition("#")[0]
+        leg = Leg(0, sid, self.account_sid, ANY_CALLER, to, Ask(url))
+        return await forger.make(how, forger.request(how, url, leg.params("ringing")))
+
+    def _voice_url(self, to: str) -> str:
+        known = self.numbers.get(to)
+        voice_url = self.default_voice_url if known is None else known.voice_url
+        if voice_url is None:
+            raise ValueError(
+                f"the number {to} points nowhere: serve a bridge with sim.host(name).serve(app), "
+                f"or say sim.twilio.number({to!r}, voice_url='https://.../voice/inbound')"
+            )
+        return voice_url
 
     def create_call(
         self,

@@ -10,7 +10,9 @@ from functools import partial
 from typing import Any
 
 from ..timeline import Timeline
+from ..wire import garbage
 from ..wire.disorder import Disorder
+from ..wire.garbage import Garbage
 from .callbacks import Callbacks, Spawn
 from .channel import Channel
 from .course import Course
@@ -97,6 +99,28 @@ class Streaming:
         )
         self.media = media
         await media.connect(of.ssl)
+
+    def send_garbage(self, how: Garbage) -> None:
+        """Send what Twilio never would, while the stream is open."""
+        media, now_ns = self.media, self._of.channel.clock.now_ns
+        if media is None or not media.is_open:
+            return
+        data = garbage.for_twilio(how, self.sid)
+        if isinstance(data, bytes):
+            media.send_binary(data)
+        else:
+            media.send_text(data.encode())
+        arrived_ns = media.transport.get_extra_info("simkit.arrival_ns", now_ns)
+        self._of.timeline.record(
+            "garbage",
+            "twilio",
+            "bridge",
+            t_ns=arrived_ns,
+            call=self._of.leg.number,
+            sent_ns=now_ns,
+            arrived_ns=arrived_ns,
+            how=how,
+        )
 
     async def close(self) -> None:
         """Say that it stops, and wait for the socket's end; harmless when it has ended."""

@@ -28,7 +28,7 @@ _SHOWN = (
     "SpeechResult",
     "CallDuration",
 )
-_FORM = "application/x-www-form-urlencoded; charset=UTF-8"
+FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 
 
 class WebhookError(Exception):
@@ -47,6 +47,16 @@ class Ask:
     method: str = "POST"
     params: dict[str, str] = field(default_factory=dict)
     """Parameters besides those that every request of a call has."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request as it was made."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
 
 
 class Webhooks:
@@ -68,6 +78,8 @@ class Webhooks:
         self._auth_token = auth_token
         self._draw = draw
         self._ssl = ssl
+        self.first: Sent | None = None
+        """The first request of the call."""
 
     def sign(self, url: str, params: dict[str, str] | None = None, *, slash: bool = False) -> str:
         """Return the signature of a request; see :func:`simkit.wire.signatures.as_signed`."""
@@ -149,7 +161,7 @@ class Webhooks:
         posts = method == "POST"
         headers: Headers = [("User-Agent", "TwilioProxy/1.1"), ("Accept", "*/*")]
         if posts:
-            headers.append(("Content-Type", _FORM))
+            headers.append(("Content-Type", FORM))
         headers += [
             ("I-Twilio-Idempotency-Token", str(token)),
             ("X-Twilio-Signature", self.sign(url, params) if signature is None else signature),
@@ -157,6 +169,8 @@ class Webhooks:
             *_authorization(url),
             ("Connection", "close"),
         ]
+        body = urlencode(params).encode() if posts else b""
+        self.first = self.first or Sent(method, url, tuple(headers), body)
         sent_ns = self._clock.now_ns
         shown = params if posts else _query(url)
         asked = self._timeline.record(
@@ -173,7 +187,7 @@ class Webhooks:
             method,
             url,
             headers=headers,
-            body=urlencode(params).encode() if posts else b"",
+            body=body,
             connect_seconds=how.connect,
             read_seconds=how.read,
             total_seconds=seconds,

@@ -10,8 +10,9 @@ from typing import Any
 from websockets.http11 import Request, Response
 
 from ..timeline import Clock, Timeline
-from ..wire import WireError, vapi
+from ..wire import WireError, garbage, vapi
 from ..wire.errors import shorten
+from ..wire.garbage import Garbage
 from ..wire.slow_opening import SlowOpening
 from ..wire.websocket import server_core
 from .commands import asked, obey
@@ -148,6 +149,15 @@ class TransportSocket(SlowOpening):
         if self.is_open:
             self.send_text(data)
             self._record(kind, fields, from_client=False)
+
+    def send_garbage(self, how: Garbage) -> None:
+        """Send what Vapi never would."""
+        data = garbage.for_vapi(how)
+        if isinstance(data, bytes):
+            self.send_binary(data)
+        else:
+            self.send_text(data.encode())
+        self._record("garbage", {"how": how}, from_client=False)
 
     def end(self, reason: str) -> None:
         """End the call from Vapi's side."""

@@ -283,6 +283,11 @@ class WallSimulation:
     # Running
 
     @property
+    def repertoire(self) -> Repertoire:
+        """Everything anyone says, by which it is recognised."""
+        return self._repertoire
+
+    @property
     def now(self) -> float:
         """Seconds since the bridge was there."""
         return self.now_ns / 1e9

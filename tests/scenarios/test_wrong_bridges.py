@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
-from simkit.bridge import CallCore, Config
-from simkit.bridge.events import Action, CloseTwilio, EndVapi, TellVapi
+from simkit.bridge import Bridge, CallCore, Config
+from simkit.bridge.browser_core import BrowserCore
+from simkit.bridge.events import Action, CloseTwilio, EndVapi, Malformed, TellVapi
 from simkit.bridge.seed_sockets import SeedSockets, _Waiting
 from simkit.bridge.session import Session
 from simkit.bridge.stream import StreamSocket
 from simkit.scenarios import find, simulate
+from simkit.twilio import Forgery
 from simkit.wire import twilio
 from tests.scenarios.wrong import wrong
 from tests.zoo import bridges
@@ -120,6 +122,24 @@ class GivesUpOnSlowReaders(CallCore):
         return self._end([EndVapi(), CloseTwilio()], "slow")
 
 
+class ForgetsWhichCall(Bridge):
+    """Takes whatever call is running for the one that it is told of."""
+
+    def session_of(self, call_sid: str) -> Any:
+        return next(iter(self.sessions), None)
+
+
+class GoesDeaf(Session):
+    """Hears nothing more of a caller whose stream had an error in it, and goes on."""
+
+    _deaf = False
+
+    def _handle(self, event: Any) -> None:
+        self._deaf = self._deaf or isinstance(event, Malformed)
+        if not (self._deaf and isinstance(event, twilio.Media)):
+            super()._handle(event)
+
+
 FAILURES: list[tuple[str, dict[str, Any], Any, str]] = [
     ("idle", {}, EndsAfterFiveSeconds, "call 1 is completed"),
     ("hang-means-delay", {}, TakesHangForTheEnd, "the caller did not hear"),
@@ -136,6 +156,9 @@ FAILURES: list[tuple[str, dict[str, Any], Any, str]] = [
     ("reconnect", {"phase": "mid-greeting"}, GreetsAgain, "the caller was greeted 2 times"),
     ("backpressure", {"reader": "vapi"}, GivesUpOnSlowReaders, "call 1 is completed"),
     ("backpressure", {"reader": "twilio"}, GivesUpOnSlowReaders, "the caller did not hear"),
+    ("webhook-chaos", {}, ForgetsWhichCall, "the caller did not hear"),
+    ("malformed", {}, GoesDeaf, "the caller did not hear"),
+    ("malformed", {"side": "vapi"}, GoesDeaf, "the caller did not hear"),
     ("crowd", {"callers": 4, "lines": 100}, bridges.SharesAgentAudio, "no-cross-talk"),
 ]
 
@@ -160,3 +183,42 @@ def test_a_pool_that_hands_sockets_on_at_once_fails(monkeypatch):
 
     monkeypatch.setattr(SeedSockets, "take_back", take_back)
     assert "caller 2, who said" in simulate(find("pooled-connection")).failure
+
+
+@pytest.mark.parametrize("how", get_args(Forgery))
+def test_a_bridge_that_asks_for_no_signature_fails(how):
+    app = wrong(check_signatures=False)
+    outcome = simulate(find("forged-webhook"), {"how": how}, app=app)
+    assert f"that Twilio did not make ({how}) was answered with HTTP 200" in outcome.failure
+
+
+def test_a_bridge_that_leaves_the_query_out_of_the_signature_fails():
+    class WithoutQuery(Bridge):
+        def url_of(self, request):
+            return super().url_of(request).partition("?")[0]
+
+    outcome = simulate(find("forged-webhook"), {"how": "other-query"}, app=wrong(WithoutQuery))
+    assert "(other-query) was answered with HTTP 200" in outcome.failure
+
+
+def test_a_door_that_garbles_what_a_page_hears_fails(monkeypatch):
+    pass_on = BrowserCore._on_agent_frame
+    monkeypatch.setattr(
+        BrowserCore,
+        "_on_agent_frame",
+        lambda self, data, now_ns: pass_on(self, data[::-1], now_ns),
+    )
+    assert simulate(find("two-doors")).failure.startswith("the page heard []")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "reason"),
+    [
+        ("two-doors", {"path": "/chat"}, "no browser door at /chat: HTTP 403"),
+        ("webhook-chaos", {"path": "/progress"}, "no status callbacks at /progress: 404 or 405"),
+        ("dtmf", {}, "Vapi was told of no key"),
+    ],
+)
+def test_what_a_bridge_does_not_offer_is_not_applicable(name, settings, reason):
+    outcome = simulate(find(name), settings, app=wrong(dtmf="ignore"))
+    assert (outcome.failure, outcome.inapplicable[: len(reason)]) == ("", reason)
