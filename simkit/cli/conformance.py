@@ -29,7 +29,7 @@ from .wall import end_in_order, open_wall
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
-_STYLES: dict[Result, str] = {
+STYLES: dict[Result, str] = {
     "passed": "green",
     "failed": "bold red",
     "error": "bold red",
@@ -156,7 +156,7 @@ def _print(table: list[Row]) -> None:
     for row in table:
         shown.add_row(
             row.scenario,
-            Text(_word(row), _STYLES[row.result]),
+            Text(_word(row), STYLES[row.result]),
             f"{row.passed}/{len(row.verdicts)}",
             _ms(row.most("time_to_stop_ms")),
             _ms(row.most("first_words_lost_ms")),
@@ -170,7 +170,7 @@ def _print(table: list[Row]) -> None:
     counts = Counter(row.result for row in table)
     runs = [verdict for row in table for verdict in row.verdicts]
     seconds = sum(verdict.call_seconds for verdict in runs)
-    told = ", ".join(f"{counts[result]} {result}" for result in _STYLES if counts[result])
+    told = ", ".join(f"{counts[result]} {result}" for result in STYLES if counts[result])
     out.print(f"{len(table)} scenarios: {told or 'nothing was run'}")
     out.print(f"{len(runs)} runs, {seconds:.0f} s of calls")
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
 
 from .main import main, processes_option, upstream_option, wall_options
+
+limit_option = click.option(
+    "--limit",
+    type=click.FloatRange(1.0, 3600.0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Real time that a run may take.",
+)
 
 
 @main.command("conformance")
@@ -19,14 +29,7 @@ from .main import main, processes_option, upstream_option, wall_options
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of each simulation.")
 @processes_option
-@click.option(
-    "--limit",
-    type=click.FloatRange(1.0, 3600.0),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Real time that a run may take.",
-)
+@limit_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option(
     "--junit", "junit_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write XML."
@@ -48,3 +51,51 @@ def conformance_command(
 
     told = {"wall": wall, "bridge": bridge, "command": command, "verbose": verbose}
     run_conformance(wall=told, **options)
+
+
+def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
+    """Return the first seed, and how many there are."""
+    found = re.fullmatch(r"(?:(\d{1,9})-)?(\d{1,9})", value)
+    if found is not None:
+        first, last = (int(found[1]), int(found[2])) if found[1] else (0, int(found[2]) - 1)
+        if first <= last:
+            return first, last - first + 1
+    raise click.BadParameter(f"expected a number, or first-last; found {value!r}")
+
+
+@main.command("campaign")
+@click.option(
+    "--scenarios", default="all", show_default=True, metavar="NAME,...", help="Which; or all."
+)
+@click.option(
+    "--seeds",
+    callback=_seeds,
+    default="100",
+    show_default=True,
+    metavar="N|A-B",
+    help="How many seeds, from 0; or from one to another.",
+)
+@click.option(
+    "--varied/--plain",
+    default=True,
+    show_default=True,
+    help="Let a seed change distances, timings and the caller, too.",
+)
+@click.option("--app", metavar="MODULE:ATTR", help="The bridge; simkit's own if not given.")
+@upstream_option
+@processes_option
+@click.option("--dask", metavar="ADDRESS", help="Run on the Dask cluster of this scheduler.")
+@limit_option
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Append every verdict to this file, one JSON object a line.",
+)
+@click.option("--resume", is_flag=True, help="With --output: go on with the file of before.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def campaign_command(**options: Any) -> None:
+    """Run scenarios with all their variants and many seeds, and keep what fails."""
+    from .campaign import run_campaign
+
+    run_campaign(**options)

@@ -1,0 +1,169 @@
+"""``simkit campaign``: scenario x variant x seed, on this machine or on many."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from ..explore import Crew, CrewError, processors
+from ..explore.campaign import Campaign, CampaignError, Failure, Ledger, Tally
+from ..explore.cluster import Cluster
+from ..report import console
+from ..scenarios import REGISTRY, ScenarioError
+from ..scenarios.job import Verdict
+from ..timeline.text import printable
+from .conformance import INTERRUPTED, STYLES, progress
+from .main import Refusal
+from .wall import end_in_order
+
+_SHARE = 16
+"""Jobs at most that go to a process at once."""
+_SHARES = 8
+"""Shares at least for each process, so that all end together."""
+
+
+def run_campaign(
+    *,
+    scenarios: str,
+    seeds: tuple[int, int],
+    app: str | None,
+    upstream: str | None,
+    varied: bool,
+    processes: int | None,
+    dask: str | None,
+    limit: float,
+    output: str | None,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """Run, report, and exit with 0, 1 or 2.
+
+    Args:
+        scenarios: names with commas between them, or ``all``.
+        seeds: the first, and how many.
+        app: the bridge; None for simkit's own.
+        upstream: what it speaks to in Vapi's place.
+        varied: let seeds change distances and timings.
+        processes: that run at once; None: as many as there are processors.
+        dask: address of a scheduler, in place of processes here.
+        limit: seconds of real time for each run.
+        output: file that verdicts go to, line by line.
+        resume: go on with such a file.
+        as_json: print JSON instead of tables.
+    """
+    if resume and output is None:
+        raise Refusal("--resume: goes with --output, and with the file of before")
+    end_in_order()
+    names = list(REGISTRY) if scenarios == "all" else scenarios.split(",")
+    campaign = Campaign(names, *seeds, app, upstream, varied)
+    began = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        try:
+            total = len(campaign)
+            ledger = None
+            if output is not None:
+                ledger = Ledger(Path(output), campaign, resume=resume)
+                stack.callback(ledger.close)
+            crew: Crew | Cluster
+            if dask is not None:
+                crew = stack.enter_context(Cluster(dask, real_limit=limit))
+                workers = crew.workers
+            else:
+                workers = processes or processors()
+                crew = stack.enter_context(Crew(workers, real_limit=limit))
+            share = max(1, min(_SHARE, total // (workers * _SHARES)))
+            jobs = (job for job in campaign.jobs() if ledger is None or not ledger.holds(job))
+            tally = ledger.tally if ledger is not None else Tally()
+            before = tally.runs
+            is_interrupted = _follow(crew.run(jobs, share=share), tally, ledger, total)
+        except (ScenarioError, CampaignError, CrewError) as error:
+            raise Refusal(str(error)) from None
+        except OSError as error:
+            raise Refusal(f"{output}: {error.strerror}") from None
+    if as_json:
+        click.echo(json.dumps(_plain(campaign, tally, is_interrupted), indent=2))
+    else:
+        _print(tally)
+        out = console()
+        took = time.monotonic() - began
+        out.print(f"digest {tally.digest}")
+        rate = (tally.runs - before) / took
+        out.print(f"{tally.runs} runs, {tally.call_seconds:.0f} s of calls")
+        out.print(f"{tally.runs - before} of them now, in {took:.2f}s: {rate:.1f} a second")
+        if is_interrupted:
+            rest = f"; --output {output} --resume goes on" if output else ""
+            out.print(f"interrupted: {tally.runs} of {total} runs were done{rest}", soft_wrap=True)
+    if is_interrupted:
+        sys.exit(INTERRUPTED)
+    sys.exit(2 if tally.of("error") else 1 if tally.of("failed") else 0)
+
+
+def _follow(verdicts: Iterator[Verdict], tally: Tally, ledger: Ledger | None, total: int) -> bool:
+    """Count verdicts as they come; returns whether somebody said that it is enough."""
+    with progress() as bar:
+        task = bar.add_task("runs", total=total, completed=tally.runs)
+        try:
+            for verdict in verdicts:
+                if ledger is not None:
+                    ledger.write(verdict)
+                tally.add(verdict)
+                failed = tally.of("failed") + tally.of("error")
+                bar.update(task, advance=1, description=f"{failed} failed" if failed else "runs")
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def _print(tally: Tally) -> None:
+    out = console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("scenario", no_wrap=True)
+    for result in STYLES:
+        table.add_column(result, justify="right", no_wrap=True)
+    for name in sorted({scenario for scenario, _ in tally.results}):
+        table.add_row(name, *(str(tally.results[name, result] or "") for result in STYLES))
+    out.print(table)
+    out.print()
+    for failure, count in _first(tally):
+        out.print(
+            Text.assemble(
+                (f"{count} x {failure.scenario}: {failure.check}", "bold red"),
+                f"  {printable(failure.sentence.partition(chr(10))[0])}",
+            ),
+            soft_wrap=True,
+        )
+        out.print(f"    {failure.command}", soft_wrap=True)
+    if tally.first:
+        out.print()
+
+
+def _first(tally: Tally) -> list[tuple[Failure, int]]:
+    """Return of each kind of failure the one of the lowest seed, and how many there are."""
+    return [(kept[0], tally.failed[kind]) for kind, kept in sorted(tally.first.items())]
+
+
+def _plain(campaign: Campaign, tally: Tally, is_interrupted: bool) -> dict[str, Any]:
+    return {
+        "campaign": msgspec.to_builtins(campaign),
+        "interrupted": is_interrupted,
+        "runs": tally.runs,
+        "call_seconds": round(tally.call_seconds, 3),
+        "digest": tally.digest,
+        "results": {
+            name: {result: tally.results[name, result] for result in STYLES}
+            for name in sorted({scenario for scenario, _ in tally.results})
+        },
+        "failures": [
+            msgspec.to_builtins(failure) | {"count": count} for failure, count in _first(tally)
+        ],
+    }

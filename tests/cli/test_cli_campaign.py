@@ -1,0 +1,138 @@
+"""``simkit campaign`` from the command line."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from simkit.cli import main
+from simkit.explore import CrewError
+from simkit.scenarios import Job, Verdict, judge
+
+
+class HereInstead:
+    """A crew that runs jobs in this process, in the other order."""
+
+    def __init__(self, workers: int, *, real_limit: float) -> None:
+        self.workers = workers
+
+    def run(self, jobs, *, share: int):
+        for job in reversed(list(jobs)):
+            yield self.judged(job)
+
+    def judged(self, job: Job) -> Verdict:
+        if job.scenario == "idle":
+            return Verdict(job, "failed", [("liveness", "nobody\nspoke")], call_seconds=1.0)
+        return judge(job)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch):
+    monkeypatch.setattr("simkit.cli.campaign.Crew", HereInstead)
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+
+
+def invoke(*args: str) -> Result:
+    return CliRunner().invoke(main, ["campaign", *args], catch_exceptions=False)
+
+
+def test_a_campaign_prints_a_table_and_each_kind_of_failure_with_its_command():
+    result = invoke("--scenarios", "cold-start,idle", "--seeds", "4-5")
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 1
+    assert lines[0].split() == ["scenario", "passed", "failed", "error", "not", "applicable"]
+    assert [line.split()[0] for line in lines[1:3]] == ["cold-start", "idle"]
+    assert "2 x idle: liveness  nobody" in lines
+    assert "    simkit run idle --seed 4 --varied" in lines
+    assert any(line.startswith("digest ") for line in lines)
+
+
+def test_a_campaign_goes_on_where_it_was_interrupted(tmp_path):
+    path = tmp_path / "verdicts.jsonl"
+    options = ("--scenarios", "cold-start", "--seeds", "3", "--json")
+    whole = json.loads(invoke(*options, "--output", str(path)).stdout)
+    kept = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(kept[:-1]) + kept[-1][:20])
+    again = invoke(*options, "--output", str(path), "--resume")
+    assert json.loads(again.stdout) == whole
+    assert again.exit_code == 0
+    assert whole["results"]["cold-start"]["passed"] == whole["runs"] >= 3
+
+
+def test_who_interrupts_gets_what_there_is(monkeypatch):
+    def judged(self, job: Job) -> Verdict:
+        if job.seed == 0:
+            raise KeyboardInterrupt
+        return Verdict(job, "passed")
+
+    monkeypatch.setattr(HereInstead, "judged", judged)
+    result = invoke("--scenarios", "idle", "--seeds", "3")
+    assert result.exit_code == 130
+    assert result.stdout.endswith("interrupted: 2 of 3 runs were done\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (("--scenarios", "idle,x"), "no scenario 'x'; there are: "),
+        (("--resume",), "--resume: goes with --output"),
+        (("--output", "/no/such/file"), "/no/such/file: No such file or directory"),
+        (("--dask", "tcp://127.0.0.1:1"), "a Dask cluster takes the extra dask: simkit[dask]"),
+    ],
+)
+def test_input_of_no_use_is_one_line_and_exits_with_2(args, line, monkeypatch):
+    def no_dask(*args, **kwargs):
+        raise CrewError("a Dask cluster takes the extra dask: simkit[dask]")
+
+    monkeypatch.setattr("simkit.cli.campaign.Cluster", no_dask)
+    result = invoke(*args)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"simkit: {line}")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("seeds", ["0", "5-4", "-1", "x", "1-", "1e3"])
+def test_seeds_are_a_number_or_a_range(seeds):
+    result = invoke(f"--seeds={seeds}")
+    assert result.exit_code == 2
+    assert f"expected a number, or first-last; found {seeds!r}" in result.stderr
+
+
+def test_ctrl_c_ends_every_process_and_the_file_can_be_gone_on_with(tmp_path):
+    path = tmp_path / "verdicts.jsonl"
+    command = [sys.executable, "-c", "from simkit.cli import main; main()", "campaign"]
+    command += ["--scenarios", "cold-start", "-n", "1", "--output", str(path)]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        while not path.exists() or path.read_bytes().count(b"\n") < 2:
+            assert process.poll() is None
+            time.sleep(0.02)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert children
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"; --output {path} --resume goes on\n" in out
+    assert "Traceback" not in err
+    assert not any(Path(f"/proc/{child}/stat").exists() for child in children)
+    assert path.read_bytes().endswith(b"\n")
