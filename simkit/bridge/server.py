@@ -77,6 +77,9 @@ class Bridge:
         ConfigError: a tool is none.
     """
 
+    session: type[Session] = Session
+    """What carries a call."""
+
     def __init__(
         self,
         config: Config,
@@ -250,7 +253,7 @@ class Bridge:
     def new_session(self, tap: CallTap | None = None) -> Session:
         """Make what carries one call."""
         core = self._make_core(self.config)
-        return Session(self.config, self.dialect, core, self.metrics, tap)
+        return self.session(self.config, self.dialect, core, self.metrics, tap)
 
     @contextlib.contextmanager
     def running(self, session: Running) -> Iterator[None]:

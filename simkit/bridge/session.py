@@ -56,6 +56,9 @@ class Session:
     Whatever goes wrong on the way is the end of this call, and of nothing else.
     """
 
+    leg = VapiLeg
+    """What carries it on to Vapi."""
+
     def __init__(
         self,
         config: Config,
@@ -70,7 +73,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._to_twilio = Outbound(config.queue_limit_bytes, self._on_slow_twilio)
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._vapi = VapiLeg(config, dialect, self._handle, self._metrics, tap)
+        self._vapi = self.leg(config, dialect, self._handle, self._metrics, tap)
         self._writer: asyncio.Task[None] | None = None
         self._flush_limit: asyncio.TimerHandle | None = None
         self.call_sid = ""

@@ -45,6 +45,9 @@ def ns(seconds: float) -> int:
 class Talk:
     """The conversation of one call; :class:`~.legs.Legs` adds its sound, the core the rest."""
 
+    speech = AgentSpeech
+    """What keeps track of the agent's audio."""
+
     def __init__(self, config: Config) -> None:
         self._config = config
         self._stream_sid = ""
@@ -53,7 +56,7 @@ class Talk:
         self._outcome = ""
         self.is_over = False
         """True once the call has ended; every later event is ignored."""
-        self._agent = AgentSpeech(
+        self._agent = self.speech(
             grace_ns=ns(config.late_partial_grace), new_reply_gap_ns=ns(config.new_reply_gap)
         )
         self._guard = TurnGuard(ns(config.reply_timeout))

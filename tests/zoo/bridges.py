@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 from simkit.bridge import CallCore, Config
 from simkit.bridge.events import Action
 from simkit.wire import twilio
+from tests.zoo.bug import bug
 
 
+@bug("barge-in", "stops-when-interrupted", lead=60.0, silence_frames=False)
 class NeverClears(CallCore):
     """Drops what still arrives, but leaves what Twilio has queued."""
 
@@ -16,6 +18,7 @@ class NeverClears(CallCore):
         return [action for action in super()._cut_off(now_ns) if type(action) is not twilio.Clear]
 
 
+@bug("cold-start", "caller-audio-complete", late=1.2)
 class DropsUntilReady(CallCore):
     """Throws caller audio away while Vapi's socket is not open."""
 
@@ -30,6 +33,7 @@ class ForgetsVapiAtTheEnd(CallCore):
         return self._end([], "forgotten")
 
 
+@bug("stop-mid-tts", "no-cross-talk")
 class SharesAgentAudio(CallCore):
     """Keeps agent audio in one buffer for all calls, and sends what is in it to whoever is next."""
 
@@ -42,6 +46,7 @@ class SharesAgentAudio(CallCore):
         return super()._on_agent_frame(self._shared.pop(0), now_ns)
 
 
+@bug("rapid-interrupts", "agent-audio-intact")
 class ClearsAtEveryHint(CallCore):
     """No debounce: every message that tells of the caller's voice makes a clear."""
 
@@ -52,6 +57,7 @@ class ClearsAtEveryHint(CallCore):
     _on_caller_started = CallCore._on_interrupted  # type: ignore[assignment]
 
 
+@bug("out-of-order", "caller-audio-complete")
 class IgnoresChunkNumbers(CallCore):
     """Takes caller frames as they come."""
 
@@ -60,6 +66,7 @@ class IgnoresChunkNumbers(CallCore):
         return super()._on_media(event, now_ns)
 
 
+@bug("out-of-order", "agent-audio-intact")
 class IgnoresAgentNumbers(CallCore):
     """Takes agent frames as they come."""
 
@@ -67,6 +74,7 @@ class IgnoresAgentNumbers(CallCore):
         return self._on_agent_frame(event.data, now_ns)
 
 
+@bug("second-barge-in", "stops-when-interrupted", latency=0.15)
 class LosesMarksToLateEchoes(CallCore):
     """A mark for every piece of audio and a list of them, as in Twilio's own sample.
 

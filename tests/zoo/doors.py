@@ -1,0 +1,179 @@
+"""Bugs at the doors and in the machine: webhooks, signatures, limits, and the event loop."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+
+from simkit.bridge import Bridge, CallCore, Config
+from simkit.bridge.events import Action
+from simkit.bridge.outbound import Outbound
+from simkit.bridge.security import Webhooks
+from simkit.bridge.seed_sockets import SeedSockets
+from simkit.bridge.session import Session
+from simkit.bridge.vapi_seed import SeedDialect
+from simkit.bridge.vapi_socket import VapiSocket
+from simkit.wire import WireError, twilio
+from tests.zoo.bug import bug
+
+# Webhooks
+
+
+@bug("slow-configure", "twiml-in-time", takes=14.9)
+class ConfiguresBeforeItAnswers(Bridge):
+    """Creates the call at Vapi before it answers Twilio."""
+
+    async def voice(self, request: Request) -> Response:
+        response = await super().voice(request)
+        await self.dialect.create("ahead")
+        return response
+
+
+@bug("greeting", "twiml-in-time")
+class SignsItsInnerAddress(Bridge):
+    """Checks the signature over the URL at which the proxy reaches the bridge."""
+
+    def url_of(self, request: Request) -> str:
+        return f"http://10.0.0.5:3000{request.url.path}"
+
+
+@bug("forged-webhook", "scenario")
+class LeavesOutTheQuery(Bridge):
+    """Checks the signature over the URL without its query."""
+
+    def url_of(self, request: Request) -> str:
+        return super().url_of(request).partition("?")[0]
+
+
+@bug("forged-webhook", "signature-required", config={"check_signatures": False})
+class AsksForNoSignature(Bridge):
+    """Believes anybody who knows the URL."""
+
+
+class _TakesAll(Webhooks):
+    def judge(self, call_sid: str, signature: str, mark: str, now_ms: int) -> Any:
+        return "new"
+
+
+@bug("forged-webhook", "signature-required")
+class TakesReplays(Bridge):
+    """A webhook that was answered is answered again, whoever sends it."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self._webhooks = _TakesAll(60.0, 1000)
+
+
+@bug("greeting", "no-outside-world")
+class TellsItsMaker(Bridge):
+    """Sends each call's number to somebody else before it answers."""
+
+    async def voice(self, request: Request) -> Response:
+        with contextlib.suppress(httpx.HTTPError, OSError):
+            async with httpx.AsyncClient() as client:
+                await client.post("https://statistics.example.org/calls", timeout=1.0)
+        return await super().voice(request)
+
+
+# The loop
+
+
+@bug("barge-in", "no-blocking")
+class BlocksTheLoop(CallCore):
+    """Asks a database at each interruption, and the loop waits for it."""
+
+    def _cut_off(self, now_ns: int) -> list[Action]:
+        time.sleep(0.05)
+        return super()._cut_off(now_ns)
+
+
+@bug("barge-in", "no-unhandled-error")
+class ForgetsToAwait(Session):
+    """Calls an async function and does not wait for it: nothing is sent."""
+
+    def _clear(self, action: twilio.Clear) -> None:
+        self._clear_later(action)
+
+    async def _clear_later(self, action: twilio.Clear) -> None:
+        super()._clear(action)
+
+
+@bug("barge-in", "no-unhandled-error")
+class FailsWhereNobodyLooks(Session):
+    """A task of its own notes each interruption, and fails."""
+
+    def _clear(self, action: twilio.Clear) -> None:
+        super()._clear(action)
+        self._loop.create_task(self._note_clear())
+
+    async def _note_clear(self) -> None:
+        raise LookupError("no such table: interruptions")
+
+
+# Limits
+
+
+@bug("malformed", "scenario")
+class DiesOfNonsense(Session):
+    """A message that cannot be read ends the call."""
+
+    def _hear(self, message: str | bytes) -> bool:
+        try:
+            twilio.decode(message if isinstance(message, str) else "")
+        except WireError:
+            return False
+        return super()._hear(message)
+
+
+class _Endless(Outbound):
+    def put(self, message: bytes, *, droppable: bool = False) -> bool:
+        return super().put(message)
+
+
+@bug("backpressure", "bounded-buffers")
+class QueuesWithoutEnd(Session):
+    """What a slow reader does not take is kept, however much it becomes."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._to_twilio = _Endless(1, self._on_slow_twilio)
+
+
+# The seed dialect
+
+
+class _NoFlush(SeedDialect):
+    def say_goodbye(self, socket: VapiSocket) -> bool:
+        socket.finish()
+        return True
+
+
+@bug("stop-mid-tts", "scenario", config={"vapi_dialect": "seed"})
+class FlushesNothing(Bridge):
+    """Closes without the flush that keeps the next call from inheriting audio."""
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        async with super()._lifespan(app):
+            self.dialect = _NoFlush(self.config)
+            yield
+
+
+class _HandsOn(SeedSockets):
+    def take_back(self, socket: VapiSocket) -> bool:
+        self._returned(socket)
+        kept = self._waiting.setdefault(socket, self._new_waiting())
+        socket.on_message = lambda message, is_text: kept.kept.append((message, is_text))
+        return self.pool.put(socket)
+
+
+@bug("pooled-connection", "scenario")
+class HandsOnWhatIsInIt(Bridge):
+    """A pooled socket goes to the next call with what the last one left in it."""

@@ -1,0 +1,56 @@
+"""Each wrong bridge is caught by the check it was planted for, and ours is not, in the same run."""
+
+from __future__ import annotations
+
+import pytest
+
+from simkit.scenarios import REGISTRY, find, simulate
+from simkit.scenarios.registry import CHECKS
+from tests.zoo.catalogue import BUGS, SCENARIO
+
+CERTAIN = [name for name, bug in BUGS.items() if bug.grade == "every run"]
+
+
+def broken(outcome) -> dict[str, str]:
+    found = {check.name: check.sentence for check in outcome.checks if not check.passed}
+    return found | ({SCENARIO: outcome.failure} if outcome.failure else {})
+
+
+def test_there_are_forty_of_them_and_some_are_rare():
+    assert len(BUGS) >= 40
+    assert len(CERTAIN) <= len(BUGS) - 8
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_bug_names_a_scenario_its_parameters_and_a_check(name):
+    bug = BUGS[name]
+    assert bug.scenario in REGISTRY
+    assert set(bug.settings) <= set(find(bug.scenario).parameters)
+    assert bug.check in (*CHECKS, SCENARIO)
+    assert bug.check not in find(bug.scenario).waives
+
+
+@pytest.mark.filterwarnings("ignore::simkit.network.openings.LeftOpenWarning")
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.parametrize("name", CERTAIN)
+def test_a_bug_that_spoils_every_run_is_caught(name):
+    bug = BUGS[name]
+    assert bug.check in broken(simulate(find(bug.scenario), dict(bug.settings), app=bug.app()))
+
+
+def test_two_worlds_share_nothing_of_a_bug():
+    bug = BUGS["shares-agent-audio"]
+    told = [
+        str(simulate(find(bug.scenario), dict(bug.settings), app=bug.app()).timeline)
+        for _ in range(2)
+    ]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "settings"),
+    sorted({(bug.scenario, tuple(bug.settings.items())) for bug in BUGS.values()}),
+    ids=str,
+)
+def test_our_bridge_is_not_caught(scenario, settings):
+    assert broken(simulate(find(scenario), dict(settings))) == {}
