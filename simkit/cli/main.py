@@ -252,7 +252,9 @@ def record_command(**options: str) -> None:
 )
 @click.option(
     "--kind",
-    type=click.Choice(["event-log", "twilio-log", "vapi-call", "vapi-log", "sound"]),
+    type=click.Choice(
+        ["event-log", "twilio-log", "streamdouble", "vapi-call", "vapi-log", "sound"]
+    ),
     help="What the file is; recognised if not given.",
 )
 @click.option(
@@ -266,7 +268,7 @@ def record_command(**options: str) -> None:
 def import_command(
     files: tuple[str, ...], output: str, kind: str | None, voice: str, swapped: bool
 ) -> None:
-    """Make a recording: of a log of events or of Twilio's messages, of Vapi's account, of sound.
+    """Make a recording: of a log of events or messages, of a trace, of Vapi's account, of sound.
 
     Vapi's account of a call (GET /call, or its call log) and the stereo recording of the same call
     may be given together.

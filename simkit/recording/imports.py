@@ -8,15 +8,15 @@ from typing import Literal, get_args
 
 import msgspec
 
-from . import seed_logs, twilio_log, vapi_call
+from . import seed_logs, streamdouble, twilio_log, vapi_call
 from .format import RecordingError
 from .import_log import Voice, import_log
 from .import_vapi import import_account, import_sound
 from .report import ImportReport
 
-Kind = Literal["event-log", "twilio-log", "vapi-call", "vapi-log", "sound"]
-"""Transcripts and flushes as two articles print them; Twilio's messages, one a line; Vapi's
-``GET /call``; its call log; a stereo sound file."""
+Kind = Literal["event-log", "twilio-log", "streamdouble", "vapi-call", "vapi-log", "sound"]
+"""Transcripts and flushes as two articles print them; Twilio's messages, one a line; a trace of
+streamdouble's; Vapi's ``GET /call``; its call log; a stereo sound file."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _LOOKED_AT = 64 * 1024
@@ -67,6 +67,8 @@ def import_files(
         return import_sound(path, folder, swapped=swapped)
     if kind == "twilio-log":
         return twilio_log.import_twilio_log(path, folder)
+    if kind == "streamdouble":
+        return streamdouble.import_trace(path, folder)
     report = ImportReport(str(folder), "event log")
     report.messages = import_log(path, folder, speaker=speaker)
     return report
@@ -88,6 +90,8 @@ def recognise(path: Path) -> Kind:
     if begin.startswith(b"\x1f\x8b"):  # gzip
         begin = vapi_call.read_file(path)[:_LOOKED_AT]
     for line in begin.decode("utf-8", "replace").splitlines():
+        if streamdouble.looks_like(line):
+            return "streamdouble"
         if twilio_log.looks_like(line):
             return "twilio-log"
         if vapi_call.is_log_row(_json(line)):

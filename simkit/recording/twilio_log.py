@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,7 +42,9 @@ _CLOCK = re.compile(r"\b(\d\d):(\d\d):(\d\d)[.,](\d{1,6})")
 _UNITS_MS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1000.0}
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
+    """A line that holds one of Twilio's messages."""
+
     number: int
     message: dict[str, Any]
     direction: Direction
@@ -60,8 +62,27 @@ def import_twilio_log(path: Path, folder: Path) -> ImportReport:
     Raises:
         RecordingError: the log cannot be read or holds no media, or the folder exists.
     """
-    report = ImportReport(str(folder), "Twilio message log")
-    lines = list(_lines(path, report))
+    return import_lines(path, folder, ImportReport(str(folder), "Twilio message log"), _line)
+
+
+def import_lines(
+    path: Path,
+    folder: Path,
+    report: ImportReport,
+    read: Callable[[int, str, ImportReport], Line | None],
+) -> ImportReport:
+    """Make a recording of Twilio's messages, whatever each of them lies in.
+
+    Args:
+        path: a file with one on a line.
+        folder: where the recording goes; must not exist.
+        report: is told what could not be used, and returned.
+        read: returns the message on a line of that number; None where there is none.
+
+    Raises:
+        RecordingError: the file cannot be read or holds no media, or the folder exists.
+    """
+    lines = list(_lines(path, report, read))
     if not any(line.message.get("event") == "media" for line in lines):
         raise RecordingError(f"{path}: no media message in it{report.first_fault()}")
     times_ms = _times(lines)
@@ -77,7 +98,7 @@ def import_twilio_log(path: Path, folder: Path) -> ImportReport:
     return report
 
 
-def _put(recorder: Recorder, line: _Line, t_ns: int, report: ImportReport) -> None:
+def _put(recorder: Recorder, line: Line, t_ns: int, report: ImportReport) -> None:
     if line.message["event"] != "media":
         recorder.message(t_ns, "twilio", line.direction, line.message)
         report.messages += 1
@@ -110,11 +131,13 @@ def _number(value: Any) -> int | None:
 def looks_like(text: str) -> bool:
     """Tell whether a line holds one of Twilio's messages."""
     begin = text.find("{")
-    found = _decode(text[begin:]) if begin >= 0 else None
-    return found is not None and _unwrap(found)[0] is not None
+    found = decoded(text[begin:]) if begin >= 0 else None
+    return isinstance(found, dict) and _unwrap(found)[0] is not None
 
 
-def _lines(path: Path, report: ImportReport) -> Iterator[_Line]:
+def _lines(
+    path: Path, report: ImportReport, read: Callable[[int, str, ImportReport], Line | None]
+) -> Iterator[Line]:
     try:
         with path.open("rb") as file:
             for number in range(1, MAX_LINES + 1):
@@ -124,7 +147,7 @@ def _lines(path: Path, report: ImportReport) -> Iterator[_Line]:
                 if len(raw) > MAX_LINE:
                     raise RecordingError(f"{path}:{number}: a line of over {MAX_LINE:,} bytes")
                 if raw.strip() and not raw.startswith(b"#"):
-                    line = _line(number, raw.decode("utf-8", "replace"), report)
+                    line = read(number, raw.decode("utf-8", "replace"), report)
                     if line is not None:
                         yield line
     except OSError as error:
@@ -132,13 +155,13 @@ def _lines(path: Path, report: ImportReport) -> Iterator[_Line]:
     raise RecordingError(f"{path}: over {MAX_LINES:,} lines")
 
 
-def _line(number: int, text: str, report: ImportReport) -> _Line | None:
+def _line(number: int, text: str, report: ImportReport) -> Line | None:
     begin = text.find("{")
     if begin < 0:
         report.unused(number, f"no JSON object: {shorten(text.strip())}")
         return None
-    found = _decode(text[begin:])
-    if found is None:
+    found = decoded(text[begin:])
+    if not isinstance(found, dict):
         report.unused(number, f"not JSON: {shorten(text.strip())}")
         return None
     message, wrappers = _unwrap(found)
@@ -151,17 +174,17 @@ def _line(number: int, text: str, report: ImportReport) -> _Line | None:
         for key in _TIME_KEYS:
             time, is_date = _time(wrapper.get(key))
             if time is not None:
-                return _Line(number, message, direction, time, is_date)
+                return Line(number, message, direction, time, is_date)
     time, is_date = _time_in(prefix)
-    return _Line(number, message, direction, time, is_date)
+    return Line(number, message, direction, time, is_date)
 
 
-def _decode(text: str) -> dict[str, Any] | None:
+def decoded(text: str) -> Any:
+    """Return what a line holds as JSON; None where it is none."""
     try:
-        found = msgspec.json.decode(text)
+        return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
 
 
 def _unwrap(found: dict[str, Any]) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
@@ -169,7 +192,7 @@ def _unwrap(found: dict[str, Any]) -> tuple[dict[str, Any] | None, list[dict[str
     wrappers: list[dict[str, Any]] = []
     while found.get("event") not in EVENTS or not _is_message(found):
         inner = next(
-            (value for key in _WRAPPED_IN if isinstance(value := _decoded(found.get(key)), dict)),
+            (value for key in _WRAPPED_IN if isinstance(value := _opened(found.get(key)), dict)),
             None,
         )
         if inner is None or len(wrappers) > 3:
@@ -185,8 +208,8 @@ def _is_message(found: dict[str, Any]) -> bool:
     return event in ("connected", "clear") or isinstance(found.get(event), dict)
 
 
-def _decoded(value: Any) -> Any:
-    return _decode(value) if isinstance(value, str) and value.startswith("{") else value
+def _opened(value: Any) -> Any:
+    return decoded(value) if isinstance(value, str) and value.startswith("{") else value
 
 
 def _direction(message: dict[str, Any], wrappers: list[dict[str, Any]], prefix: str) -> Direction:
@@ -243,7 +266,7 @@ def _time_in(text: str) -> tuple[float | None, bool]:
     return None, False
 
 
-def _times(lines: list[_Line]) -> list[float]:
+def _times(lines: list[Line]) -> list[float]:
     """Return when each line was, in ms since the first."""
     if all(line.time is not None for line in lines):
         unit_ms = 1.0 if lines[0].is_date else _unit(lines)
@@ -257,7 +280,7 @@ def _times(lines: list[_Line]) -> list[float]:
     return times
 
 
-def _unit(lines: list[_Line]) -> float:
+def _unit(lines: list[Line]) -> float:
     """Find the unit in which frames came every 20 ms; returns it in ms."""
     frames = [line.time or 0.0 for line in lines if _is_caller_frame(line)]
     span = frames[-1] - frames[0] if len(frames) > 1 else 0.0
@@ -269,11 +292,11 @@ def _unit(lines: list[_Line]) -> float:
     return min(_UNITS_MS.values(), key=lambda unit_ms: abs(math.log(span * unit_ms / expected_ms)))
 
 
-def _is_caller_frame(line: _Line) -> bool:
+def _is_caller_frame(line: Line) -> bool:
     return line.direction == "in" and line.message["event"] == "media"
 
 
-def _by_timestamps(lines: list[_Line]) -> Iterator[float]:
+def _by_timestamps(lines: list[Line]) -> Iterator[float]:
     """Yield Twilio's own clock: what it says of the last frame."""
     t_ms = 0.0
     for line in lines:
