@@ -52,10 +52,12 @@ def recording_calls(config: Config) -> Iterator[Capture]:
     """Yield what takes down calls in the configured folder; writes what is left in the end."""
     from ..recording.capture import Capture
     from ..recording.media import MediaFormat
+    from ..recording.own_bridge import settings_of
 
     encoding: Literal["mulaw", "pcm_s16le"] = "mulaw" if config.sends_mulaw else "pcm_s16le"
     place = place_for_recordings(config.record)
-    capture = Capture(place, vapi_format=MediaFormat(encoding, config.vapi_rate))
+    audio = MediaFormat(encoding, config.vapi_rate)
+    capture = Capture(place, vapi_format=audio, bridge=settings_of(config))
     try:
         yield capture
     finally:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from ..network.serve import AppError
 from ..recording import RecordingError, read, replay
+from ..recording.own_bridge import environment
 from ..report import console
 from ..wall import WallError
 from .diverged import divergence_as_plain, print_divergence
@@ -36,7 +37,13 @@ def run_replay(
     try:
         recording = read(folder)
         world = open_wall(
-            wall, seed, app=app, bridge=bridge, command=command, verbose=verbose, env=ENVIRONMENT
+            wall,
+            seed,
+            app=app,
+            bridge=bridge,
+            command=command,
+            verbose=verbose,
+            env=environment(recording.header) if app is None else ENVIRONMENT,
         )
         with console(sys.stderr).status("replaying"):
             result = replay(

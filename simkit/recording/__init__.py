@@ -15,8 +15,9 @@ from .format import (
 )
 from .import_log import import_log
 from .media import MediaFormat, MediaRun
+from .own_bridge import ENVIRONMENT, own_bridge
 from .reading import Recording, read
-from .replay import ENVIRONMENT, Replay, own_bridge, replay
+from .replay import Replay, replay
 from .writing import write
 
 __all__ = [

@@ -19,14 +19,14 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from .contents import parsed, seed_audio, twilio_audio, unread
-from .format import Header, RecordingError
+from .format import Header, RecordingError, Setting
 from .media import MediaFormat
 from .recorder import Direction, Leg, Recorder
 
@@ -69,6 +69,7 @@ class Capture:
         max_calls: calls that are taken down at once; others are not.
         name: makes a recording's name of the SID of its call.
         vapi_format: of the binary messages on Vapi's side, where a call does not say otherwise.
+        bridge: settings of simkit's own bridge, for the header.
 
     >>> import tempfile
     >>> from simkit.recording import read
@@ -90,7 +91,10 @@ class Capture:
         max_calls: int = 1000,
         name: Callable[[str], str] | None = None,
         vapi_format: MediaFormat = VAPI_FORMAT,
+        bridge: Mapping[str, Setting] | None = None,
     ) -> None:
+        self.bridge = dict(bridge or {})
+        """Settings of simkit's own bridge, where that is captured."""
         self.vapi_format = vapi_format
         """Of the binary messages on Vapi's side."""
         self.folder = Path(folder)
@@ -303,7 +307,7 @@ class CallCapture:
     def _open(self) -> Recorder:
         return Recorder(
             self._capture.place_for(self._call_sid),
-            Header(source=f"captured call {self._call_sid}".strip()),
+            Header(source=f"captured call {self._call_sid}".strip(), bridge=self._capture.bridge),
         )
 
     def leave(self) -> None:

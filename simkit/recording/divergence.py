@@ -35,8 +35,8 @@ TOLERANCE_MS = 50.0
 """Instants and amounts that are no further apart are the same: the limit of what is known of when
 audio of 20 ms frames begins and ends, twice."""
 LIVE_TOLERANCE_MS = 100.0
-"""The same where a fake answers in place of the service, by what the recording lets infer. In
-twelve captured scenarios every clear came within 40 ms of where it had been."""
+"""The same where a fake answers in place of the service, by what the recording lets infer: when a
+voice begins, where a reply does. In captured calls every clear came within 5 ms of where it was."""
 PARTNERS_NS = 2_000_000_000
 """Messages of a kind that are further apart are not the same message."""
 

@@ -28,6 +28,7 @@ MAX_EVENTS_BYTES = 512 * 1024 * 1024
 """Of ``call.jsonl``: an hour has eight million."""
 _MAX_MS = files.MAX_SECONDS * 1000.0
 
+Setting = str | float | int | bool
 Milliseconds = Annotated[float, Meta(ge=0, le=_MAX_MS)]
 
 
@@ -60,6 +61,10 @@ class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One-way latency between each service and the bridge, as known or assumed."""
     assistant: dict[str, float | int | bool] = {}
     """Settings of the assistant, as known or inferred."""
+    bridge: dict[str, Setting] = {}
+    """Settings of simkit's own bridge, where that was recorded with others than the usual ones."""
+    tolerance_ms: Annotated[float, Meta(ge=0, le=10_000)] | None = None
+    """How far a replay may be off, where the recorded bridge drew something at random."""
     notes: list[str] = []
     cut: Cut | None = None
     """Set where this is a part of another; messages that set the call up then lie at the begin."""

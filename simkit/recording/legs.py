@@ -59,7 +59,7 @@ def choose_legs(
     """
     is_virtual = world is None or isinstance(world, Simulation)
     captured = all(_frames(recording, leg, {"captured"}) for leg in LEGS)
-    in_json = _speaks_json(recording)
+    in_json = speaks_json(recording)
     usual: Way = "recorded" if captured and is_virtual and not in_json else "live"
     ways = dict.fromkeys(LEGS, usual)
     for leg, way in (wanted or {}).items():
@@ -86,7 +86,7 @@ def choose_legs(
     return ways
 
 
-def _speaks_json(recording: Recording) -> bool:
+def speaks_json(recording: Recording) -> bool:
     """Tell whether Vapi's audio came in messages of its own, as in the dialect of two articles."""
     return any(
         event.media is not None

@@ -134,7 +134,7 @@ def begun(recording: Recording, timeline: Timeline, played_ns: int) -> int:
         played_ns: when the recorded sound began to be played again, silence included.
     """
     told = timeline.of("connected", "start", call=1)
-    if told and _tells_begin(recording):
+    if told and tells_begin(recording):
         return told[0].t_ns - stream_began_ns(recording)
     return played_ns
 
@@ -166,7 +166,7 @@ def _end_ns(recording: Recording) -> int | None:
     return min(map(instant_ns, ends), default=None)
 
 
-def _tells_begin(recording: Recording) -> bool:
+def tells_begin(recording: Recording) -> bool:
     """Tell whether the recording says when the stream began at the bridge."""
     return any(
         event.media is not None or event.message.get("event") in ("connected", "start")

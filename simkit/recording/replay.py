@@ -17,33 +17,26 @@ from typing import Any
 
 from ..audio import Speech
 from ..audio.resample import DELAY_NS
-from ..bridge import Bridge, Config
 from ..checks.turns import ONE_REPLY_PER_TURN
 from ..report import Outcome
 from ..simulation import Simulation
 from ..timeline import barge_ins, measures
-from ..twilio import ACCOUNT_SID, AUTH_TOKEN, CallFailed
-from ..vapi import API_KEY, Assistant, Reply
+from ..twilio import CallFailed
 from ..vapi import HOST as VAPI_HOST
+from ..vapi import Assistant, Reply
 from ..world import BRIDGE_HOST, TWILIO_HOST, World
 from .divergence import LIVE_TOLERANCE_MS, TOLERANCE_MS, Divergence, diverged
-from .format import RecordingError
-from .legs import LegName, Stage, Way, choose_legs
+from .format import Header, RecordingError
+from .legs import LegName, Stage, Way, choose_legs, speaks_json
+from .outputs import tells_begin
+from .own_bridge import own_bridge
+from .own_lines import without_own
 from .reading import Recording
-from .utterances import Utterance, track, utterances
+from .utterances import Utterance, track, transcripts, utterances
 
+_FRAME_MS = 20.0
 _GRACE_SECONDS = 1.0
 """For which a call goes on when the recording is over, unless the bridge ends it."""
-
-
-ENVIRONMENT = {
-    "PUBLIC_URL": f"https://{BRIDGE_HOST}",
-    "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
-    "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
-    "VAPI_API_KEY": API_KEY,
-    "VAPI_ASSISTANT_ID": "recorded-assistant",
-}
-"""What a bridge under test finds in its environment: the simulated accounts."""
 
 
 @dataclass(kw_only=True, repr=False)
@@ -94,14 +87,16 @@ def replay(
 
     Args:
         recording: as :func:`simkit.recording.read` returns it.
-        app: an ASGI application or ``"module:attribute"``; None for simkit's own bridge.
+        app: an ASGI application or ``"module:attribute"``; None for simkit's own bridge, with the
+            settings that the recording says.
         seed: of the simulation.
         world: where a bridge is served already, in place of a simulation of ``app``; it is closed
             afterwards.
         legs: how ``twilio`` and ``vapi`` are replayed, ``recorded`` or ``live``; where it is not
             said, ``recorded`` if frames from both were captured, else ``live``.
-        tolerance_ms: what the bridge sends may be so much earlier or later than recorded; None:
-            50, or 100 where a leg is live, whose fake answers by what a recording lets infer.
+        tolerance_ms: what the bridge sends may be so much earlier or later than recorded; None: as
+            the recording says, else 50, or 100 where a leg is live, whose fake answers by what a
+            recording lets infer.
 
     Raises:
         AppError: the application cannot be loaded or does not start.
@@ -112,7 +107,7 @@ def replay(
     # Given away where it is played: an hour of it is 58 MB.
     side = [track(recording, "caller")]
     spoken = utterances(recording, "caller", side[0])
-    with world or _simulation(own_bridge() if app is None else app, seed) as sim:
+    with world or _simulation(app, recording, seed) as sim:
         ways = choose_legs(recording, legs, world)
         for name, far in (("twilio", TWILIO_HOST), ("vapi", VAPI_HOST)):
             if name in header.links_ms:
@@ -146,14 +141,18 @@ def replay(
 
         failure = sim.run(call_again())
         timeline = sim.finish()
-        sound = partial(sim.twilio.calls[0].sound, sim.now_ns)
+        call = sim.twilio.calls[0]
+        sound = partial(call.sound, sim.now_ns)
+        ear_ns = call.ear.origin_ns if call.ear is not None else 0
         cpu_seconds = time.process_time() - started
         return Replay(
             recording=recording,
             timeline=timeline,
             barge_ins=barge_ins(timeline),
             measures=measures(timeline),
-            checks=sim.checks.judge(),
+            checks=without_own(
+                sim.checks.judge(), recording, timeline, lambda: (sound()[1], ear_ns)
+            ),
             sound=sound,
             call_seconds=recording.duration_ms / 1000,
             cpu_seconds=cpu_seconds,
@@ -164,71 +163,59 @@ def replay(
                 recording,
                 timeline,
                 played_ns=played_ns[0] if played_ns else 0,
-                tolerance_ms=_tolerance_ms(ways) if tolerance_ms is None else tolerance_ms,
+                tolerance_ms=_tolerance_ms(header, ways) if tolerance_ms is None else tolerance_ms,
                 # Sound, and marks at its ends, follow what a live service sends at its own pace.
                 ignored=("media", "mark") if ways["vapi"] == "live" else (),
             ),
         )
 
 
-def _tolerance_ms(ways: Mapping[LegName, Way]) -> float:
+def _tolerance_ms(header: Header, ways: Mapping[LegName, Way]) -> float:
+    if header.tolerance_ms is not None:
+        return header.tolerance_ms
     return LIVE_TOLERANCE_MS if "live" in ways.values() else TOLERANCE_MS
 
 
-def _simulation(app: Any, seed: int) -> Simulation:
+def _simulation(app: Any, recording: Recording, seed: int) -> Simulation:
     sim = Simulation(seed)
     try:
-        sim.host(BRIDGE_HOST).serve(app)
+        own = own_bridge(recording.header, recording.name) if app is None else app
+        sim.host(BRIDGE_HOST).serve(own)
     except BaseException:
         sim.close()
         raise
     return sim
 
 
-def own_bridge(**settings: Any) -> Any:
-    """Return simkit's bridge, configured for the simulated accounts, and as ``settings`` say."""
-    config = Config(
-        public_url=f"https://{BRIDGE_HOST}",
-        twilio_auth_token=AUTH_TOKEN,
-        vapi_api_key=API_KEY,
-        vapi_assistant_id="recorded-assistant",
-        **settings,
-    )
-    return Bridge(config).app()
-
-
 def _caller_speech(recording: Recording, spoken: list[Utterance]) -> list[tuple[float, Speech]]:
     """Return what the caller says, with its start in seconds and the transcripts it led to."""
-    links = recording.header.links_ms
-    twilio_ms, vapi_ms = links.get("twilio", 0.0), links.get("vapi", 0.0)
-    path_ms = twilio_ms + vapi_ms + DELAY_NS / 1e6 + vapi_ms
-    partials = [
-        event
-        for event in recording.messages("vapi", "in", "transcript")
-        if event.message.get("role") == "user" and event.message.get("transcriptType") == "partial"
-    ]
-    instants = [partial.t_ms for partial in partials]
+    vapi_ms = recording.header.links_ms.get("vapi", 0.0)
+    path_ms = _to_bridge_ms(recording) + vapi_ms + DELAY_NS / 1e6 + vapi_ms
+    partials = list(transcripts(recording, "caller", "partial"))
+    instants = [t_ms for t_ms, _ in partials]
     result = []
     for number, said in enumerate(spoken):
         until_ms = spoken[number + 1].t_ms if number + 1 < len(spoken) else float("inf")
-        own = tuple(
-            (
-                str(partial.message.get("transcript", "")),
-                (partial.t_ms - said.t_ms - path_ms) / 1e3,
-            )
-            for partial in partials[
-                bisect_left(instants, said.t_ms + path_ms) : bisect_left(instants, until_ms)
-            ]
-        )
+        heard = slice(bisect_left(instants, said.t_ms + path_ms), bisect_left(instants, until_ms))
+        own = tuple((text, (t_ms - said.t_ms - path_ms) / 1e3) for t_ms, text in partials[heard])
         result.append((said.t_ms / 1000, replace(said.speech, partials=own)))
     return result
+
+
+def _to_bridge_ms(recording: Recording) -> float:
+    """Return what passes from a sample's instant in the recording to its arrival at the bridge.
+
+    Frames are dated there, when they are complete. What somebody is only told to have said is
+    dated at the mouth.
+    """
+    return -_FRAME_MS if tells_begin(recording) else recording.header.links_ms.get("twilio", 0.0)
 
 
 def _set_assistant(sim: World, recording: Recording, caller: list[Utterance]) -> None:
     """Let the assistant say what it said, as late as it was."""
     header = recording.header
     vapi_ms = header.links_ms.get("vapi", 0.0)
-    twilio_ms = header.links_ms.get("twilio", 0.0)
+    to_bridge_ms = _to_bridge_ms(recording)
     first: Speech | None = None
     replies: list[Reply] = []
     delay = Assistant.first_message_delay
@@ -237,13 +224,14 @@ def _set_assistant(sim: World, recording: Recording, caller: list[Utterance]) ->
         before = bisect_right(ends_ms, said.t_ms)
         if not before and first is None:
             first = said.speech
-            # From the stream's start: one flight to the bridge, then POST /call over a new
-            # connection (4 flights) and the opening of the socket (3), then one flight back.
-            opening_ms = 20 + twilio_ms + 8 * vapi_ms
-            delay = max(0.0, said.t_ms - opening_ms) / 1000
+            # From the stream's start at the bridge: POST /call over a new connection (4 flights;
+            # none where audio comes in JSON), the opening of the socket (3), then one flight back.
+            flights = 4 if speaks_json(recording) else 8
+            opened_ms = _FRAME_MS + to_bridge_ms + flights * vapi_ms
+            delay = max(0.0, said.t_ms - opened_ms) / 1000
             continue
         ended_ms = ends_ms[before - 1] if before else 0.0
-        arrived_ms = ended_ms + twilio_ms + vapi_ms + DELAY_NS / 1e6
+        arrived_ms = ended_ms + to_bridge_ms + vapi_ms + DELAY_NS / 1e6
         replies.append(Reply(said.speech, max(0.0, said.t_ms - vapi_ms - arrived_ms) / 1000))
     try:
         sim.vapi.assistant(

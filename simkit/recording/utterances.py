@@ -8,6 +8,7 @@ answers anew.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +18,7 @@ import numpy as np
 from ..audio import RATE, Samples, Speech, Word, mulaw
 from ..audio.speech import timed_by_letters
 from .conversion import Conversion
-from .format import RecordedEvent, RecordingError
+from .format import RecordingError
 from .media import TWILIO_STEP_MS, Frame, MediaFormat
 from .media import frames as frames_of_run
 from .reading import Recording
@@ -31,7 +32,7 @@ UNKNOWN = "unclear"
 
 _LOUD = 4.0
 """How many times the room's own noise an utterance is louder than."""
-_FLOOR = 60.0
+FLOOR = 60.0
 """Level (root of the mean square) below which nothing is speech."""
 _PAUSE_BLOCKS = 20
 """400 ms: a longer silence ends an utterance."""
@@ -215,7 +216,7 @@ def loud_stretches(sound: Samples, rate: int = RATE) -> Iterator[tuple[int, int]
         power = part.reshape(-1, size).astype(np.int64) ** 2
         level[first : first + _AT_ONCE] = np.sqrt(power.mean(axis=1))
     room = float(np.percentile(level, 20))
-    loud = np.flatnonzero(level > max(_FLOOR, room * _LOUD))
+    loud = np.flatnonzero(level > max(FLOOR, room * _LOUD))
     if not len(loud):
         return
     breaks = np.flatnonzero(np.diff(loud) > _PAUSE_BLOCKS)
@@ -230,15 +231,26 @@ def loud_stretches(sound: Samples, rate: int = RATE) -> Iterator[tuple[int, int]
 def _texts(recording: Recording, person: Person, starts_ms: list[float]) -> list[str]:
     """Return the text of each utterance: the final transcripts that came since it began."""
     texts: list[list[str]] = [[] for _ in starts_ms]
-    role = "user" if person == "caller" else "assistant"
-    for event in _finals(recording.messages("vapi", "in", "transcript"), role):
-        before = [index for index, start_ms in enumerate(starts_ms) if start_ms < event.t_ms]
+    for t_ms, text in transcripts(recording, person, "final"):
+        before = bisect_left(starts_ms, t_ms)
         if before:
-            texts[before[-1]].append(str(event.message.get("transcript", "")).strip())
+            texts[before - 1].append(text.strip())
     return [" ".join(filter(None, said)) or UNKNOWN for said in texts]
 
 
-def _finals(events: Iterable[RecordedEvent], role: str) -> Iterator[RecordedEvent]:
-    for event in events:
-        if event.message.get("role") == role and event.message.get("transcriptType") == "final":
-            yield event
+def transcripts(
+    recording: Recording, person: Person, kind: Literal["partial", "final"]
+) -> Iterator[tuple[float, str]]:
+    """Yield what Vapi understood of a person, with its instants in ms.
+
+    In the dialect of two articles a transcript is the caller's, and final if it does not say else.
+    """
+    role = "user" if person == "caller" else "assistant"
+    for event in recording.messages("vapi", "in", "transcript"):
+        said = event.message
+        if "transcript" in said:
+            known = said.get("role"), said.get("transcriptType")
+        else:
+            known = "user", "partial" if said.get("partial") else "final"
+        if known == (role, kind):
+            yield event.t_ms, str(said.get("transcript", said.get("text", "")))

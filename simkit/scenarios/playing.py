@@ -11,7 +11,7 @@ import numpy as np
 
 from ..kernel import SimulationError
 from ..network.serve import AppError
-from ..recording.replay import own_bridge
+from ..recording import own_bridge
 from ..report import Outcome
 from ..simulation import Simulation
 from ..timeline import barge_ins, measures

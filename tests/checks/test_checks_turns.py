@@ -8,7 +8,7 @@ import pytest
 
 from simkit import checks
 from simkit.checks.turns import ONE_REPLY_PER_TURN, STOPS_WHEN_INTERRUPTED
-from simkit.recording.replay import own_bridge
+from simkit.recording import own_bridge
 from simkit.timeline import Timeline
 
 MS = 1_000_000
