@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from simkit.bridge import CallCore, Config
 from simkit.bridge.events import Action
 from simkit.wire import twilio
-from tests.zoo.bug import bug
+from tests.zoo.bug import SCENARIO, bug
 
 
 @bug("barge-in", "stops-when-interrupted", lead=60.0, silence_frames=False)
@@ -46,7 +46,7 @@ class SharesAgentAudio(CallCore):
         return super()._on_agent_frame(self._shared.pop(0), now_ns)
 
 
-@bug("rapid-interrupts", "agent-audio-intact")
+@bug("rapid-interrupts", SCENARIO)
 class ClearsAtEveryHint(CallCore):
     """No debounce: every message that tells of the caller's voice makes a clear."""
 

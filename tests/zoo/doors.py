@@ -16,12 +16,12 @@ from simkit.bridge import Bridge, CallCore, Config
 from simkit.bridge.events import Action
 from simkit.bridge.outbound import Outbound
 from simkit.bridge.security import Webhooks
-from simkit.bridge.seed_sockets import SeedSockets
+from simkit.bridge.seed_sockets import SeedSockets, _Waiting
 from simkit.bridge.session import Session
 from simkit.bridge.vapi_seed import SeedDialect
 from simkit.bridge.vapi_socket import VapiSocket
 from simkit.wire import WireError, twilio
-from tests.zoo.bug import bug
+from tests.zoo.bug import SCENARIO, bug
 
 # Webhooks
 
@@ -44,7 +44,7 @@ class SignsItsInnerAddress(Bridge):
         return f"http://10.0.0.5:3000{request.url.path}"
 
 
-@bug("forged-webhook", "scenario")
+@bug("forged-webhook", SCENARIO)
 class LeavesOutTheQuery(Bridge):
     """Checks the signature over the URL without its query."""
 
@@ -120,7 +120,7 @@ class FailsWhereNobodyLooks(Session):
 # Limits
 
 
-@bug("malformed", "scenario")
+@bug("malformed", SCENARIO)
 class DiesOfNonsense(Session):
     """A message that cannot be read ends the call."""
 
@@ -155,7 +155,7 @@ class _NoFlush(SeedDialect):
         return True
 
 
-@bug("stop-mid-tts", "scenario", config={"vapi_dialect": "seed"})
+@bug("pooled-connection", SCENARIO, config={"vapi_pool": 0, "vapi_pool_reuse": False})
 class FlushesNothing(Bridge):
     """Closes without the flush that keeps the next call from inheriting audio."""
 
@@ -168,12 +168,20 @@ class FlushesNothing(Bridge):
 
 class _HandsOn(SeedSockets):
     def take_back(self, socket: VapiSocket) -> bool:
+        waiting = self._waiting[socket] = _Waiting()
+        socket.on_message = lambda message, is_text: waiting.kept.append((message, is_text))
         self._returned(socket)
-        kept = self._waiting.setdefault(socket, self._new_waiting())
-        socket.on_message = lambda message, is_text: kept.kept.append((message, is_text))
         return self.pool.put(socket)
 
 
-@bug("pooled-connection", "scenario")
+@bug("pooled-connection", SCENARIO)
 class HandsOnWhatIsInIt(Bridge):
     """A pooled socket goes to the next call with what the last one left in it."""
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        async with super()._lifespan(app):
+            assert isinstance(self.dialect, SeedDialect)
+            assert self.dialect._sockets is not None
+            self.dialect._sockets.__class__ = _HandsOn
+            yield

@@ -26,7 +26,7 @@ from simkit.bridge.session import Session
 from simkit.bridge.stream import StreamSocket
 from simkit.bridge.vapi_leg import VapiLeg
 from simkit.wire import twilio
-from tests.zoo.bug import bug
+from tests.zoo.bug import SCENARIO, bug
 from tests.zoo.sound import changed
 
 
@@ -65,7 +65,7 @@ class RetriesAfterSuccess(VapiLeg):
         await super()._open(attempt, greets)
 
 
-@bug("stop-missing", "scenario")
+@bug("stop-missing", SCENARIO)
 class WaitsForStop(Session):
     """Takes nothing but ``stop`` for the end of a stream."""
 
@@ -79,7 +79,7 @@ class WaitsForStop(Session):
         await super()._clean_up(*tasks)
 
 
-@bug("stop-missing", "scenario", silence=120.0)
+@bug("stop-missing", SCENARIO, silence=120.0)
 class BelievesInSilence(CallCore):
     """A stream from which nothing comes is alive as long as its socket is open."""
 
@@ -113,7 +113,7 @@ class LeavesTasksBehind(Session):
             await asyncio.sleep(0.5)
 
 
-@bug("stop-mid-tts", "scenario")
+@bug("stop-mid-tts", SCENARIO)
 class FiresIntoTheNextCall(Session):
     """The timer that clears up after a call ends the one that runs by then."""
 
@@ -140,7 +140,7 @@ class EndsWhoIsSilent(CallCore):
         return actions
 
 
-@bug("hang-means-delay", "scenario")
+@bug("hang-means-delay", SCENARIO)
 class TakesHangForTheEnd(CallCore):
     """Reads ``hang`` as what it sounds like."""
 
@@ -148,7 +148,7 @@ class TakesHangForTheEnd(CallCore):
         return self._end([EndVapi(), CloseTwilio()], "hang")
 
 
-@bug("agent-hangs-up", "scenario")
+@bug("agent-hangs-up", SCENARIO)
 class HangsUpAtOnce(CallCore):
     """Ends the call with Vapi's, whatever is still to be heard."""
 
@@ -156,7 +156,7 @@ class HangsUpAtOnce(CallCore):
         return self._end([EndVapi(), CloseTwilio()], outcome)
 
 
-@bug("agent-hangs-up", "scenario")
+@bug("agent-hangs-up", SCENARIO)
 class NeverHangsUp(CallCore):
     """Vapi is gone, and the caller is left with a dead line."""
 
@@ -173,7 +173,7 @@ class _NeverGivesUp(Reconnects):
         return now_ns + 2**self.tries * 1_000_000_000
 
 
-@bug("vapi-never-opens", "scenario")
+@bug("vapi-never-opens", SCENARIO)
 class NeverGivesUp(CallCore):
     """Waits twice as long after each try, and never tells the caller."""
 
@@ -182,7 +182,7 @@ class NeverGivesUp(CallCore):
         self._reconnects = _NeverGivesUp()
 
 
-@bug("reconnect", "scenario", phase="caller-speaks")
+@bug("reconnect", SCENARIO, phase="caller-speaks")
 class NeverReconnects(CallCore):
     """Gives a call up when Vapi's socket is lost, and does not say so."""
 
@@ -191,7 +191,7 @@ class NeverReconnects(CallCore):
         return []
 
 
-@bug("reconnect", "scenario", phase="mid-greeting")
+@bug("reconnect", SCENARIO, phase="mid-greeting")
 class GreetsAgain(CallCore):
     """Begins anew after a loss."""
 
@@ -208,7 +208,7 @@ class _NotesStop(CallCore):
         return super()._on_stop(event, now_ns)
 
 
-@bug("twilio-reset", "scenario")
+@bug("twilio-reset", SCENARIO)
 class DiesOfOneCall(Bridge):
     """The error of a call whose socket is lost ends the loop that takes calls."""
 
@@ -231,7 +231,7 @@ class DiesOfOneCall(Bridge):
         self.is_dead = self.is_dead or not session._core.was_told
 
 
-@bug("stop-mid-tts", "scenario", depth=1, grade="1 in 300")
+@bug("stop-mid-tts", SCENARIO, depth=1, grade="1 in 300")
 class KeepsCallsByTwoDigits(Session):
     """Calls are kept under the last two digits of their sid, and stay there."""
 

@@ -16,7 +16,7 @@ from simkit.bridge.events import (
 from simkit.bridge.session import Session
 from simkit.bridge.turns import AgentSpeech
 from simkit.wire import twilio
-from tests.zoo.bug import bug
+from tests.zoo.bug import SCENARIO, bug
 
 SENT_AT_ONCE = {"lead": 60.0, "silence_frames": False}
 
@@ -75,32 +75,26 @@ class HearsVoiceInEverything(CallCore):
     """Any sound of 20 ms is the caller's voice."""
 
 
-@bug("late-partial", "scenario", config={"late_partial_grace": 0.0})
+@bug("late-partial", SCENARIO, config={"late_partial_grace": 0.0})
 class HasNoGrace(CallCore):
     """Words that come after the agent's last sound interrupt nothing any more."""
 
 
-@bug("late-partial", "scenario", config={"late_partial_grace": 5.0})
+@bug("late-partial", SCENARIO, config={"late_partial_grace": 5.0})
 class HasTooMuchGrace(CallCore):
     """Five seconds after the agent's last sound, words interrupt it still."""
 
 
-@bug("duplicate-turn", "one-reply-per-turn")
+@bug("duplicate-turn", SCENARIO)
 class ClearsItsGuardAtOnce(CallCore):
-    """``is_processing`` is set and cleared in one breath, so that two ends of a turn are two."""
-
-    def _on_turn_over(self, now_ns: int) -> list[Action]:
-        return self._process(super()._on_turn_over(now_ns))
+    """``is_processing`` is set and cleared in one breath: the turn ends twice."""
 
     def _on_own_ear(self, heard: Any, now_ns: int) -> list[Action]:
         actions = super()._on_own_ear(heard, now_ns)
-        return self._process(actions) if heard == "done" else actions
-
-    def _process(self, actions: list[Action]) -> list[Action]:
-        return [*actions, TellVapi("Please answer the caller.")]
+        return [*actions, TellVapi("Please answer the caller.")] if heard == "done" else actions
 
 
-@bug("greeting", "scenario")
+@bug("greeting", SCENARIO)
 class IgnoresTheRole(CallCore):
     """Any ``speech-update started`` is the caller's, the agent's own as well."""
 
@@ -110,7 +104,7 @@ class IgnoresTheRole(CallCore):
         )
 
 
-@bug("duplicate-turn", "scenario", stopped=1.2)
+@bug("duplicate-turn", SCENARIO, stopped=1.2)
 class ResetsTheTurn(CallCore):
     """The caller's ``stopped`` begins a turn anew, even when the agent has begun to answer."""
 
@@ -118,7 +112,7 @@ class ResetsTheTurn(CallCore):
         return self._cut_off(now_ns) + super()._on_caller_stopped(event, now_ns)  # type: ignore[arg-type]
 
 
-@bug("greeting", "scenario", depth=1, grade="1 in 30")
+@bug("greeting", SCENARIO, depth=1, grade="1 in 30")
 class ResetsTheTurnSometimes(ResetsTheTurn):
     """The same, where nobody delays that word: the answer must be quick, and the word slow."""
 
@@ -241,7 +235,7 @@ class ForgetsItsOwnQueue(Session):
             self._loop.call_later(0.02, self._next)
 
 
-@bug("barge-in", "scenario")
+@bug("barge-in", SCENARIO)
 class IsDeafToTheNewReply(CallCore):
     """After an interruption drops four seconds of whatever comes, be it the new reply."""
 
@@ -258,7 +252,7 @@ class IsDeafToTheNewReply(CallCore):
             )
 
 
-@bug("dtmf", "scenario")
+@bug("dtmf", SCENARIO)
 class ForgetsKeys(CallCore):
     """Of keys pressed in a row the last one is known."""
 
@@ -267,7 +261,7 @@ class ForgetsKeys(CallCore):
         return super()._on_dtmf(event, now_ns)
 
 
-@bug("llm-timeout", "scenario", thinks=12.0)
+@bug("llm-timeout", SCENARIO, thinks=12.0)
 class LeavesTheCallerInSilence(CallCore):
     """Says nothing by itself, however late the answer is."""
 

@@ -12,7 +12,7 @@ from simkit.bridge.codec import FromVapi, ToVapi
 from simkit.bridge.events import Action, SendCallerAudio, VapiReady
 from simkit.bridge.session import Session
 from simkit.wire import twilio
-from tests.zoo.bug import bug
+from tests.zoo.bug import SCENARIO, bug
 
 
 def changed(config: Config, **settings: Any) -> Config:
@@ -70,7 +70,7 @@ class SendsTheBufferTwice(CallCore):
         return [*actions, *(a for a in actions if self._attempt and type(a) is SendCallerAudio)]
 
 
-@bug("crowd", "caller-audio-complete", depth=1, grade="1 in 300", calls=2)
+@bug("crowd", "caller-audio-complete", depth=1, grade="1 in 300", callers=2, lines=100)
 class DropsWhileAnotherSends(Session):
     """One flag for all calls says "is sending"; frames of another call are dropped meanwhile."""
 
@@ -86,7 +86,7 @@ class DropsWhileAnotherSends(Session):
         super()._do(action)
 
 
-@bug("crowd", "caller-audio-complete", calls=5)
+@bug("crowd", "caller-audio-complete", callers=10, lines=100)
 class DropsWhileAnotherWaits(DropsWhileAnotherSends):
     """The same flag, held for as long as Vapi takes to acknowledge."""
 
@@ -110,7 +110,7 @@ class SwapsFrames(CallCore):
         return actions + first
 
 
-@bug("stale-burst", "scenario")
+@bug("stale-burst", SCENARIO)
 class AnswersWhatIsLongPast(CallCore):
     """However late the caller's audio comes, it is passed on."""
 
