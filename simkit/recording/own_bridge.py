@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import inspect, structs
+from msgspec import inspect
 
 from ..bridge import Bridge, Config
 from ..bridge.config import HINTS, ConfigError
@@ -78,10 +78,10 @@ def own_bridge(header: Header | None = None, name: str = "", **settings: Any) ->
         for key in wanted:
             if key not in SETTINGS:
                 raise ConfigError(f"{shorten(key)}: nothing that a recording can set")
-        config = load(None, ENVIRONMENT, wanted).config
+        config = load(None, ENVIRONMENT, {**wanted, **settings}).config
     except ConfigError as error:
         raise RecordingError(f"{name}: header: bridge: {error}") from None
-    return Bridge(structs.replace(config, **settings)).app()
+    return Bridge(config).app()
 
 
 def environment(header: Header) -> dict[str, str]:

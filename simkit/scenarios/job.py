@@ -15,7 +15,7 @@ import msgspec
 
 from ..network.openings import LeftOpenWarning
 from ..network.serve import AppError
-from ..recording.replay import ENVIRONMENT
+from ..recording import ENVIRONMENT
 from ..report import Outcome
 from .playing import simulate
 from .registry import find
