@@ -64,13 +64,17 @@ class Speech:
         bounds = np.array([(word.start, word.end) for word in self.words], dtype=np.int64)
         return bounds.reshape(-1, 2)[:, 0], bounds.reshape(-1, 2)[:, 1]
 
+    @cached_property
+    def _plain_words(self) -> list[str]:
+        return [plain(word.text) for word in self.words]
+
     def find(self, text: str) -> tuple[int, int] | None:
         """Return where ``text`` is said, first and last sample; None when the words do not occur.
 
         Case and punctuation do not count.
         """
         wanted = [plain(word) for word in text.split() if plain(word)]
-        spoken = [plain(word.text) for word in self.words]
+        spoken = self._plain_words
         for first in range(len(spoken) - len(wanted) + 1):
             if wanted and spoken[first : first + len(wanted)] == wanted:
                 return self.words[first].start, self.words[first + len(wanted) - 1].end

@@ -4,7 +4,7 @@ Each is an async function over a world, registered by its name, with its numbers
 uses only what the simulation and the real-time world have in common, and so runs in both.
 """
 
-from . import beginnings, conversations, endings, interruptions, intruders, strains
+from . import beginnings, conversations, deliveries, endings, interruptions, intruders, strains
 from .job import Job, Verdict, judge
 from .playing import play, simulate
 from .registry import (
@@ -34,6 +34,7 @@ __all__ = [
     "Verdict",
     "beginnings",
     "conversations",
+    "deliveries",
     "endings",
     "expect",
     "find",

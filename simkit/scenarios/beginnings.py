@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from ..twilio import Call, NotHeard
+from ..vapi import HOST as VAPI_HOST
 from ..world import BRIDGE_HOST, World
 from .registry import NotApplicable, Seconds, expect, leaves, scenario, understood
 
 NUMBER = "+15550100"
 GREETING = "Good morning, this is the office of Doctor Smith. How can I help you?"
 ORDER = "book a table for two on Friday please"
-VAPI = "api.vapi.ai"
 
 Trouble = Literal[
     "refused", "unanswered", "create 401", "create 403", "create 500", "open 403", "open 500",
@@ -95,7 +95,7 @@ async def vapi_never_opens(
 def _break(sim: World, trouble: Trouble) -> None:
     what, _, how = trouble.partition(" ")
     if what in ("refused", "unanswered"):
-        setattr(sim.link(BRIDGE_HOST, VAPI), what.replace("refused", "refuse"), True)
+        setattr(sim.link(BRIDGE_HOST, VAPI_HOST), what.replace("refused", "refuse"), True)
     elif how == "late":
         sim.vapi.faults.slow_open = 60.0
     else:

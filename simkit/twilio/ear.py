@@ -153,8 +153,10 @@ class Ear:
             return self._find_in_pieces(text, after_ns, now_ns)
         expected = None
         spans = [span for span in self.update(now_ns) if span.key is not None]
+        # What is garbled is recognised in hundreds of pieces.
+        places = {key: self._repertoire[key or 0].find(text) for key in {s.key for s in spans}}
         for number, begin in enumerate(spans):
-            found = self._repertoire[begin.key or 0].find(text)
+            found = places[begin.key]
             if found is None:
                 continue
             first, end = found

@@ -161,7 +161,7 @@ class Listener:
         now_ns = self._clock.now_ns
         self.settle()
         ear = self._flow.ear
-        heard = [f'"{u.text}"' for u in ear.utterances(now_ns)] if ear is not None else []
+        heard = [f'"{u.text}"' for u in ear.utterances(now_ns) if u.text] if ear is not None else []
         return (
             f"the caller did not hear {what} {limit} (now {now_ns / 1e9:.3f} s). Heard so far: "
             f"{', '.join(heard) or 'nothing'}. {self._tail()}"

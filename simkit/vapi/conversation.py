@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
+from msgspec.structs import replace
+
 from ..audio import Repertoire, Speech
 from ..timeline import Clock, Timeline
 from ..wire import vapi
@@ -73,10 +75,12 @@ class Conversation:
             repertoire=repertoire,
         )
         self._tongue = Tongue(faults, self.tell, clock=clock, timers=self._timers, draw=faults.draw)
+        rate = faults.take("other_rate") or line.audio.sample_rate
         self._talking = Talking(
             session,
             assistant,
             line,
+            replace(line.audio, sample_rate=rate),
             self.tell,
             Mouth(
                 announced=self._on_announced,

@@ -215,6 +215,8 @@ class Faults(Knobs):
     """So long after the opening Vapi's audio ends, for good; messages still come."""
     odd_frames: Any = _whole(1, 65_536, "bytes", 333)
     """Vapi's audio comes in frames of so many bytes, which may cut a sample in two."""
+    other_rate: Any = _whole(4000, 48_000, "Hz", 8000)
+    """Vapi's audio comes at that rate, whatever was declared: no error, only speed and pitch."""
     stale_audio: Any = _switch()
     """Seed dialect: what was not sent when a call ended without a ``flush`` begins the next one."""
     close: Any = _fault(

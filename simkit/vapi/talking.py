@@ -83,6 +83,7 @@ class Talking:
     Args:
         session: number of the call in the timeline.
         line: where audio goes.
+        audio: its format.
         tell: takes messages.
         mouth: whom to tell of what.
         draw: makes the assistant's utterances unlike any other.
@@ -93,6 +94,7 @@ class Talking:
         session: int,
         assistant: Assistant,
         line: Line,
+        audio: vapi.AudioFormat,
         tell: Callable[[vapi.ServerMessage], object],
         mouth: Mouth,
         *,
@@ -112,7 +114,7 @@ class Talking:
         self._timeline = timeline
         self._repertoire = repertoire
         self._draw = draw
-        self.voice = Speaking(line.audio, assistant, line.send_audio, clock=clock)
+        self.voice = Speaking(audio, assistant, line.send_audio, clock=clock)
         self.on_its_way: Callable[[Speech], Speech] = lambda speech: speech
         """What goes out for something said."""
         self.turn = 0

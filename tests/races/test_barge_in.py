@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from simkit import checks
-from tests.zoo.bridges import NeverClears
-
-NUMBER = "+15550100"
-OFFER = (
-    "Your appointment is scheduled for Tuesday at 3 PM with Doctor Smith at the downtown office, "
-    "and you should be there ten minutes early."
-)
+from simkit.scenarios.interruptions import barge_in
 
 
-async def caller_interrupts(sim, **assistant):
-    sim.vapi.assistant(first_message=OFFER, replies=["Thursday it is."], **assistant)
-    call = await sim.twilio.call(to=NUMBER)
-    await call.hears("Tuesday at 3 PM")
-    await call.says("wait, can we do Thursday instead?")
-    await call.hears("Thursday it is.")
-    await call.hangs_up()
-    [barge_in] = call.barge_ins
-    assert barge_in.time_to_stop_ms < 300
-    assert sum(barge_in.parts) == pytest.approx(barge_in.time_to_stop_ms)
-    assert barge_in.stale_after_clear_ms == 0
+async def caller_interrupts(sim, **settings):
+    call = await barge_in(sim, **settings)
+    [found] = call.barge_ins
+    assert found.time_to_stop_ms < 300
+    assert sum(found.parts) == pytest.approx(found.time_to_stop_ms)
+    assert found.stale_after_clear_ms == 0
     assert len(sim.timeline.of("clear")) == 1
-    return barge_in
+    return found
 
 
 async def test_the_agent_stops_for_the_caller(sim, serve, snapshot):
@@ -37,32 +25,23 @@ async def test_the_agent_stops_for_the_caller(sim, serve, snapshot):
 
 async def test_a_reply_that_was_sent_at_once_is_flushed(sim, serve):
     serve()
-    barge_in = await caller_interrupts(sim, lead=60.0, silence_frames=False)
-    assert barge_in.unheard_ms > 3000
+    found = await caller_interrupts(sim, lead=60.0, silence_frames=False)
+    assert found.unheard_ms > 3000
 
 
 async def test_audio_that_follows_the_interruption_is_not_passed_on(sim, serve):
     serve()
-    await caller_interrupts(sim, audio_after_interrupt=25)
+    await caller_interrupts(sim, late_frames=25)
 
 
-async def test_without_a_clear_the_old_reply_goes_on(sim, serve):
-    serve(NeverClears)
-    with pytest.raises(AssertionError):
-        await caller_interrupts(sim, lead=60.0, silence_frames=False)
-
-
-def test_a_check_tells_of_the_missing_clear(sim, serve):
-    serve(NeverClears)
-
-    async def call():
-        sim.vapi.assistant(first_message=OFFER, lead=60.0, silence_frames=False)
-        call = await sim.twilio.call(to=NUMBER)
-        await call.hears("Your appointment")
-        await call.says("wait")
-        await call.hears("ten minutes early")
-        await call.hangs_up()
-
-    sim.run(call())
-    failed = {check.name: check for check in checks.run(sim.finish()) if not check.passed}
-    assert "the agent went on" in failed["stops-when-interrupted"].sentence
+@pytest.mark.parametrize(
+    ("announcement", "at", "unheard"), [("appointment", 0.334, 6000), ("product", 8.0, 20_000)]
+)
+async def test_the_agent_stops_at_its_first_words_and_in_the_middle(
+    sim, serve, announcement, at, unheard
+):
+    serve()
+    found = await caller_interrupts(
+        sim, announcement=announcement, at=at, lead=60.0, silence_frames=False
+    )
+    assert found.unheard_ms > unheard

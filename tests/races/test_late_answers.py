@@ -9,8 +9,8 @@ import pytest
 from simkit import checks
 from simkit.bridge import CallCore
 from simkit.bridge.events import Action
+from simkit.scenarios.beginnings import slow_configure
 from simkit.scenarios.conversations import llm_timeout
-from tests.races.outcome import understood
 
 NUMBER = "+15550100"
 OFFER = "We have a table at six, at seven, at a quarter past eight and at nine in the evening."
@@ -19,17 +19,7 @@ OFFER = "We have a table at six, at seven, at a quarter past eight and at nine i
 def test_slow_configure_costs_the_caller_nothing_but_time(sim, serve):
     """``POST /call`` takes 12 s: Twilio has its TwiML at once, the caller is heard afterwards."""
     serve(cold_start_limit=15.0)
-    sim.vapi.faults.slow_create = 12.0
-    sim.vapi.assistant(replies=["A table for two."])
-
-    async def caller():
-        call = await sim.twilio.call(to=NUMBER)
-        await call.says("book a table for two on Friday please")
-        await call.hears("A table for two.", timeout=20)
-        await call.hangs_up()
-
-    sim.run(caller())
-    assert understood(sim) == ["book a table for two on Friday please"]
+    sim.run(slow_configure(sim))
     assert [check.name for check in checks.run(sim.finish()) if not check.passed] == []
 
 

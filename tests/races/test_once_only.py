@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
-from simkit.bridge import CallCore, Config
+from simkit.bridge import CallCore
 from simkit.bridge.events import Action
 from simkit.scenarios.conversations import TABLES as OFFER
 from simkit.scenarios.conversations import duplicate_turn
+from simkit.scenarios.deliveries import format_mismatch
 from simkit.wire import twilio
 from tests.races.outcome import understood
 
@@ -65,19 +65,8 @@ def test_a_storm_of_marks_hides_neither_the_end_of_a_reply_nor_an_interruption(s
 
 
 def test_audio_of_another_rate_than_declared_is_said(sim, serve, caplog):
-    """8 kHz is declared to Vapi, but the core was made for 16 kHz: half of that comes."""
-
-    def mistaken(config: Config) -> CallCore:
-        return CallCore(msgspec.structs.replace(config, vapi_rate=16000))
-
-    bridge = serve(mistaken, vapi_rate=8000)
-    sim.vapi.assistant(first_message=OFFER)
-
-    async def caller():
-        call = await sim.twilio.call(to=NUMBER)
-        await call.stays_silent(6.0)
-        await call.hangs_up()
-
-    sim.run(caller())
+    bridge = serve(on_wrong_rate="end")
+    call = sim.run(format_mismatch(sim, rate=8000))
+    assert call.status == "completed"
     assert "agent audio comes at 0.5 times the rate of pcm_s16le at 16000 Hz" in caplog.text
     assert bridge.metrics.value("wrong_rate") == 1

@@ -36,7 +36,7 @@ def test_a_whole_number_of_seconds_is_a_number():
         (
             "barge-in",
             "latency=1",
-            "barge-in: no parameter 'latency'; there are: lead, silence_frames, late_frames",
+            "barge-in: no parameter 'latency'; there are: announcement, at, lead, silence_frames, ",
         ),
         ("greeting", "x=1", "greeting: no parameter 'x'; there are: none"),
         ("cold-start", "late=soon", "cold-start: late: expected float, found 'soon'"),

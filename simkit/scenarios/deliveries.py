@@ -1,0 +1,206 @@
+"""Scenarios in which sound arrives late, out of order, in pieces, in part or in another shape."""
+
+from __future__ import annotations
+
+import random
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from ..audio.speech import plain
+from ..simulation import Simulation
+from ..twilio import Call, Profile
+from ..vapi import HOST as VAPI_HOST
+from ..vapi.seed_dialect import SeedSocket
+from ..world import BRIDGE_HOST, TWILIO_HOST, World
+from .registry import NotApplicable, Seconds, expect, leaves, scenario, understood
+
+NUMBER = "+15550100"
+GREETING = "Good morning, what can I do for you on this fine day?"
+DATE = "the third of July would suit us best"
+ANSWER = "The third of July it is."
+REQUEST = "I would like to move my appointment from Tuesday to Thursday in the afternoon"
+
+Leg = Literal["caller", "agent"]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[float, Meta(ge=0.1, le=60)]
+Size = Annotated[int, Meta(ge=1, le=65_536)]
+Rate = Annotated[int, Meta(ge=4000, le=48_000)]
+
+
+async def _both_speak(sim: World, call: Call) -> None:
+    """Let the caller hear a greeting, say a date, and hear the answer, all of it as it was said."""
+    await call.hears(GREETING)
+    await call.says(DATE)
+    await call.hears(ANSWER)
+    await leaves(call)
+    heard = [utterance.text for utterance in call.heard.utterances if utterance.text]
+    expect(heard == [GREETING, ANSWER], f"the caller heard {heard}")
+    expect(all(u.whole for u in call.heard.utterances if u.text), "a reply was not heard whole")
+    turns = understood(sim)
+    expect(turns == [DATE], f"the caller said {DATE!r}, and Vapi understood {turns}")
+
+
+@scenario(
+    variants=[{"leg": "caller"}, {"leg": "agent"}],
+    own={"vapi_dialect": "seed"},
+)
+async def out_of_order(
+    sim: World, *, leg: Leg = "caller", swap: Share = 0.2, duplicate: Share = 0.1
+) -> Call:
+    """Chunks of audio come swapped with their neighbours, or twice, on one leg.
+
+    Not that TCP would do this: senders and proxies with several workers do. Twilio numbers every
+    message; Vapi's audio has numbers in the dialect of the seed articles only. A right bridge puts
+    in order by those numbers what it passes on, and drops what it had already.
+    """
+    if leg == "caller":
+        sim.twilio.disorder(swap=swap, duplicate=duplicate)
+    else:
+        sim.vapi.disorder(swap=swap, duplicate=duplicate)
+    # A last frame that was to change places with the next one waits no longer than that.
+    sim.vapi.assistant(first_message=GREETING, replies=[ANSWER], stopped_after_audio=0.02)
+    call = await sim.twilio.call(to=NUMBER)
+    await _both_speak(sim, call)
+    if leg == "agent" and not any(isinstance(c.socket, SeedSocket) for c in sim.vapi.calls):
+        raise NotApplicable("Vapi's audio has no numbers on its transport: nothing to order by")
+    return call
+
+
+@scenario(
+    needs=("vapi", "simulation"), variants=[{"low": 0.1, "high": 0.4}, {"low": 0.2, "high": 0.8}]
+)
+async def jitter(
+    sim: Simulation, *, low: Seconds = 0.1, high: Seconds = 0.4, every: Positive = 1.0
+) -> Call:
+    """Nothing comes for a while, and then all at once: from Twilio, and from Vapi.
+
+    So it is to a program when a mobile network holds packets up for ``low`` to ``high`` seconds,
+    ``every`` second or so: TCP loses nothing, and what is behind waits, too. Vapi sends its speech
+    ahead of time by a little more than that. A right bridge passes on at once what comes, so that
+    the reserve is where the caller is: no gap is heard, and no word is lost.
+    """
+    draw = random.Random(sim.seed)
+    for far in (TWILIO_HOST, VAPI_HOST):
+        at = 0.0
+        while at < 30:
+            at += draw.uniform(0.5, 1.5) * every
+            lasts = draw.uniform(low, high)
+            sim.link(far, BRIDGE_HOST).towards(BRIDGE_HOST).stall(lasts, start=sim.now + at)
+            at += lasts
+    sim.vapi.assistant(
+        first_message=GREETING,
+        replies=[ANSWER],
+        lead=high + 0.1,
+        silence_frames=False,
+        final_after=high + 0.5,  # a pause on the line is none of the caller's
+    )
+    call = await sim.twilio.call(to=NUMBER)
+    await _both_speak(sim, call)
+    return call
+
+
+@scenario(
+    needs=("vapi", "simulation"),
+    variants=[{"stall": 5.0}, {"stall": 10.0}],
+    waives={"caller-audio-complete": "what is over two seconds old is not to be passed on"},
+)
+async def stale_burst(sim: Simulation, *, stall: Seconds = 5.0) -> Call:
+    """What the caller said many seconds ago comes all at once, when a stall is over.
+
+    The caller has waited, given up and asked something else by then. A right bridge drops what is
+    older than two seconds, and says so in its log: the old question is not answered any more.
+    """
+    sim.vapi.assistant(replies=["First answer.", "Second answer.", "Third answer."])
+    call = await sim.twilio.call(to=NUMBER)
+    await call.stays_silent(1.0)
+    sim.link(TWILIO_HOST, BRIDGE_HOST).towards(BRIDGE_HOST).stall(stall)
+    await call.says("is there a table for tonight?")
+    await call.stays_silent(max(0.0, stall - 0.5))
+    await call.says("or for tomorrow?")
+    await call.hears_utterance()
+    await call.stays_silent(1.0)
+    await leaves(call)
+    turns = understood(sim)
+    expect(
+        turns == ["or for tomorrow?"],
+        f"the caller asked 'or for tomorrow?' after the stall, and Vapi understood {turns}",
+    )
+    return call
+
+
+@scenario(variants=[{"loss": 0.01}, {"loss": 0.03}, {"loss": 0.05}])
+async def packet_loss(
+    sim: World, *, loss: Share = 0.03, burst: Seconds = 0.06, endpointing: Seconds = 0.5
+) -> Call:
+    """The phone's leg loses packets in bursts, as mobile networks do.
+
+    What Twilio sends is then silent in places, and its words are lost in part. Silence of a few
+    hundred milliseconds ends the caller's turn when ``endpointing`` is short. A right bridge passes
+    on what there is: most words are understood, in order, as one turn, and it is answered once.
+    """
+    profile = Profile(latency=0.05, jitter=0.03, loss=loss, burst=max(1.0, burst / 0.02))
+    sim.vapi.assistant(first_message=GREETING, replies=[ANSWER], final_after=endpointing)
+    call = await sim.twilio.call(to=NUMBER, profile=profile)
+    await call.hears_utterance()
+    await call.says(REQUEST)
+    await call.hears_utterance()
+    await leaves(call)
+    turns = understood(sim)
+    words = [plain(word) for turn in turns for word in turn.split()]
+    said = [plain(word) for word in REQUEST.split()]
+    rest = iter(said)
+    expect(
+        len(words) >= 0.7 * len(said) and all(word in rest for word in words),
+        f"of {len(said)} words that the caller said, Vapi understood {words}",
+    )
+    return call
+
+
+@scenario(variants=[{"size": size} for size in (1, 37, 333, 32_001)])
+async def odd_chunks(sim: World, *, size: Size = 333) -> Call:
+    """Vapi's audio comes in frames of any ``size`` in bytes, which cut samples in two.
+
+    Nothing promises 20 ms a frame, nor whole samples. A bridge that converts each frame by itself
+    loses half a sample, and all that follows is noise; or its resampler begins anew with each
+    frame, and clicks. A right bridge keeps what is left of a frame for the next one.
+    """
+    sim.vapi.faults.odd_frames = size
+    if size == 1:
+        sim.vapi.assistant(first_message="Hello.", silence_frames=False)
+        call = await sim.twilio.call(to=NUMBER)
+        await call.hears("Hello.")
+        await leaves(call)
+        expect([u.whole for u in call.heard.utterances] == [True], "it was not heard whole")
+        return call
+    # What does not fill a frame waits for the next audio, which has to be silence.
+    sim.vapi.assistant(first_message=GREETING, replies=[ANSWER])
+    call = await sim.twilio.call(to=NUMBER)
+    await _both_speak(sim, call)
+    return call
+
+
+@scenario(
+    variants=[{"rate": 8000}, {"rate": 32_000}],
+    waives={"agent-audio-intact": "until it is noticed, the caller hears what comes"},
+    own={"on_wrong_rate": "end"},
+)
+async def format_mismatch(sim: World, *, rate: Rate = 8000, patience: Seconds = 20.0) -> Call:
+    """Vapi's audio comes at another ``rate`` than was declared, and nobody reports an error.
+
+    The caller hears the agent at half or double speed for as long as the call lasts. A right bridge
+    notices that audio comes too fast or too slowly for what was declared, says so in its log, and
+    ends the call within the caller's ``patience`` or corrects the rate.
+    """
+    sim.vapi.faults.other_rate = rate
+    sim.vapi.assistant(first_message=REQUEST, replies=[ANSWER])
+    call = await sim.twilio.call(to=NUMBER)
+    try:
+        await call.ends(timeout=patience)
+    except TimeoutError:
+        heard = [utterance.text for utterance in call.heard.utterances]
+        expect(
+            REQUEST in heard,
+            f"for {patience:g} s the caller heard {heard or 'noise'}, and nobody ended the call",
+        )
+    return call
