@@ -215,7 +215,8 @@ async def false_positive(sim: World, *, threshold: Share = 0.5) -> Call:
     None of it is a word, and Vapi's detector (``threshold``: 0 is -60 dBFS, 1 is -10 dBFS) takes
     none of it for one. A right bridge lets the agent go on.
     """
-    sim.vapi.assistant(first_message=REMINDER, vad_threshold=threshold)
+    # A burst of 180 ms may be loud in ten blocks of 20 ms, which is all that Vapi looks at.
+    sim.vapi.assistant(first_message=REMINDER, vad_threshold=threshold, voice_seconds=0.3)
     call = await sim.twilio.call(to=NUMBER)
     await call.hears("Your appointment")
     for name, level in NOISES.items():
