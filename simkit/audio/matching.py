@@ -21,6 +21,9 @@ NEAR = 3700
 LOUD = 24
 """Amplitude at which sound begins after silence."""
 
+FLEETING = 40
+"""Samples, 5 ms: of less sound between silences nobody can tell what it is."""
+
 _BLOCK = 8192  # samples: what is searched, with the sound itself, is one FFT of this size
 _FAR = 0.002  # what a place loses at the end of the search: of two alike the nearer is meant
 _TIE = 4000.0  # difference of squares over 20 ms that says nothing: an rms of 5
@@ -126,6 +129,15 @@ def edge(
 def is_quiet(x: Floats) -> bool:
     """Tell whether there is nothing to recognise."""
     return product(x, x) < len(x) * QUIET_RMS**2
+
+
+def is_fleeting(x: Floats) -> bool:
+    """Tell whether all sound in it is over so soon that it may be anybody's, as a filter's ringing.
+
+    The limit is :data:`FLEETING`.
+    """
+    loud = np.flatnonzero(np.abs(x) >= LOUD)
+    return len(loud) == 0 or int(loud[-1] - loud[0]) < FLEETING
 
 
 def first_loud(x: Floats) -> int:

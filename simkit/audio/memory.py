@@ -6,7 +6,18 @@ said needs 80 ms.
 
 from __future__ import annotations
 
-from .matching import NEAR, WINDOW, Floats, Track, fit, is_quiet, search, settle, without
+from .matching import (
+    NEAR,
+    WINDOW,
+    Floats,
+    Track,
+    fit,
+    is_fleeting,
+    is_quiet,
+    search,
+    settle,
+    without,
+)
 from .repertoire import Repertoire
 from .sums import product
 
@@ -99,7 +110,7 @@ class Memory:
         self, at: int, x: Floats, enough: float = _FOUND, *, thorough: bool = False
     ) -> Track | None:
         """Return what ``x`` fits best, if it fits well enough."""
-        if len(x) < WINDOW // 2 or is_quiet(x):
+        if len(x) < WINDOW // 2 or is_quiet(x) or is_fleeting(x):
             return None
         best, best_fit = None, enough if len(x) >= SEARCH else _FOUND_SHORT
         for track in self._latest():

@@ -177,7 +177,8 @@ async def duplicate_turn(sim: World, *, silence: Seconds = 0.6, stopped: Seconds
     await call.hears(BOOKED)
     await leaves(call, after=4.0)
     heard = [utterance.text for utterance in call.heard.utterances[1:]]
-    expect(heard == [BOOKED], f"after one utterance the caller heard {heard}")
+    once = sum(text.startswith("At nine") for text in heard) == 1
+    expect(once, f"after one utterance the caller heard {heard}")
     expect(call.heard.utterances[-1].whole, "the reply was not heard whole")
     return call
 

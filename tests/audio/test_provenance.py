@@ -299,3 +299,20 @@ def test_other_rates_are_brought_to_the_telephones_grid(rate):
     found = Linear(rate, 8000).process(np.append(wave, wave[-1:]))
     assert len(found) == 8000
     assert np.abs(found - expected).max() < 8000 * 2 * np.pi * 200 / rate + 2
+
+
+RINGING = np.array([-1436, 372, -196, 120, -80, 56, -32, 24, -16, 8], np.int16)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_filters_ringing_after_the_end_is_not_taken_for_the_same_elsewhere(seed):
+    """What a word leaves behind for a millisecond says nothing of which word it was."""
+    repertoire, silence = Repertoire(), np.zeros(4000, np.int16)
+    said = voice.speak("We look forward to seeing you.", random.Random(seed))
+    other = voice.speak("At eight or at nine.", random.Random(seed))
+    ringing = Speech("other", np.concatenate((other.samples, silence, RINGING, silence)), ())
+    repertoire.add(ringing)
+    key = repertoire.add(said)
+    tracker = Tracker(repertoire)
+    tracker.feed(np.concatenate((said.samples, RINGING, silence)))
+    assert {span.key for span in tracker.finish()} <= {key, None}
