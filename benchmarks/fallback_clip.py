@@ -13,11 +13,8 @@ import numpy as np
 
 import simkit.bridge
 from simkit.audio import espeak, mulaw
+from simkit.bridge.fallback import TEXT
 
-TEXT = (
-    "I'm sorry, we have a technical problem. "
-    "Please hold on for a moment, or call again in a few minutes."
-)
 FADE = 40
 """Samples, 5 ms, at either end."""
 

@@ -1,4 +1,7 @@
-"""What goes wrong in a program without ending it: put on the timeline, with task and line."""
+"""What goes wrong in a program without ending it: put on the timeline, with task and line.
+
+And what it says of audio that it drops, which is then no mishap but a policy.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,16 @@ from typing import Any
 from ._ending import host_of
 from .kernel import made_at, named, raising_line, running_line, running_task
 from .network import Host, SimLoop
-from .timeline import Timeline
+from .timeline import Event, Timeline
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 class Mishaps:
-    """Records a loop's stalls, unhandled errors and coroutines that nobody awaited."""
+    """Records a loop's stalls and unhandled errors, coroutines that nobody awaited, slow readers.
+
+    And what is logged, where it tells of audio that is dropped.
+    """
 
     def __init__(self, loop: SimLoop, timeline: Timeline) -> None:
         self._loop = loop
@@ -26,6 +32,8 @@ class Mishaps:
         loop.set_exception_handler(self._on_unhandled)
         loop.realm.on_stall = self._on_stall
         loop.realm.on_unawaited = self._on_unawaited
+        loop.network.on_backlog = self._on_backlog
+        self._backlogs: dict[asyncio.Transport, Event] = {}
 
     def _on_stall(self, duration_ns: int) -> None:
         """A ``time.sleep`` in the loop's thread: time passes, arrivals pile up."""
@@ -66,6 +74,28 @@ class Mishaps:
             line=made_at(coro),
         )
 
-    def _record(self, kind: str, *, host: Host | None = None, **fields: Any) -> None:
+    def _on_backlog(self, transport: asyncio.Transport, size: int) -> None:
+        """A program writes what its peer does not read; or the peer has read, if ``size`` is 0."""
+        event = self._backlogs.get(transport)
+        network = self._loop.network
+        if event is None:
+            host = network.current()
+            if host not in {server.host for server in network.servers}:
+                return
+            peer = network.describe(transport.get_extra_info("peername"), host)
+            event = self._record("slow-reader", peer=peer, most=0, last_ns=None)
+            self._backlogs[transport] = event
+        if size:
+            event.fields["most"] = max(event.fields["most"], size)
+        else:
+            event.fields["last_ns"] = self._loop.calendar.now_ns
+            del self._backlogs[transport]
+
+    def on_dropped(self, text: str) -> None:
+        """Record what a program logged of audio that it drops."""
+        if not self.ignored:
+            self._record("log", message=_ADDRESS.sub("", text))
+
+    def _record(self, kind: str, *, host: Host | None = None, **fields: Any) -> Event:
         host = host or self._loop.network.current()
-        self._timeline.record(kind, host.name, **fields)
+        return self._timeline.record(kind, host.name, **fields)

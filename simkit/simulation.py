@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _ending
 from ._arrivals import arrive
+from ._clips import know
+from ._logged import listening
 from ._mishaps import Mishaps
 from ._verified import Scenario, repeatable, run_twice
-from .audio import Repertoire
+from .audio import Repertoire, Samples
 from .checks import Checks
 from .kernel import (
     Calendar,
@@ -196,6 +198,21 @@ class Simulation:
         self._upstreams[host.name] = upstream
         return upstream
 
+    def knows(self, clip: Samples | str | os.PathLike[str], text: str = "") -> None:
+        """Make a clip known that the bridge plays by itself, such as an excuse when Vapi is away.
+
+        It is recognised where it is heard, and no promise about the agent's audio is broken by it.
+
+        Args:
+            clip: samples at 8 kHz, int16, shape ``(n,)``; or the path of a WAV or FLAC file.
+            text: what is said in it.
+
+        Raises:
+            AudioFileError: the file is missing, damaged or of another kind than expected.
+            ValueError: the samples are none.
+        """
+        know(self._timeline, self._repertoire, clip, text)
+
     def link(self, a: str | Host, b: str | Host) -> Link:
         """Return the link between two hosts, to turn its knobs.
 
@@ -297,7 +314,7 @@ class Simulation:
 
     def _run(self, coro: Coroutine[Any, Any, T]) -> T:
         try:
-            with _without_proxies():
+            with _without_proxies(), listening(self._mishaps.on_dropped):
                 return self.loop.run_until_complete(coro)
         except SimulationError:
             self._is_stuck = True

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from .audio import Repertoire
+    from .audio import Repertoire, Samples
     from .checks import Checks
     from .timeline import CallMeasures, Timeline
     from .twilio import Twilio
@@ -70,6 +70,9 @@ class World(Protocol):
     @property
     def measures(self) -> CallMeasures:
         """What all calls together were like so far."""
+
+    def knows(self, clip: Samples | str | os.PathLike[str], text: str = "") -> None:
+        """Make a clip known that the bridge plays by itself."""
 
     def link(self, a: str, b: str) -> WorldLink:
         """Return what lies between two hosts."""

@@ -11,6 +11,12 @@ from ..audio.any_rate import HIGHEST_RATE, LOWEST_RATE, AnyRate
 from ..audio.files import AudioFileError, read_clip
 from .config import Config, ConfigError
 
+TEXT = (
+    "I'm sorry, we have a technical problem. "
+    "Please hold on for a moment, or call again in a few minutes."
+)
+"""What the line that comes along says."""
+
 MAX_SECONDS = 15.0
 """The longest line; a caller who waits longer hangs up."""
 
@@ -23,11 +29,12 @@ def fallback_clip(config: Config) -> bytes:
     Raises:
         ConfigError: the file is missing, damaged, too long, or of another kind than expected.
     """
-    return _read(config.fallback_file) if config.fallback_file else _bundled()
+    return _read(config.fallback_file) if config.fallback_file else bundled_clip()
 
 
 @cache
-def _bundled() -> bytes:
+def bundled_clip() -> bytes:
+    """Return the line that comes along, as mu-law at 8 kHz."""
     return (files(__package__) / "data" / "fallback.ulaw").read_bytes()
 
 

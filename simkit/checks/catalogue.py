@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..timeline import Timeline
+from .buffers import BOUNDED_BUFFERS
+from .caller_audio import CALLER_AUDIO_COMPLETE
 from .check import CheckResult
 from .conduct import (
     CLEAN_TEARDOWN,
@@ -14,19 +16,25 @@ from .conduct import (
     PROTOCOL_CONFORMANCE,
     TWIML_IN_TIME,
 )
-from .sound import AGENT_AUDIO_INTACT, CALLER_AUDIO_COMPLETE, NO_CROSS_TALK, NO_STALE_AUDIO
-from .turns import ONE_REPLY_PER_TURN, STOPS_WHEN_INTERRUPTED
+from .intruders import SIGNATURE_REQUIRED
+from .liveness import LIVENESS
+from .sound import AGENT_AUDIO_INTACT, NO_CROSS_TALK, NO_STALE_AUDIO
+from .turns import KEEPS_TALKING_WHEN_NOT, ONE_REPLY_PER_TURN, STOPS_WHEN_INTERRUPTED
 
 ALL = (
     TWIML_IN_TIME,
     CALLER_AUDIO_COMPLETE,
     AGENT_AUDIO_INTACT,
     STOPS_WHEN_INTERRUPTED,
+    KEEPS_TALKING_WHEN_NOT,
     NO_STALE_AUDIO,
     ONE_REPLY_PER_TURN,
+    LIVENESS,
     NO_CROSS_TALK,
     CLEAN_TEARDOWN,
+    BOUNDED_BUFFERS,
     PROTOCOL_CONFORMANCE,
+    SIGNATURE_REQUIRED,
     NO_UNHANDLED_ERROR,
     NO_BLOCKING,
     NO_OUTSIDE_WORLD,

@@ -38,18 +38,27 @@ def _clean_teardown(timeline: Timeline) -> list[Violation]:
                         ended.t_ns,
                         f"call {ended.call} ended at {seconds(ended.t_ns)} and its socket to "
                         f"{services[session].capitalize()} was still open a second later",
+                        _about(timeline, session, ended),
                     )
                 )
     found += _left_open(timeline, services, closed)
     found += [
         Violation(
-            event.t_ns, f"{len(event.fields[what])} {what} outlived {whose}: {', '.join(names)}"
+            event.t_ns,
+            f"{len(names)} {what} outlived {whose}: {', '.join(names)}",
+            (event,),
         )
         for event in timeline.of("leaks")
         for what, whose in (("tasks", "their calls"), ("sockets", "every call"))
         if (names := event.fields.get(what))
     ]
     return found
+
+
+def _about(timeline: Timeline, session: int, *ended: Event) -> list[Event]:
+    """Return when a socket opened and closed, and when calls ended."""
+    sockets = [event for event in timeline.of("open", "close") if event.session == session]
+    return sorted([*sockets, *ended], key=lambda event: event.t_ns)
 
 
 def _left_open(
@@ -70,6 +79,7 @@ def _left_open(
             f"a socket to {services[session].capitalize()}, session {session}, was still open a "
             f"second after the last call it may belong to ended at "
             f"{seconds(max(ended, default=0))}",
+            _about(timeline, session, *timeline.of("ended")),
         )
         for session in sorted(session for session in untied if session is not None)
         if closed.get(session, timeline.duration_ns) > limit_ns

@@ -1,19 +1,16 @@
-"""Checks of what was heard and understood."""
+"""Checks of what was heard."""
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 from ..timeline import (
     Event,
     Timeline,
     barge_ins,
-    carrier_delay_ns,
     carrier_lost_ns,
-    upstreams_of,
 )
 from ..timeline.text import quoted
 from .check import Check, Violation, milliseconds, seconds
+from .turns import evidence_of
 
 _TOLERANCE_NS = 60_000_000
 """Sound at the edges of an utterance that is too quiet to recognise."""
@@ -21,71 +18,6 @@ _FRAGMENT_NS = 100_000_000
 """Sound this short between two losses cannot be recognised."""
 _PAUSE_NS = 200_000_000
 _STALE_NS = 5_000_000
-_TRANSIT_NS = 500_000_000
-"""Speech this short before the end of a call may still be on its way."""
-
-
-def _caller_audio_complete(timeline: Timeline) -> list[Violation]:
-    ends = {event.call: event.t_ns for event in timeline.of("ended", "hangs-up")}
-    services = " or ".join(sorted(set(upstreams_of(timeline).values()))) or "vapi"
-    service = services.capitalize()
-    found = []
-    for spoken in timeline.of("speaks"):
-        key = spoken.fields["utterance"]
-        spoken_ns = spoken.fields["duration_ns"]
-        end_ns = ends.get(spoken.call, timeline.duration_ns)
-        delay_ns = carrier_delay_ns(timeline, spoken.call, "twilio")
-        due_ns = min(spoken_ns, end_ns - _TRANSIT_NS - delay_ns - spoken.t_ns)
-        pieces = [e for e in timeline.of("receives") if e.fields["utterance"] == key]
-        if due_ns <= 0:
-            continue
-        reached = _covered(pieces, due_ns) + carrier_lost_ns(
-            timeline,
-            spoken.call,
-            "twilio",
-            spoken.t_ns + delay_ns,
-            spoken.t_ns + delay_ns + spoken_ns,
-        )
-        if due_ns - reached > _TOLERANCE_NS * max(1, len(pieces)):
-            found.append(
-                Violation(
-                    spoken.t_ns,
-                    f"{milliseconds(due_ns - reached)} of what the caller said at "
-                    f"{seconds(spoken.t_ns)} ({quoted(spoken.fields['text'])}) never reached "
-                    f"{service}",
-                )
-            )
-        elif _goes_back(pieces):
-            found.append(
-                Violation(
-                    spoken.t_ns,
-                    f"what the caller said at {seconds(spoken.t_ns)} "
-                    f"({quoted(spoken.fields['text'])}) reached {service} twice in places, or out "
-                    "of order",
-                )
-            )
-    return found
-
-
-def _covered(pieces: list[Event], until_ns: int) -> int:
-    """Return how much of [0, until) the pieces cover, by their offsets."""
-    total, reached = 0, 0
-    for event in sorted(pieces, key=lambda event: int(event.fields["offset_ns"])):
-        start = max(reached, event.fields["offset_ns"])
-        end = min(until_ns, event.fields["offset_ns"] + event.fields["duration_ns"])
-        if end > start:
-            total += end - start
-            reached = end
-    return total
-
-
-def _goes_back(pieces: list[Event]) -> bool:
-    """Tell whether a piece, as they came, begins before the end of the one before it."""
-    return any(
-        after.fields["offset_ns"] + _STALE_NS
-        < before.fields["offset_ns"] + before.fields["duration_ns"]
-        for before, after in pairwise(pieces)
-    )
 
 
 def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
@@ -105,6 +37,7 @@ def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
                         heard.t_ns,
                         f"caller heard {milliseconds(heard.fields['duration_ns'])} of sound at "
                         f"{seconds(heard.t_ns)} that nobody is known to have made",
+                        (heard,),
                     )
                 )
             continue
@@ -133,9 +66,9 @@ def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
         else:
             what = ""
         if what:
-            found.append(
-                Violation(heard.t_ns, f"at {seconds(heard.t_ns)}, of {text}, caller heard {what}")
-            )
+            events = (replies[key], *([] if before is None else [before]), heard)
+            text = f"at {seconds(heard.t_ns)}, of {text}, caller heard {what}"
+            found.append(Violation(heard.t_ns, text, events))
         last[heard.call, key] = heard
     return found
 
@@ -161,6 +94,7 @@ def _no_stale_audio(timeline: Timeline) -> list[Violation]:
                     barge_in.onset_ns,
                     f"caller heard {stale_ms:.0f} ms of reply {barge_in.reply} after the clear "
                     f"that followed the interruption at {seconds(barge_in.onset_ns)}",
+                    evidence_of(timeline, barge_in, timeline.duration_ns),
                 )
             )
     return found
@@ -170,6 +104,7 @@ def _no_cross_talk(timeline: Timeline) -> list[Violation]:
     found = []
     said_in = {event.fields["utterance"]: event.call for event in timeline.of("speaks")}
     spoken_in = {event.fields["utterance"]: event.session for event in timeline.of("replies")}
+    said = {event.fields["utterance"]: event for event in timeline.of("speaks", "replies")}
     session_call: dict[int | None, int | None] = {}
     session_caller: dict[int | None, int | None] = {}
     for event in timeline.of("hears", "receives"):
@@ -182,6 +117,7 @@ def _no_cross_talk(timeline: Timeline) -> list[Violation]:
                         event.t_ns,
                         f"caller {event.call} heard at {seconds(event.t_ns)} what was said to "
                         f"caller {session_call[session]}",
+                        (said[key], event),
                     )
                 )
         elif event.kind == "receives" and key in said_in:
@@ -193,16 +129,12 @@ def _no_cross_talk(timeline: Timeline) -> list[Violation]:
                         f"{event.source.capitalize()}'s call {event.session} received at "
                         f"{seconds(event.t_ns)} what caller {caller} said, besides caller "
                         f"{session_caller[event.session]}",
+                        (said[key], event),
                     )
                 )
     return found
 
 
-CALLER_AUDIO_COMPLETE = Check(
-    "caller-audio-complete",
-    "everything the caller said reached Vapi, in order",
-    _caller_audio_complete,
-)
 AGENT_AUDIO_INTACT = Check(
     "agent-audio-intact",
     "what the caller heard of the agent was in order, without gap, repeat or foreign sound",

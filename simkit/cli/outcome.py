@@ -100,6 +100,8 @@ def as_plain(result: Outcome) -> dict[str, Any]:
                 "passed": check.passed,
                 "sentence": check.sentence,
                 "violations": [violation.sentence for violation in check.violations],
+                "waived": check.waived or None,
+                "evidence": [violation.evidence for violation in check.violations],
             }
             for check in result.checks
         ],

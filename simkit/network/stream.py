@@ -242,6 +242,9 @@ class StreamTransport(End, FlowControl):
                 data = data[room:]
         self._buffer += data
         self._maybe_pause_protocol()
+        on_backlog = self._loop.network.on_backlog
+        if on_backlog is not None and self._protocol_paused:
+            on_backlog(self, len(self._buffer))
 
     def _flush_later(self, delay_ns: int) -> None:
         if not self._flush_due:
@@ -261,7 +264,11 @@ class StreamTransport(End, FlowControl):
         if room > 0 and self._buffer:
             self._out.send(bytes(self._buffer[:room]))
             del self._buffer[:room]
+        was_paused = self._protocol_paused
         self._maybe_resume_protocol()
+        on_backlog = self._loop.network.on_backlog
+        if on_backlog is not None and was_paused and not self._protocol_paused:
+            on_backlog(self, 0)
         if not self._buffer:
             if self._closing:
                 self._conn_lost = True

@@ -6,13 +6,16 @@ from typing import Any
 
 from msgspec import inspect
 
+from ..audio import mulaw
 from ..bridge import Bridge, Config
 from ..bridge.config import HINTS, ConfigError
+from ..bridge.fallback import TEXT as FALLBACK
+from ..bridge.fallback import bundled_clip
 from ..bridge.sources import load, variable
 from ..twilio import ACCOUNT_SID, AUTH_TOKEN
 from ..vapi import API_KEY
 from ..wire.errors import shorten
-from ..world import BRIDGE_HOST
+from ..world import BRIDGE_HOST, World
 from .format import Header, RecordingError, Setting
 
 ENVIRONMENT = {
@@ -82,6 +85,11 @@ def own_bridge(header: Header | None = None, name: str = "", **settings: Any) ->
     except ConfigError as error:
         raise RecordingError(f"{name}: header: bridge: {error}") from None
     return Bridge(config).app()
+
+
+def knows_own_line(world: World) -> None:
+    """Make known to a world what simkit's bridge says when it has no agent."""
+    world.knows(mulaw.decode(bundled_clip()), FALLBACK)
 
 
 def environment(header: Header) -> dict[str, str]:

@@ -29,7 +29,7 @@ from .divergence import LIVE_TOLERANCE_MS, TOLERANCE_MS, Divergence, diverged
 from .format import Header, RecordingError
 from .legs import LegName, Stage, Way, choose_legs, speaks_json
 from .outputs import tells_begin
-from .own_bridge import own_bridge
+from .own_bridge import knows_own_line, own_bridge
 from .own_lines import without_own
 from .reading import Recording
 from .utterances import Utterance, track, transcripts, utterances
@@ -109,6 +109,7 @@ def replay(
     spoken = utterances(recording, "caller", side[0])
     with world or _simulation(app, recording, seed) as sim:
         ways = choose_legs(recording, legs, world)
+        knows_own_line(sim)
         for name, far in (("twilio", TWILIO_HOST), ("vapi", VAPI_HOST)):
             if name in header.links_ms:
                 sim.link(far, BRIDGE_HOST).latency = header.links_ms[name] / 1000

@@ -12,6 +12,7 @@ import numpy as np
 from ..kernel import SimulationError
 from ..network.serve import AppError
 from ..recording import own_bridge
+from ..recording.own_bridge import knows_own_line
 from ..report import Outcome
 from ..simulation import Simulation
 from ..timeline import barge_ins, measures
@@ -83,6 +84,7 @@ def play(scenario: Scenario, world: World, settings: dict[str, Any] | None = Non
     """
     started, began = time.process_time(), world.now
     failure = inapplicable = ""
+    knows_own_line(world)
     for check, reason in scenario.waives.items():
         world.checks.waive(check, reason=reason)
     try:

@@ -8,8 +8,9 @@ from .barge_ins import BargeIn, barge_ins
 from .carrier import carrier_delay_ns, carrier_lost_ns
 from .clock import Clock
 from .events import Event, Timeline
-from .intervals import sessions_of, upstreams_of
+from .intervals import audible, bridged, calls_of, is_directed, sessions_of, upstreams_of
 from .measures import CallMeasures, PacingError, measures
+from .turns import chances
 
 __all__ = [
     "BargeIn",
@@ -18,9 +19,14 @@ __all__ = [
     "Event",
     "PacingError",
     "Timeline",
+    "audible",
     "barge_ins",
+    "bridged",
+    "calls_of",
     "carrier_delay_ns",
     "carrier_lost_ns",
+    "chances",
+    "is_directed",
     "measures",
     "sessions_of",
     "upstreams_of",

@@ -147,6 +147,13 @@ def first_words_lost_ms(timeline: Timeline, call: int) -> float | None:
     return float(min(first.fields["duration_ns"], until_ns - first.t_ns)) / 1e6
 
 
+def clips_ms(timeline: Timeline, call: int) -> float:
+    """Return how much was heard of clips that the bridge played by itself."""
+    clips = {event.fields["utterance"] for event in timeline.of("clip")}
+    heard = timeline.of("hears", call=call) if clips else []
+    return sum(int(e.fields["duration_ns"]) for e in heard if e.fields["utterance"] in clips) / 1e6
+
+
 def unheard_ms(timeline: Timeline, call: int) -> float | None:
     """Return how much was synthesised for this caller and never heard; None without a reply."""
     sessions = sessions_of(timeline, call)

@@ -9,7 +9,7 @@ from msgspec import Struct
 from .alignment import unheard_of
 from .carrier import carrier_delay_ns
 from .events import Event, Timeline
-from .intervals import Interval, audible, calls_of, is_directed, milliseconds, sessions_of
+from .intervals import Interval, audible, calls_of, is_directed, milliseconds, sessions_of, spans_of
 
 YIELD_NS = 2_000_000_000
 """An agent that goes on for longer has not yielded (tau-voice's limit)."""
@@ -62,11 +62,14 @@ class BargeIn(Struct, frozen=True, kw_only=True):
 def barge_ins(timeline: Timeline, call: int | None = None) -> list[BargeIn]:
     """Measure every barge-in of a call, or of all calls, in the order of their onsets."""
     found = []
+    clips = {event.fields["utterance"] for event in timeline.of("clip")}
     for number in calls_of(timeline) if call is None else [call]:
         pieces = audible(timeline, number)
+        heard = timeline.of("hears", call=number) if clips else []
+        own = spans_of(event for event in heard if event.fields["utterance"] in clips)
         for spoken in filter(is_directed, timeline.of("speaks", call=number)):
             during = [piece for piece in pieces if piece.start_ns <= spoken.t_ns < piece.end_ns]
-            if during:
+            if during and not any(clip.start_ns <= spoken.t_ns < clip.end_ns for clip in own):
                 found.append(_measure(timeline, number, spoken, pieces))
     return sorted(found, key=lambda barge_in: barge_in.onset_ns)
 

@@ -12,7 +12,7 @@ from .events import Event, Timeline
 from .pairing import paired
 from .text import line
 
-_FOLDED = ("media", "receives", "lost", "stall", "pacing", "leaks")
+_FOLDED = ("media", "receives", "lost", "stall", "pacing", "leaks", "log", "slow-reader", "clip")
 """Kinds that are a measurement, or a stretch of sound: they have no instant of their own."""
 _TELLING = ("role", "status", "transcript_type", "name", "method", "path", "reply", "digit")
 """Fields that tell one event from another, beside who tells whom what."""

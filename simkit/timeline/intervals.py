@@ -76,19 +76,20 @@ def milliseconds(later_ns: int | None, earlier_ns: int | None) -> float | None:
 
 def sessions_of(timeline: Timeline, call: int) -> set[int]:
     """Return the Vapi calls that a phone call was bridged to, by what crossed between them."""
+    return {session for session, calls in bridged(timeline).items() if call in calls}
+
+
+def bridged(timeline: Timeline) -> dict[int, set[int]]:
+    """Return the phone calls that each Vapi call was bridged to, by what crossed between them."""
     said_in = {event.fields["utterance"]: event.call for event in timeline.of("speaks")}
     spoken_in = {event.fields["utterance"]: event.session for event in timeline.of("replies")}
-    sessions = {
-        spoken_in[event.fields["utterance"]]
-        for event in timeline.of("hears", call=call)
-        if event.fields["utterance"] in spoken_in
-    }
-    sessions |= {
-        event.session
-        for event in timeline.of("receives")
-        if said_in.get(event.fields["utterance"]) == call
-    }
-    return {session for session in sessions if session is not None}
+    heard = ((spoken_in.get(e.fields["utterance"]), e.call) for e in timeline.of("hears"))
+    received = ((e.session, said_in.get(e.fields["utterance"])) for e in timeline.of("receives"))
+    calls: dict[int, set[int]] = {}
+    for session, call in (*heard, *received):
+        if session is not None and call is not None:
+            calls.setdefault(session, set()).add(call)
+    return calls
 
 
 def calls_of(timeline: Timeline) -> list[int]:

@@ -77,6 +77,8 @@ class CallMeasures(Struct, frozen=True, kw_only=True):
     """Tasks and Vapi sockets left a second after the end; None before that is known."""
     first_words_lost_ms: float | None
     """Beginning of the caller's first words that never reached the assistant."""
+    clips_ms: float = 0.0
+    """What was heard of clips that the bridge played by itself."""
     pacing_error_ms: PacingError | None = None
     """Of the whole run; None in virtual time, which is never late."""
 
@@ -118,6 +120,7 @@ def measures(timeline: Timeline, call: int | None = None) -> CallMeasures:
         ledger_error_ms=_ledger_error(timeline, numbers),
         leaks=_leaks(timeline, numbers),
         first_words_lost_ms=_total([alignment.first_words_lost_ms(timeline, n) for n in numbers]),
+        clips_ms=sum(alignment.clips_ms(timeline, n) for n in numbers),
         pacing_error_ms=_pacing_error(timeline),
     )
 

@@ -152,6 +152,23 @@ def _hears(event: Event) -> str:
     return f"hears      {what}  {_seconds(fields['duration_ns'])}"
 
 
+def _receives(event: Event) -> str:
+    fields = event.fields
+    key, offset = fields["utterance"], _seconds(fields["offset_ns"])
+    what = "something unknown" if key is None else f"utterance {key} from {offset}"
+    return f"receives   {what}  {_seconds(fields['duration_ns'])}"
+
+
+def _slow_reader(event: Event) -> str:
+    fields = event.fields
+    rest = "to the end" if fields["last_ns"] is None else f"until {fields['last_ns'] / 1e9:.3f}"
+    return f"waits      {fields['peer']} reads too slowly {rest}, {fields['most']} bytes unsent"
+
+
+def _log(event: Event) -> str:
+    return f"says       {quoted(event.fields['message'])}"
+
+
 def _transcript(event: Event) -> str:
     fields = event.fields
     return f"transcript {fields['transcript_type']} {fields['role']} {quoted(fields['text'])}"
@@ -190,7 +207,7 @@ def _value(value: Any) -> str:
 
 _SHOWN = 64
 _PLACES = ("task", "line")
-_SILENT = ("receives",)
+_SILENT = ("receives", "log", "slow-reader", "clip")
 _WORDS: dict[str, Callable[[Event], str]] = {
     "media": _media,
     "request": _request,
@@ -203,6 +220,9 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "replies": _replies,
     "replied": _replied,
     "hears": _hears,
+    "receives": _receives,
+    "slow-reader": _slow_reader,
+    "log": _log,
     "transcript": _transcript,
     "speech-update": _speech_update,
     "mark": _mark,

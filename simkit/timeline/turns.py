@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from .barge_ins import YIELD_NS, barge_ins
-from .events import Timeline
+from .events import Event, Timeline
 from .intervals import Interval, audible, is_directed, merged, spans_of
 
 DIRECTED_NS = 1_000_000_000
@@ -66,6 +66,12 @@ def false_and_chances(timeline: Timeline, call: int) -> tuple[int, int]:
     a ``clear`` or the end of its reply by an interruption follows within 2 s, and nobody spoke to
     it in the second before.
     """
+    made = chances(timeline, call)
+    return sum(stopped is not None for _, stopped in made), len(made)
+
+
+def chances(timeline: Timeline, call: int) -> list[tuple[Event, Event | None]]:
+    """Return what was not meant for the agent, each with what falsely stopped it; None: nothing."""
     pieces = audible(timeline, call)
     made = [
         event
@@ -74,21 +80,25 @@ def false_and_chances(timeline: Timeline, call: int) -> tuple[int, int]:
     ]
     yields = _yields(timeline, call)
     directed = spans_of(e for e in timeline.of("speaks", call=call) if is_directed(e))
-    false = 0
+    found: list[tuple[Event, Event | None]] = []
     for event in made:
-        first = bisect_left(yields, event.t_ns)
-        if first < len(yields) and yields[first] <= event.t_ns + YIELD_NS:
-            since_ns = yields[first] - DIRECTED_NS
-            spoken_to = any(u.start_ns <= yields[first] and u.end_ns > since_ns for u in directed)
-            false += not spoken_to
-    return false, len(made)
+        first = bisect_left(yields, event.t_ns, key=lambda stop: stop.t_ns)
+        stopped = yields[first] if first < len(yields) else None
+        if stopped is not None:
+            t_ns = stopped.t_ns
+            since_ns = t_ns - DIRECTED_NS
+            spoken_to = any(u.start_ns <= t_ns and u.end_ns > since_ns for u in directed)
+            if spoken_to or t_ns > event.t_ns + YIELD_NS:
+                stopped = None
+        found.append((event, stopped))
+    return found
 
 
-def _yields(timeline: Timeline, call: int) -> list[int]:
-    """Return the instants at which the agent was made to stop."""
+def _yields(timeline: Timeline, call: int) -> list[Event]:
+    """Return what made the agent stop."""
     heard = {event.fields["utterance"] for event in timeline.of("hears", call=call)}
-    return sorted(
-        event.t_ns
+    return [
+        event
         for event in timeline.of("clear", "replied")
         if (event.kind == "clear" and event.call == call)
         or (
@@ -96,7 +106,7 @@ def _yields(timeline: Timeline, call: int) -> list[int]:
             and event.fields["interrupted"]
             and event.fields["utterance"] in heard
         )
-    )
+    ]
 
 
 def _holds(pieces: list[Interval], t_ns: int) -> bool:

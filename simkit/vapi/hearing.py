@@ -107,6 +107,10 @@ class Hearing:
         self._position = 0  # 8 kHz samples received so far
         # Position and instant of the first block after each change of pace.
         self._arrivals = array("q"), array("q")
+        # The same of when it left the far end.
+        self._departures = array("q"), array("q")
+        self._sent_ns: int | None = None
+        self._next_sent_ns = -1
         self._quiet: deque[Samples] = deque(maxlen=_LEAD_IN)
         self._events: list[Event] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -162,8 +166,9 @@ class Hearing:
         spoken = self._repertoire[last.key or 0].spoken
         return last, last.offset + last.end - last.start >= spoken - _SILENCE_SAMPLES
 
-    def feed(self, data: bytes) -> None:
-        """Take a frame of any size."""
+    def feed(self, data: bytes, sent_ns: int | None = None) -> None:
+        """Take a frame of any size, which left the far end at ``sent_ns``; None: just now."""
+        self._sent_ns = sent_ns
         if self.tape is not None:
             self.tape.add(self._clock.read_ns(), data)
         if (
@@ -217,6 +222,11 @@ class Hearing:
         if now_ns != expected_ns:
             positions.append(self._position)
             instants.append(now_ns)
+        sent_ns = now_ns if self._sent_ns is None else self._sent_ns
+        if sent_ns != self._next_sent_ns:
+            self._departures[0].append(self._position)
+            self._departures[1].append(sent_ns)
+        self._next_sent_ns = sent_ns + _BLOCK_NS
         self._position += _SILENCE_SAMPLES
         if now_ns - self._last_voice_ns < _FORGET_NS:
             self._tracker.feed(sound)
@@ -390,10 +400,12 @@ class Hearing:
         # Only the last one may have changed since: it grew, or turned out to be something else.
         for number in range(max(0, len(self._events) - 1), len(spans)):
             span = spans[number]
+            sent_ns, late_ns = self._departure(span)
             fields: dict[str, Any] = {
                 "utterance": span.key,
                 "offset_ns": span.offset * 125_000,
                 "duration_ns": (span.end - span.start) * 125_000,
+                "late_ns": late_ns,
             }
             if number < len(self._events):
                 self._events[number].fields.update(fields)
@@ -408,9 +420,22 @@ class Hearing:
                     self._lane,
                     t_ns=began_ns + (span.start - position) * 125_000,
                     session=self._session,
+                    sent_ns=sent_ns,
                     **fields,
                 )
             )
+
+    def _departure(self, span: Span) -> tuple[int, int]:
+        """Return when a span left the far end, and how far its latest part was behind its first."""
+        positions, instants = self._departures
+        pieces = slice(
+            bisect_right(positions, span.start) - 1, bisect_right(positions, span.end - 1)
+        )
+        starts = [
+            ns - position * 125_000
+            for position, ns in zip(positions[pieces], instants[pieces], strict=True)
+        ]
+        return starts[0] + span.start * 125_000, max(starts) - starts[0]
 
     def take_words(self) -> str:
         """End the turn now, without telling anyone; returns its words."""

@@ -207,7 +207,7 @@ class TransportSocket(SlowOpening):
         if faults is not None and faults.touches_audio:
             data = faults.hear(data)
         if self.conversation is not None and not self._begin_after:
-            self.conversation.hearing.feed(data)
+            self.conversation.hearing.feed(data, self._sent_ns)
 
     def on_text(self, data: bytes) -> None:
         """A message from the client."""

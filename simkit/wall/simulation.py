@@ -10,7 +10,8 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from ..audio import Repertoire, voice
+from .._clips import know
+from ..audio import Repertoire, Samples, voice
 from ..checks import Checks
 from ..timeline import CallMeasures, Clock, Event, Timeline, measures
 from ..twilio import Twilio
@@ -244,6 +245,10 @@ class WallSimulation:
         self.urls[name] = self._open_door(name.lower(), port, upstream.connection)
         self._upstreams[name.lower()] = upstream
         return upstream
+
+    def knows(self, clip: Samples | str | os.PathLike[str], text: str = "") -> None:
+        """Make a clip known that the bridge plays by itself; see :meth:`Simulation.knows`."""
+        know(self._timeline, self._repertoire, clip, text)
 
     def link(self, a: str, b: str) -> WallLink:
         """Return the link between two hosts, to set its latency.

@@ -31,17 +31,21 @@ def one_event(kind: str, source: str = "twilio", **fields) -> Timeline:
 # All of them
 
 
-def test_there_are_twelve_checks_in_this_order():
+def test_there_are_sixteen_checks_in_this_order():
     assert [check.name for check in checks.ALL] == [
         "twiml-in-time",
         "caller-audio-complete",
         "agent-audio-intact",
         "stops-when-interrupted",
+        "keeps-talking-when-not",
         "no-stale-audio",
         "one-reply-per-turn",
+        "liveness",
         "no-cross-talk",
         "clean-teardown",
+        "bounded-buffers",
         "protocol-conformance",
+        "signature-required",
         "no-unhandled-error",
         "no-blocking",
         "no-outside-world",

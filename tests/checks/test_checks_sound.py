@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from simkit.checks.caller_audio import CALLER_AUDIO_COMPLETE
 from simkit.checks.sound import (
     AGENT_AUDIO_INTACT,
-    CALLER_AUDIO_COMPLETE,
     NO_CROSS_TALK,
     NO_STALE_AUDIO,
 )
@@ -16,7 +16,10 @@ MS = 1_000_000
 
 
 def new() -> Timeline:
-    return Timeline(lambda: 60_000 * MS)
+    timeline = Timeline(lambda: 60_000 * MS)
+    for session in (1, 2):
+        timeline.record("open", "vapi", "bridge", t_ns=0, session=session)
+    return timeline
 
 
 def says(timeline: Timeline, t_ms: int, ms: int, *, utterance=1, call=1) -> Timeline:

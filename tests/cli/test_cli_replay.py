@@ -94,7 +94,7 @@ def test_the_report_shows_timeline_measures_and_checks(text):
         "answers after",
         "both at once",
     ]
-    assert len(checks.splitlines()) == 12
+    assert len(checks.splitlines()) == 16
     assert all(line.startswith("passed  ") for line in checks.splitlines())
     assert divergence == "same  as recorded: clear compared, within 100 ms"
     assert speed.startswith("47.0 s of call in ")
@@ -248,7 +248,7 @@ def test_json_holds_what_the_call_was_like(as_json):
 
 
 def test_json_holds_every_check(as_json):
-    assert len(as_json["checks"]) == 12
+    assert len(as_json["checks"]) == 16
     for check in as_json["checks"]:
         assert list(check) == ["name", "passed", "sentence", "violations"]
         assert check["passed"]

@@ -80,9 +80,9 @@ def test_each_recording_is_a_row_and_the_worst_is_the_exit_code(folder):
     assert broken.startswith("broken ")
     assert "ERROR" in broken
     assert broken.endswith("call.jsonl:1: the object: Expected `object`, got `array`")
-    assert pricing.split()[:5] == ["pricing-question", "12.8", "s", "12/12", "DIVERGED"]
+    assert pricing.split()[:5] == ["pricing-question", "12.8", "s", "16/16", "DIVERGED"]
     assert pricing.endswith("  at 2.817: clear not sent")
-    assert same.split() == ["the-same", "12.8", "s", "12/12", "same"]
+    assert same.split() == ["the-same", "12.8", "s", "16/16", "same"]
     assert total == "1 of 3 recordings are as recorded and keep every promise"
     assert "\x1b" not in done.stdout + done.stderr
     assert "may print" in done.stderr

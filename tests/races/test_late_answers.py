@@ -9,6 +9,7 @@ import pytest
 from simkit import checks
 from simkit.bridge import CallCore
 from simkit.bridge.events import Action
+from simkit.bridge.fallback import TEXT as FALLBACK
 from simkit.scenarios.beginnings import slow_configure
 from simkit.scenarios.conversations import llm_timeout
 
@@ -26,8 +27,10 @@ def test_slow_configure_costs_the_caller_nothing_but_time(sim, serve):
 @pytest.mark.parametrize(("thinks", "excuses"), [(6.0, 0), (12.0, 1)])
 def test_a_late_model_is_excused_once(sim, serve, thinks, excuses):
     bridge = serve()
-    sim.run(llm_timeout(sim, thinks=thinks))
+    call = sim.run(llm_timeout(sim, thinks=thinks))
     assert bridge.metrics.value("fallbacks", reason="late") == excuses
+    spoken = [utterance.text for utterance in call.heard.utterances if utterance.text]
+    assert spoken == [*([FALLBACK] if excuses else []), "We open at nine."]
     assert len(sim.timeline.of("hang")) == 1  # told after 5 s; the call is not over
 
 

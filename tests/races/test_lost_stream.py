@@ -16,6 +16,7 @@ LONG = "Let me read you the terms and conditions from the very beginning, " * 4
 
 
 @pytest.mark.parametrize("towards", ["bridge", "twilio"])
+@pytest.mark.simkit(waives={"protocol-conformance": "31903 is the reset itself"})
 def test_a_reset_mid_reply_ends_the_call_and_the_next_one_is_clean(sim, serve, towards):
     bridge = serve()
     sim.vapi.assistant(first_message=LONG, lead=60.0, silence_frames=False)
@@ -34,10 +35,9 @@ def test_a_reset_mid_reply_ends_the_call_and_the_next_one_is_clean(sim, serve, t
         await next_call(sim)
 
     sim.run(callers())
-    failed = {check.name: check.sentence for check in checks.run(sim.finish()) if not check.passed}
-    assert set(failed) <= {"protocol-conformance"}  # 31903: the reset itself
 
 
+@pytest.mark.simkit(waives={"protocol-conformance": "31930 is the silence itself"})
 @pytest.mark.parametrize(
     ("settings", "after"),
     [({"stream_timeout": 30.0}, 30), ({}, 40)],

@@ -31,6 +31,9 @@ async def test_audio_is_heard_in_order(sim, serve, leg, dialect, snapshot):
         ("agent", "seed", IgnoresAgentNumbers, "agent-audio-intact"),
     ],
 )
+@pytest.mark.simkit(
+    waives=dict.fromkeys(("caller-audio-complete", "agent-audio-intact"), "the bug is planted")
+)
 async def test_a_bridge_that_ignores_numbers_garbles_what_is_said(
     sim, serve, leg, dialect, core, check, swap, duplicate
 ):

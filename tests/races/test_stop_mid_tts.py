@@ -26,6 +26,13 @@ async def test_the_next_call_hears_nothing_stale(sim, serve, snapshot):
 
 
 @pytest.mark.parametrize("wrong", [ForgetsVapiAtTheEnd, SharesAgentAudio])
+@pytest.mark.simkit(
+    waives={
+        "agent-audio-intact": "the bug is planted",
+        "no-cross-talk": "the bug is planted",
+        "clean-teardown": "the bug is planted",
+    }
+)
 async def test_a_bridge_that_forgets_to_clean_up_is_found_out(sim, serve, wrong):
     with pytest.raises(AssertionError):
         await two_callers(sim, serve(wrong))

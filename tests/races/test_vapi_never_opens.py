@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from simkit import checks
+from simkit.bridge.fallback import TEXT as FALLBACK
 from simkit.scenarios.beginnings import NUMBER, Trouble, vapi_never_opens
 
 AT_ONCE = ("create 401", "create 403", "open 403")
@@ -21,10 +22,11 @@ def test_the_caller_hears_a_line_and_the_call_ends(sim, serve, trouble):
     assert (played.t_ns < 1_000_000_000) == (trouble in AT_ONCE)
     assert played.fields["frames"] == 1  # the line, whole
     assert call.status == "completed"
+    assert [utterance.text for utterance in call.heard.utterances] == [FALLBACK]
     assert not bridge.sessions
-    # The line is no agent's.
-    failed = {check.name for check in checks.run(sim.finish()) if not check.passed}
-    assert failed <= {"agent-audio-intact"}
+    if trouble == "unanswered":
+        reason = "an answer that may still tell of a call is waited for, to end that call"
+        sim.checks.waive("clean-teardown", reason=reason)
 
 
 def test_a_caller_who_gives_up_before_leaves_nothing_behind(sim, serve):
