@@ -20,6 +20,7 @@ from ..report import console
 from ..scenarios import ScenarioError, find, play
 from ..scenarios.job import Job, Result, Verdict, inapplicable, not_run, verdict_on
 from ..scenarios.registry import missing
+from ..scenarios.written import written
 from ..timeline.text import printable
 from ..wall import WallError
 from .junit import junit
@@ -29,6 +30,8 @@ from .wall import end_in_order, open_wall
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
+TESTS = "test_races.py"
+"""The file that tests are written to."""
 STYLES: dict[Result, str] = {
     "passed": "green",
     "failed": "bold red",
@@ -69,6 +72,9 @@ def run_conformance(
     if upstream is not None and wall["wall"]:
         raise Refusal("--upstream is part of a simulated world: leave out --wall")
     end_in_order()
+    place = _place_of_tests(tests, force=force) if tests is not None else None
+    if junit_file is not None and not Path(junit_file).parent.is_dir():
+        raise Refusal(f"{junit_file}: there is no folder {Path(junit_file).parent}")
     try:
         jobs = plan(names, app=app, seed=seed, upstream=upstream)
         if wall["wall"]:
@@ -83,27 +89,46 @@ def run_conformance(
     table = rows(jobs, found)
     if junit_file is not None:
         _write(Path(junit_file), junit(table))
+    failed = [one for row in table for one in row.verdicts if one.result == "failed"]
+    if place is not None and failed:
+        _write(place, written(failed))
     if as_json:
         click.echo(json.dumps(_plain(table, app, seed, is_interrupted), indent=2))
     else:
         _print(table)
         if is_interrupted:
             console().print(f"interrupted: {len(found)} of {len(jobs)} runs were done")
+        if place is not None and failed:
+            console().print(f"{len(failed)} failing tests are in {place}", soft_wrap=True)
     if is_interrupted:
         sys.exit(INTERRUPTED)
     results = {row.result for row in table}
     sys.exit(2 if "error" in results else 1 if "failed" in results else 0)
 
 
+def _place_of_tests(folder: str, *, force: bool) -> Path:
+    """Return where the tests go; refuse before anything is run."""
+    place = Path(folder) / TESTS
+    if place.exists() and not force:
+        raise Refusal(f"{place}: is there; --force writes over it")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refusal(f"{folder}: {error.strerror}") from None
+    return place
+
+
 def progress() -> Progress:
-    """Return a bar for runs, on stderr."""
+    """Return a bar for runs, on stderr; none in a pipe."""
+    out = console(sys.stderr)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=console(sys.stderr),
+        console=out,
         transient=True,
+        disable=not out.is_terminal,
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from ..scenarios.job import REAL_LIMIT, Job, Verdict, went_wrong
+from ..wall.child import undisturbed
 from .worker import Frames, Orders, framed
 
 _AHEAD = 2
@@ -93,8 +94,9 @@ class Crew:
             if not jobs:
                 return
             if len(self._workers) < self._most:
-                worker = _Process(self._orders)
-                self._workers.append(worker)
+                with undisturbed():
+                    worker = _Process(self._orders)
+                    self._workers.append(worker)
                 self._selector.register(worker.out, selectors.EVENT_READ, worker)
             else:
                 worker = min(free, key=lambda worker: len(worker.jobs))
@@ -102,7 +104,8 @@ class Crew:
 
     def _dismiss(self, worker: _Process) -> None:
         self._workers.remove(worker)
-        self._selector.unregister(worker.out)
+        if worker.out in self._selector.get_map():
+            self._selector.unregister(worker.out)
         worker.end()
 
     def close(self) -> None:

@@ -88,7 +88,10 @@ def main() -> None:
     os.dup2(nowhere, 0)
     os.dup2(2, 1)
     messages = _messages(orders_in)
-    orders = msgspec.convert(next(messages), Orders)
+    first = next(messages, None)
+    if first is None:
+        return  # whoever started this has ended
+    orders = msgspec.convert(first, Orders)
     sys.path[:] = orders.path
     warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside the threads of numpy
     # What is imported and reckoned here need not be in every fork.

@@ -29,7 +29,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM wait: between a program's start and its registration they leave it."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -79,7 +79,7 @@ class Child:
         self.command = shlex.join(arguments)
         self.output: deque[str] = deque(maxlen=_KEPT_LINES)
         """Its latest lines on stdout and stderr."""
-        with _undisturbed():
+        with undisturbed():
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - what the user asked to be run
                     arguments,

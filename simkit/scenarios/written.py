@@ -1,0 +1,303 @@
+"""Scenarios written out as tests: their own steps, with their settings put in, for users to keep.
+
+What a scenario's steps refer to in its module, constants and functions, is written out with them.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import keyword
+import re
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from ..world import BRIDGE_HOST
+from .job import Job, Verdict
+from .registry import Scenario, find
+
+_WIDTH = 96
+_HEAD = '''\
+"""Races that the bridge lost, each as a test; written by ``simkit conformance``."""
+
+from __future__ import annotations
+'''
+_BRIDGE = '''\
+@pytest.fixture
+def bridge(sim, monkeypatch):
+    """The bridge, which finds the simulated accounts in its environment."""
+    for name, value in {accounts}.items():
+        monkeypatch.setenv(name, value)
+    # Imported anew: what one test's calls leave behind in its modules is not the next one's.
+    for name in [name for name in sys.modules if f"{{name}}.".startswith("{package}.")]:
+        monkeypatch.delitem(sys.modules, name)
+    sim.host("{host}").serve("{app}")
+'''
+
+
+@dataclass
+class _Page:
+    """What a file consists of, each part once."""
+
+    imports: set[tuple[str, str]] = field(default_factory=set)
+    """Modules, and what is taken from them; empty for the module itself."""
+    definitions: dict[str, str] = field(default_factory=dict)
+    """Source of constants and functions, by name; what they refer to comes first."""
+    tests: list[str] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    """Of tests."""
+
+
+def written(verdicts: Sequence[Verdict]) -> str:
+    """Return a file of tests, one for each verdict that failed.
+
+    Each is red as long as the bridge does what was found, and green when it does not: the steps
+    have to go to their end, and simkit's checks are judged after them.
+
+    Raises:
+        OSError: the source of a scenario is not there.
+    """
+    page = _Page()
+    for verdict in verdicts:
+        _add(page, verdict)
+    fixture = []
+    if verdicts[0].job.app is not None:
+        fixture.append(_bridge(page, verdicts[0].job.app, verdicts[0].job.upstream))
+    functions = [text for text in page.definitions.values() if _is_function(text)]
+    constants = [text for text in page.definitions.values() if not _is_function(text)]
+    parts = ["".join(constants)] if constants else []
+    parts += [*functions, *fixture, *page.tests]
+    return f"{_HEAD}\n{_imports(page.imports)}\n" + "\n\n".join(parts)
+
+
+def _bridge(page: _Page, app: str, upstream: str | None) -> str:
+    page.imports |= {("sys", ""), ("pytest", ""), ("simkit.recording", "ENVIRONMENT")}
+    accounts = "ENVIRONMENT"
+    if upstream is not None:
+        page.imports.add(("simkit.scenarios.substitute", "ACCOUNTS"))
+        accounts = "(ENVIRONMENT | ACCOUNTS)"
+    package = re.split("[.:]", app)[0]
+    return _BRIDGE.format(host=BRIDGE_HOST, app=app, accounts=accounts, package=package)
+
+
+def _is_function(text: str) -> bool:
+    return text.startswith(("def ", "async def ", "class ", "@"))
+
+
+def _imports(wanted: set[tuple[str, str]]) -> str:
+    modules: dict[str, list[str]] = {}
+    for module, name in sorted(wanted):
+        modules.setdefault(module, []).append(name)
+    lines = []
+    for module in sorted(modules, key=lambda name: (not _is_standard(name), name)):
+        names = [name for name in modules[module] if name]
+        lines.append(f"from {module} import {', '.join(names)}" if names else f"import {module}")
+    standard = [line for line in lines if _is_standard(line.split()[1])]
+    others = lines[len(standard) :]
+    return "\n".join([*standard, *([""] if standard and others else []), *others]) + "\n"
+
+
+def _is_standard(module: str) -> bool:
+    return module.partition(".")[0] in sys.stdlib_module_names
+
+
+def _add(page: _Page, verdict: Verdict) -> None:
+    job = verdict.job
+    scenario = find(job.scenario)
+    module = inspect.getmodule(scenario.function)
+    assert module is not None
+    source = _Source.of(module)
+    node = source.nodes[scenario.function.__name__]
+    assert isinstance(node, ast.AsyncFunctionDef)
+    renamed: dict[str, str] = {}
+    for name in dict.fromkeys(source.needed(node)):
+        place = source.imported.get(name)
+        if place is not None:
+            page.imports.add(place)
+            continue
+        text = source.definition(name)
+        fitting = name
+        while page.definitions.get(fitting, _rename(text, renamed | {name: fitting})) != _rename(
+            text, renamed | {name: fitting}
+        ):
+            fitting += "_2"  # another scenario's is called so
+        renamed[name] = fitting
+        page.definitions[fitting] = _rename(text, renamed)
+    if scenario.waives or job.seed:
+        page.imports.add(("pytest", ""))
+    page.tests.append(_rename(_test(page, verdict, scenario, source, node), renamed))
+
+
+def _rename(text: str, names: Mapping[str, str]) -> str:
+    for name, other in names.items():
+        if name != other:
+            text = re.sub(rf"(?<![\w.\"']){name}(?![\w\"'])", other, text)
+    return text
+
+
+def _test(
+    page: _Page, verdict: Verdict, scenario: Scenario, source: _Source, node: ast.AsyncFunctionDef
+) -> str:
+    job = verdict.job
+    found = f"{job.command()} found: {verdict.sentence.partition(chr(10))[0]}"
+    lines = textwrap.wrap(found, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+    marked = [f"seed={job.seed}"] if job.seed else []
+    if scenario.waives:
+        reasons = [f"        {check!r}: {why!r},\n" for check, why in scenario.waives.items()]
+        marked.append("waives={\n" + "".join(reasons) + "    }")
+    if marked:
+        lines.append(f"@pytest.mark.simkit({', '.join(marked)})")
+    arguments = "sim" if job.app is None else "sim, bridge"
+    lines.append(f"async def {_name(page, job)}({arguments}):")
+    steps = source.steps(node)
+    if steps.doc:
+        lines.append(steps.doc)
+    if job.app is None:
+        page.imports.add(("simkit.recording.replay", "own_bridge"))
+        own = ", ".join(f"{name}={value!r}" for name, value in scenario.own.items())
+        lines.append(f'    sim.host("{BRIDGE_HOST}").serve(own_bridge({own}))')
+    if job.upstream is not None:
+        page.imports.add(("simkit.scenarios.substitute", "Substitute"))
+        lines.append(f"    sim = Substitute(sim, {job.upstream!r})  # its agent is sim.vapi's")
+    for name, parameter in scenario.parameters.items():
+        lines.append(f"    {name} = {job.settings.get(name, parameter.default)!r}")
+    return "\n".join([*lines, steps.text]) + "\n"
+
+
+def _name(page: _Page, job: Job) -> str:
+    words = re.findall(r"[a-z0-9]+", " ".join([job.scenario, *job.assignments]).lower())
+    name = "test_" + "_".join(words)
+    while name in page.names or keyword.iskeyword(name):
+        name += "_again"
+    page.names.add(name)
+    return name
+
+
+@dataclass(frozen=True)
+class _Steps:
+    doc: str
+    """The docstring, as it stands there."""
+    text: str
+    """What is done, as it stands there, without what is returned at the end."""
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A module's source, and where each of its names comes from."""
+
+    lines: list[str]
+    nodes: dict[str, ast.stmt]
+    """What the module defines."""
+    ends: dict[str, int]
+    """Last line of each, with the string under it that describes it."""
+    imported: dict[str, tuple[str, str]]
+    """Module and name of what it imports."""
+
+    @staticmethod
+    @cache
+    def of(module: ModuleType) -> _Source:
+        """Read a module.
+
+        Raises:
+            OSError: its source is not there.
+        """
+        text = inspect.getsource(module)
+        nodes: dict[str, ast.stmt] = {}
+        ends: dict[str, int] = {}
+        imported: dict[str, tuple[str, str]] = {}
+        before: list[str] = []
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                imported |= _imported(node, module.__package__ or "")
+            names = list(_defined(node))
+            for name in names or (before if _is_string(node) else ()):
+                nodes.setdefault(name, node)
+                ends[name] = node.end_lineno or node.lineno
+            before = names
+        return _Source(text.splitlines(), nodes, ends, imported)
+
+    def needed(self, node: ast.AST) -> Iterator[str]:
+        """Yield the names of the module that a definition refers to, each after those it needs."""
+        for name in dict.fromkeys(_names(node)):
+            if name in self.nodes and self.nodes[name] is not node:
+                yield from self.needed(self.nodes[name])
+                yield name
+            elif name in self.imported:
+                yield name
+
+    def definition(self, name: str) -> str:
+        """Return the source of a name's definition, without decorators of ours."""
+        return "\n".join(self.lines[self.nodes[name].lineno - 1 : self.ends[name]]) + "\n"
+
+    def steps(self, node: ast.AsyncFunctionDef) -> _Steps:
+        """Return what a function does."""
+        body = list(node.body)
+        doc = body.pop(0) if _is_string(body[0]) else None
+        first = doc.end_lineno if doc is not None else body[0].lineno - 1
+        assert first is not None
+        last = node.end_lineno
+        awaited: list[str] = []
+        if isinstance(body[-1], ast.Return):
+            last = body[-1].lineno - 1
+            awaited = [
+                f"    {ast.unparse(part)}"
+                for part in ast.walk(body[-1])
+                if isinstance(part, ast.Await)
+            ]
+        return _Steps(
+            "\n".join(self.lines[doc.lineno - 1 : first]) if doc is not None else "",
+            "\n".join([*self.lines[first:last], *awaited]),
+        )
+
+
+def _imported(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, tuple[str, str]]:
+    if isinstance(node, ast.Import):
+        return {alias.asname or alias.name: (alias.name, "") for alias in node.names}
+    parts = package.split(".")
+    above = parts[: len(parts) - node.level + 1] if node.level else []
+    home = ".".join([*above, *([node.module] if node.module else [])])
+    from . import __all__ as public
+
+    found = {}
+    for alias in node.names:
+        is_public = home.startswith(__package__ or "simkit") and alias.name in public
+        found[alias.asname or alias.name] = (str(__package__) if is_public else home, alias.name)
+    return found
+
+
+def _defined(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            yield from (part.id for part in ast.walk(target) if isinstance(part, ast.Name))
+
+
+def _is_string(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _names(node: Any) -> Iterator[str]:
+    """Yield every name that is read; of a scenario, its header apart."""
+    parts = node.body if _is_scenario(node) else [node]
+    for part in parts:
+        for inner in ast.walk(part):
+            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load):
+                yield inner.id
+
+
+def _is_scenario(node: ast.AST) -> bool:
+    return isinstance(node, ast.AsyncFunctionDef) and any(
+        isinstance(part, ast.Call) and getattr(part.func, "id", "") == "scenario"
+        for part in node.decorator_list
+    )

@@ -1,0 +1,245 @@
+"""``simkit conformance`` from the command line."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner, Result
+
+from simkit.cli import main
+from simkit.cli.junit import junit
+from simkit.explore.conformance import judged, plan, rows
+from simkit.scenarios import Job, Verdict
+from tests.wall.programs import ENDS_AT_ONCE
+
+SENTENCE = "caller heard 340 ms of reply 1 after the clear at 3.112\nand more"
+VERDICTS = [
+    Verdict(Job("greeting"), "passed", first_words_lost_ms=0.0, leaks=0, cpu_seconds=0.5),
+    Verdict(Job("barge-in"), "passed", time_to_stop_ms=290.0, leaks=0),
+    Verdict(
+        Job("barge-in", {"lead": 60.0}),
+        "failed",
+        [("no-stale-audio", SENTENCE), ("liveness", "nobody spoke \x1b<&\ufffe")],
+        time_to_stop_ms=2000.0,
+        leaks=1,
+    ),
+    Verdict(Job("dtmf"), "not applicable", reason="no keys"),
+    Verdict(Job("idle"), "error", [("scenario", "there is no module 'x'")]),
+]
+
+
+class Told:
+    """A crew that tells what it was told to tell, last job first."""
+
+    found: list[Verdict]
+    interrupted_after = 100
+
+    def __init__(self, workers: int | None, *, real_limit: float) -> None:
+        pass
+
+    def run(self, jobs):
+        known = {verdict.job.key: verdict for verdict in self.found}
+        for number, job in enumerate(reversed(list(jobs))):
+            if number == self.interrupted_after:
+                raise KeyboardInterrupt
+            yield known.get(job.key) or Verdict(job, "passed")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def crew(monkeypatch):
+    monkeypatch.setattr("simkit.cli.conformance.Crew", Told)
+    monkeypatch.setattr(Told, "found", VERDICTS, raising=False)
+    handler = signal.getsignal(signal.SIGTERM)
+    yield Told
+    signal.signal(signal.SIGTERM, handler)
+
+
+def invoke(*args: str) -> Result:
+    return CliRunner().invoke(main, ["conformance", *args], catch_exceptions=False)
+
+
+def only(*names: str) -> list[str]:
+    return [word for name in names for word in ("--scenario", name)]
+
+
+def test_the_table_has_a_row_for_each_scenario_with_its_worst_variant():
+    result = invoke(*only("greeting", "dtmf", "idle"))
+    header, *found = [line.rstrip() for line in result.stdout.splitlines()]
+    assert header.split("  ")[0] == "scenario"
+    assert [line.split("  ")[0] for line in found[:3]] == ["greeting", "dtmf", "idle"]
+    assert "not applicable" in found[1]
+    assert found[1].endswith("no keys")
+    assert "ERROR" in found[2]
+    assert found[2].endswith("there is no module 'x'")
+    assert found[4] == "3 scenarios: 1 passed, 1 error, 1 not applicable"
+    assert result.exit_code == 2
+
+
+def test_a_row_is_as_good_as_its_worst_variant():
+    row = rows([verdict.job for verdict in VERDICTS], reversed(VERDICTS))[1]
+    assert (row.scenario, row.result, row.passed, len(row.verdicts)) == ("barge-in", "failed", 1, 2)
+    assert row.sentence.startswith("lead=60.0: no-stale-audio: caller heard 340 ms")
+    assert (row.most("time_to_stop_ms"), row.most("leaks")) == (2000.0, 1)
+    assert row.most("first_words_lost_ms") is None
+
+
+def test_nothing_that_matters_is_wrong_with_a_bridge_that_offers_less():
+    result = invoke(*only("greeting", "dtmf"))
+    assert result.exit_code == 0
+    assert "2 scenarios: 1 passed, 1 not applicable\n" in result.stdout
+
+
+def test_json_has_the_rows_with_every_variant_inside():
+    result = invoke("--json", *only("greeting", "barge-in"), "--seed", "0")
+    told = json.loads(result.stdout)
+    assert (told["app"], told["seed"], told["interrupted"]) == (None, 0, False)
+    assert sum(told["counts"].values()) == 2
+    first = told["scenarios"][0]
+    assert (first["scenario"], first["result"], first["leaks"]) == ("greeting", "passed", 0)
+    jobs = plan(["barge-in"])
+    assert [one["settings"] for one in told["scenarios"][1]["variants"]] == [
+        job.settings for job in jobs
+    ]
+    assert told["scenarios"][1]["variants"][0]["command"] == jobs[0].command()
+
+
+def test_who_interrupts_gets_the_table_so_far(monkeypatch, crew):
+    monkeypatch.setattr(crew, "interrupted_after", 1)
+    result = invoke(*only("greeting", "dtmf"))
+    assert result.exit_code == 130
+    assert "dtmf" in result.stdout
+    assert "greeting" not in result.stdout
+    assert result.stdout.endswith("interrupted: 1 of 2 runs were done\n")
+
+
+def test_when_runs_do_not_come_back_the_others_are_spared():
+    hung = "no end after 60 s of real time, at my_app.py:3 in voice"
+
+    class Hangs:
+        def run(self, jobs):
+            for job in jobs:
+                yield Verdict(job, "failed", [("scenario", hung)])
+
+    jobs = [Job("greeting", seed=seed) for seed in range(10)]
+    found = list(judged(jobs, Hangs()))
+    assert sorted(verdict.job.seed for verdict in found) == list(range(10))
+    assert [verdict.result for verdict in found] == ["failed"] * 3 + ["error"] * 7
+    assert found[-1].sentence == "not run: 3 runs before it did not come back"
+
+
+CASE = {"name", "classname", "time"}
+SUITE = {"name", "tests", "failures", "errors", "skipped", "time"}
+SCHEMA = {
+    "testsuites": (SUITE, SUITE, {"testsuite"}),
+    "testsuite": (SUITE, {"name", "tests"}, {"testcase"}),
+    "testcase": (CASE, CASE, {"skipped", "failure", "error"}),
+    "skipped": ({"message", "type"}, set(), set()),
+    "failure": ({"message", "type"}, set(), set()),
+    "error": ({"message", "type"}, set(), set()),
+}
+"""Attributes, those that must be there, and children: what Jenkins' junit-10.xsd allows of it."""
+
+
+def test_junit_is_what_systems_read():
+    text = junit(rows([verdict.job for verdict in VERDICTS], VERDICTS))
+    top = ElementTree.fromstring(text)
+    for element in top.iter():
+        allowed, needed, children = SCHEMA[element.tag]
+        assert needed <= set(element.keys()) <= allowed
+        assert {child.tag for child in element} <= children
+        assert element.tag != "testcase" or len(element) <= 1
+    [suite] = top
+    counts = {name: int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": 5, "failures": 1, "errors": 1, "skipped": 1}
+    [failure] = suite.iter("failure")
+    assert failure.get("message") == "no-stale-audio: " + SENTENCE.partition("\n")[0]
+    assert "liveness: nobody spoke \ufffd<&\ufffd" in failure.text
+    assert failure.text.endswith("simkit run barge-in --set lead=60.0")
+    assert [case.get("name") for case in suite][2] == "barge-in lead=60.0"
+
+
+def test_junit_is_written_beside_the_table(tmp_path):
+    path = tmp_path / "junit.xml"
+    assert invoke(*only("greeting"), "--junit", str(path)).exit_code == 0
+    assert ElementTree.parse(path).getroot().get("tests") == "1"
+
+
+def test_tests_are_written_and_never_over_others(tmp_path, monkeypatch, crew):
+    lost = Verdict(Job("dtmf", app="my_app:app"), "failed", [("scenario", "it went wrong")])
+    monkeypatch.setattr(crew, "found", [lost])
+    options = [*only("dtmf", "idle"), "--app", "my_app:app", "--write-tests", str(tmp_path / "new")]
+    place = tmp_path / "new" / "test_races.py"
+    result = invoke(*options)
+    assert result.exit_code == 1
+    assert result.stdout.endswith(f"1 failing tests are in {place}\n")
+    text = place.read_text()
+    assert "async def test_dtmf(sim, bridge):" in text
+    place.write_text("# mine\n")
+    again = invoke(*options)
+    assert (again.exit_code, place.read_text()) == (2, "# mine\n")
+    assert again.stderr == f"simkit: {place}: is there; --force writes over it\n"
+    invoke(*options, "--force")
+    assert place.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (("--scenario", "x"), "no scenario 'x'; there are: greeting, "),
+        (("--exec", "node"), "--exec: goes with --wall only"),
+        (("--wall", "--upstream", "openai-realtime"), "--upstream is part of a simulated world"),
+        (("--junit", "/no/such/file", *only("dtmf")), "/no/such/file: there is no folder /no/such"),
+        (("--write-tests", "/proc/no"), "/proc/no: No such file or directory"),
+    ],
+)
+def test_input_of_no_use_is_one_line_and_exits_with_2(args, line):
+    result = invoke(*args)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"simkit: {line}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_in_real_time_a_bridge_that_does_not_start_is_told_of_each_scenario():
+    program = ("--wall", "--exec", shlex.join(ENDS_AT_ONCE))
+    result = invoke(*only("dtmf", "idle"), *program, "--json")
+    told = json.loads(result.stdout)
+    assert result.exit_code == 2
+    for row in told["scenarios"]:
+        assert row["result"] == "error"
+        assert row["sentence"].startswith("the bridge ended with code 1 before it")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_told_to_stop_leaves_nobody_behind(number):
+    command = [sys.executable, "-c", "from simkit.cli import main; main()", "conformance"]
+    with subprocess.Popen(
+        [*command, "-n", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        tasks = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while not (children := tasks.read_text().split()):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == (130 if number == signal.SIGINT else 143)
+    assert ("interrupted: " in out) == (number == signal.SIGINT)
+    assert "Traceback" not in err
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
