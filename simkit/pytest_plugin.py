@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import _judged_tests, _recorded_calls
+from . import _judged_tests, _recorded_calls, _scenario_items
 
 if TYPE_CHECKING:
     from .recording import Replay
@@ -48,7 +48,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write the timelines beside the recordings of simkit_recordings anew",
     )
     _judged_tests.add_options(parser, group)
-    parser.addini("simkit_app", "bridge that recordings are replayed against, MODULE:ATTR")
+    _scenario_items.add_options(parser, group)
+    parser.addini("simkit_app", "bridge of recordings and scenarios, MODULE:ATTR")
     parser.addini("simkit_recordings", "folder in which each recording is a test")
     group.addoption("--simkit-trails", metavar="FOLDER", help=argparse.SUPPRESS)
 
@@ -112,8 +113,9 @@ def replayed(request: pytest.FixtureRequest) -> Replay:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Make a test of each recording in the folder of ``simkit_recordings``."""
-    return _recorded_calls.collect(file_path, parent)
+    """Make a test of each recording in ``simkit_recordings``, and of scenarios asked for by name."""
+    found = _recorded_calls.collect(file_path, parent)
+    return found or _scenario_items.collect(file_path, parent)
 
 
 def _report(item: pytest.Item, simulation: Simulation) -> None:
