@@ -113,7 +113,7 @@ def replayed(request: pytest.FixtureRequest) -> Replay:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Make a test of each recording in ``simkit_recordings``, and of scenarios asked for by name."""
+    """Make a test of each recording in ``simkit_recordings``, and of scenarios asked for."""
     found = _recorded_calls.collect(file_path, parent)
     return found or _scenario_items.collect(file_path, parent)
 
