@@ -57,7 +57,7 @@ class ClearsAtEveryHint(CallCore):
     _on_caller_started = CallCore._on_interrupted  # type: ignore[assignment]
 
 
-@bug("out-of-order", "caller-audio-complete")
+@bug("out-of-order", "caller-audio-complete", leg="caller")
 class IgnoresChunkNumbers(CallCore):
     """Takes caller frames as they come."""
 
@@ -66,7 +66,7 @@ class IgnoresChunkNumbers(CallCore):
         return super()._on_media(event, now_ns)
 
 
-@bug("out-of-order", "agent-audio-intact")
+@bug("out-of-order", "agent-audio-intact", leg="agent")
 class IgnoresAgentNumbers(CallCore):
     """Takes agent frames as they come."""
 

@@ -62,7 +62,7 @@ def bug(
     """Enter a wrong part under its own name; the first line of its docstring is the sentence."""
 
     def enter(part: T) -> T:
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", part.__name__).lower()
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=A)(?=[A-Z])", "-", part.__name__).lower()
         sentence = (part.__doc__ or "").partition("\n")[0]
         found = Bug(name, sentence, part, scenario, settings, check, depth, grade, config or {})
         assert sentence

@@ -14,10 +14,10 @@ from starlette.responses import Response
 
 from simkit.bridge import Bridge, CallCore, Config
 from simkit.bridge.events import Action
-from simkit.bridge.outbound import Outbound
 from simkit.bridge.security import Webhooks
 from simkit.bridge.seed_sockets import SeedSockets, _Waiting
 from simkit.bridge.session import Session
+from simkit.bridge.vapi_leg import VapiLeg
 from simkit.bridge.vapi_seed import SeedDialect
 from simkit.bridge.vapi_socket import VapiSocket
 from simkit.wire import WireError, twilio
@@ -44,7 +44,7 @@ class SignsItsInnerAddress(Bridge):
         return f"http://10.0.0.5:3000{request.url.path}"
 
 
-@bug("forged-webhook", SCENARIO)
+@bug("forged-webhook", SCENARIO, how="other-query")
 class LeavesOutTheQuery(Bridge):
     """Checks the signature over the URL without its query."""
 
@@ -62,7 +62,7 @@ class _TakesAll(Webhooks):
         return "new"
 
 
-@bug("forged-webhook", "signature-required")
+@bug("forged-webhook", "signature-required", how="replayed")
 class TakesReplays(Bridge):
     """A webhook that was answered is answered again, whoever sends it."""
 
@@ -122,28 +122,25 @@ class FailsWhereNobodyLooks(Session):
 
 @bug("malformed", SCENARIO)
 class DiesOfNonsense(Session):
-    """A message that cannot be read ends the call."""
+    """A message that cannot be read ends the loop that reads, and nothing else."""
+
+    _is_deaf = False
 
     def _hear(self, message: str | bytes) -> bool:
         try:
             twilio.decode(message if isinstance(message, str) else "")
         except WireError:
-            return False
-        return super()._hear(message)
+            self._is_deaf = True
+        return self._is_deaf or super()._hear(message)
 
 
-class _Endless(Outbound):
-    def put(self, message: bytes, *, droppable: bool = False) -> bool:
-        return super().put(message)
+@bug("backpressure", "bounded-buffers", config={"vapi_rate": 48_000}, reader="vapi", stall=58.0)
+class QueuesWithoutEnd(VapiLeg):
+    """What Vapi does not read is kept, however much it becomes."""
 
-
-@bug("backpressure", "bounded-buffers")
-class QueuesWithoutEnd(Session):
-    """What a slow reader does not take is kept, however much it becomes."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._to_twilio = _Endless(1, self._on_slow_twilio)
+    def send_audio(self, data: bytes) -> None:
+        if self._socket is not None and self._socket.is_open and data:
+            self._dialect.send_audio(self._socket, data)
 
 
 # The seed dialect

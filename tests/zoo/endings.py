@@ -125,7 +125,7 @@ class FiresIntoTheNextCall(Session):
         self._loop.call_later(0.8, lambda: self.running[-1].end("cleared up"))
 
 
-@bug("idle", "liveness")
+@bug("idle", SCENARIO)
 class EndsWhoIsSilent(CallCore):
     """A call in which the caller says nothing for five seconds is taken to be over."""
 

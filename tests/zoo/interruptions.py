@@ -75,17 +75,20 @@ class HearsVoiceInEverything(CallCore):
     """Any sound of 20 ms is the caller's voice."""
 
 
-@bug("late-partial", SCENARIO, config={"late_partial_grace": 0.0})
-class HasNoGrace(CallCore):
-    """Words that come after the agent's last sound interrupt nothing any more."""
+@bug("late-partial", SCENARIO, config={"late_partial_grace": 0.0}, moment="sent")
+class HasNoGrace(TakesSentForHeard):
+    """Words that come after the last audio was sent interrupt nothing any more."""
 
 
-@bug("late-partial", SCENARIO, config={"late_partial_grace": 5.0})
+@bug("late-partial", SCENARIO, config={"late_partial_grace": 5.0}, moment="over")
 class HasTooMuchGrace(CallCore):
-    """Five seconds after the agent's last sound, words interrupt it still."""
+    """Five seconds after the agent's last sound, words are still an interruption."""
+
+    def _on_hint(self, now_ns: int) -> list[Action]:
+        return super()._on_hint(now_ns) or [twilio.Clear(self._stream_sid)]
 
 
-@bug("duplicate-turn", SCENARIO)
+@bug("duplicate-turn", SCENARIO, config={"endpointing": 2.0})
 class ClearsItsGuardAtOnce(CallCore):
     """``is_processing`` is set and cleared in one breath: the turn ends twice."""
 
