@@ -13,11 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from simkit.bridge import Bridge, CallCore, Config
-from simkit.bridge.events import Action
+from simkit.bridge.events import Action, VapiReady
 from simkit.bridge.security import Webhooks
 from simkit.bridge.seed_sockets import SeedSockets, _Waiting
 from simkit.bridge.session import Session
-from simkit.bridge.vapi_leg import VapiLeg
 from simkit.bridge.vapi_seed import SeedDialect
 from simkit.bridge.vapi_socket import VapiSocket
 from simkit.wire import WireError, twilio
@@ -134,13 +133,23 @@ class DiesOfNonsense(Session):
         return self._is_deaf or super()._hear(message)
 
 
-@bug("backpressure", "bounded-buffers", config={"vapi_rate": 48_000}, reader="vapi", stall=58.0)
-class QueuesWithoutEnd(VapiLeg):
-    """What Vapi does not read is kept, however much it becomes."""
+@bug("slow-configure", "bounded-buffers", config={"cold_start_limit": 60.0, "vapi_patience": 60.0})
+class IsInNoHurry(CallCore):
+    """What the caller said is kept for however long, and sent four seconds after Vapi opened."""
 
-    def send_audio(self, data: bytes) -> None:
-        if self._socket is not None and self._socket.is_open and data:
-            self._dialect.send_audio(self._socket, data)
+    _ready: VapiReady | None = None
+    _due_ns = 0
+
+    def _on_vapi_ready(self, event: VapiReady, now_ns: int) -> list[Action]:
+        self._ready, self._due_ns = event, now_ns + 4_000_000_000
+        return []
+
+    def _on_media(self, event: twilio.Media, now_ns: int) -> list[Action]:
+        actions = super()._on_media(event, now_ns)
+        if self._ready is None or now_ns < self._due_ns:
+            return actions
+        ready, self._ready = self._ready, None
+        return actions + super()._on_vapi_ready(ready, now_ns)
 
 
 # The seed dialect

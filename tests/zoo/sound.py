@@ -86,7 +86,7 @@ class DropsWhileAnotherSends(Session):
         super()._do(action)
 
 
-@bug("crowd", "caller-audio-complete", callers=10, lines=100)
+@bug("crowd", "caller-audio-complete", callers=3, lines=100)
 class DropsWhileAnotherWaits(DropsWhileAnotherSends):
     """The same flag, held for as long as Vapi takes to acknowledge."""
 
