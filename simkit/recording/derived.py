@@ -19,7 +19,7 @@ from msgspec import Meta, Struct
 from ..audio import AudioFileError
 from . import transcoders
 from .media import MediaFormat, SoundFile
-from .tape import RAW, Tape, open_stored
+from .tape import RAW, FlacTape, Tape, open_stored
 
 ENDING = ".json"
 MAX_PARTS = 100_000
@@ -86,6 +86,8 @@ class Made:
         self._transcode = found
         self._second_in = source_format.rate * source_format.width
         self._second_out = target.rate * target.width
+        self.most = (source.size // self._second_in + 1) * self._second_out
+        """Bytes, of which the last second may be missing."""
         self._blocks: dict[int, bytes] = {}
 
     def read(self, start: int, size: int) -> bytes:
@@ -132,26 +134,40 @@ class DerivedTape:
 
     def __init__(self, path: Path, format: MediaFormat) -> None:  # noqa: A002
         how = _read(path)
-        fault = how.fault(format.width)
-        try:
-            source = open_stored(path.with_name(how.from_), how.format)
-            self._made = Made(source, how.format, format, how.by)
-        except AudioFileError as error:
-            fault = fault or str(error)
         self.size = how.size
         """Bytes."""
         self._parts = how.parts
         self._starts = [at for at, _, _ in how.parts]
         self._derived = [0, *accumulate(size for _, size, _ in how.parts)]
-        rest = how.size - self._derived[-1]
-        stored = path.with_suffix(".flac")
-        self._stored = open_stored(stored, format) if rest and not fault else None
-        if self._stored and not 0 <= self._stored.size - rest < format.width:
-            fault = f"size: {rest} bytes are not derived, but {stored.name} has {self._stored.size}"
-        if not fault and digest(self) != how.sha256:
-            fault = f"sha256: what {how.by} makes of {how.from_} is not what was captured"
+        try:
+            self._open(path, how, format)
+        except AudioFileError as error:
+            raise AudioFileError(f"{path}: {error}") from None
+
+    def _open(self, path: Path, how: Derived, format: MediaFormat) -> None:  # noqa: A002
+        fault = how.fault(format.width)
         if fault:
-            raise AudioFileError(f"{path}: {fault}")
+            raise AudioFileError(fault)
+        source = open_stored(path.with_name(how.from_), how.format, whole=False)
+        self._made = Made(source, how.format, format, how.by)
+        end = sum(how.parts[-1][1:])
+        if end > self._made.most:
+            raise AudioFileError(f"parts: found bytes up to {end} of {self._made.most}")
+        rest = how.size - self._derived[-1]
+        self._stored: FlacTape | None = None
+        if rest:
+            stored = path.with_suffix(".flac")
+            _check_plain(stored)
+            self._stored = FlacTape(stored, format, whole=False)
+            if not 0 <= self._stored.size - rest < format.width:
+                raise AudioFileError(
+                    f"size: {rest} bytes come from no other way, expected {self._stored.size}, "
+                    f"which {stored.name} has"
+                )
+        if digest(self) != how.sha256:
+            raise AudioFileError(
+                f"sha256: what {how.by} makes of {how.from_} is not what was captured"
+            )
 
     def read(self, start: int, size: int) -> bytes:
         """Return ``size`` bytes from ``start`` on."""
@@ -176,14 +192,18 @@ class DerivedTape:
 
 
 def _read(path: Path) -> Derived:
-    if path.is_symlink() or not path.is_file():
-        raise AudioFileError(f"{path}: expected a plain file")
+    _check_plain(path)
     if path.stat().st_size > MAX_BYTES:
         raise AudioFileError(f"{path}: expected at most {MAX_BYTES:,} bytes")
     try:
         return msgspec.json.decode(path.read_bytes(), type=Derived)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise AudioFileError(f"{path}: {error}") from None
+
+
+def _check_plain(path: Path) -> None:
+    if path.is_symlink() or not path.is_file():
+        raise AudioFileError(f"{path}: expected a plain file")
 
 
 def digest(tape: Tape) -> str:

@@ -29,7 +29,7 @@ _AT_ONCE = 32_768
 _AHEAD_SECONDS = 20
 """How far the next sound is looked for."""
 _PATIENCE = 50
-"""Pieces of sound, each 20 ms, that may be missed before as many are found."""
+"""Pieces of 20 ms that may be missed before more are found."""
 
 _Part = tuple[int, int, int]
 
@@ -46,7 +46,8 @@ def finish(folder: Path, formats: dict[str, MediaFormat]) -> None:
     Raises:
         AudioFileError: one cannot be written; its raw file stays.
     """
-    for name in sorted(formats, key=lambda name: _way(name) in SOURCES):
+    # First what others make, as long as those are raw, which is read sooner.
+    for name in sorted(formats, key=lambda name: _way(name) not in SOURCES):
         path = folder / name
         raw = path.with_suffix(RAW)
         if not raw.exists() or not raw.stat().st_size:
@@ -54,6 +55,7 @@ def finish(folder: Path, formats: dict[str, MediaFormat]) -> None:
         if not _is_derived(path, formats):
             captured = RawTape(raw)
             tape.write(path, _pieces(captured, [(0, captured.size)]), formats[name])
+            path.with_suffix(ENDING).unlink(missing_ok=True)  # what a crash left
         os.unlink(raw)
 
 
@@ -65,29 +67,39 @@ def _is_derived(path: Path, formats: dict[str, MediaFormat]) -> bool:
     """Say how a way comes from another one, where it does, and store the rest of it."""
     format_ = formats[path.name]
     captured = RawTape(path.with_suffix(RAW))
+    best, how = 0, None
     for other, other_format in formats.items():
         if _way(other) != SOURCES.get(_way(path.name)):
             continue
-        source = tape.open_stored(path.with_name(other), other_format)
+        source = tape.open_stored(path.with_name(other), other_format, whole=False)
         for by in transcoders.known(other_format, format_):
-            parts = _parts(captured, Made(source, other_format, format_, by), format_)
-            if not parts:
-                continue
-            how = Derived(
-                from_=other,
-                format=other_format,
-                by=by,
-                size=captured.size,
-                parts=parts,
-                sha256=digest(captured),
+            parts, found, missed = _parts(
+                captured, Made(source, other_format, format_, by), format_
             )
-            return _wrote(path, captured, how, format_)
-    return False
+            if found - missed > best:
+                best, how = found - missed, (other, other_format, by, parts)
+            if found and not missed:
+                break
+    return how is not None and _wrote(path, captured, how, format_)
 
 
-def _wrote(path: Path, captured: RawTape, how: Derived, format: MediaFormat) -> bool:  # noqa: A002
+def _wrote(
+    path: Path,
+    captured: RawTape,
+    found: tuple[str, MediaFormat, transcoders.Name, list[_Part]],
+    format: MediaFormat,  # noqa: A002
+) -> bool:
     """Write how a way is derived; False, and nothing is left of it: it does not read as it was."""
-    rest = list(_between(how.parts, how.size))
+    other, other_format, by, parts = found
+    how = Derived(
+        from_=other,
+        format=other_format,
+        by=by,
+        size=captured.size,
+        parts=parts,
+        sha256=digest(captured),
+    )
+    rest = list(_between(parts, how.size))
     if rest:
         tape.write(path, _pieces(captured, rest), format)
     said = path.with_suffix(ENDING)
@@ -105,12 +117,19 @@ def _wrote(path: Path, captured: RawTape, how: Derived, format: MediaFormat) -> 
     return True
 
 
-def _parts(captured: RawTape, made: Made, format: MediaFormat) -> list[_Part]:  # noqa: A002
-    """Return which bytes are made of the other way; none where less than half are."""
+def _parts(
+    captured: RawTape,
+    made: Made,
+    format: MediaFormat,  # noqa: A002
+) -> tuple[list[_Part], int, int]:
+    """Return which bytes are made of the other way, and how many bytes of sound are, or are not.
+
+    It ends early where this leads to nothing.
+    """
     piece = format.rate // 50 * format.width
     parts: list[_Part] = []
     at = made_at = missed = found = 0
-    while at < captured.size:
+    while at < captured.size and missed <= _PATIENCE * piece + found:
         data = captured.read(at, _AT_ONCE)
         alike = _alike(data, made.read(made_at, len(data))) // format.width * format.width
         if alike >= piece or alike == len(data):
@@ -118,19 +137,22 @@ def _parts(captured: RawTape, made: Made, format: MediaFormat) -> list[_Part]:  
                 parts[-1] = (parts[-1][0], parts[-1][1] + alike, parts[-1][2])
             else:
                 parts.append((at, alike, made_at))
-            at, made_at, found = at + alike, made_at + alike, found + alike
+            at, made_at, found = at + alike, made_at + alike, found + _sound(data[:alike])
             continue
         data = data[:piece]
-        if data != data[: format.width] * (len(data) // format.width):  # else silence: anywhere
+        if len(data) == piece and _sound(data):  # silence is anywhere
             ahead = made.read(made_at, _AHEAD_SECONDS * format.rate * format.width).find(data)
             if ahead >= 0:
                 made_at += ahead
                 continue
-            missed += 1
-            if missed > _PATIENCE + found // piece:
-                return []
+            missed += piece
         at += len(data)
-    return parts if 2 * found >= captured.size and len(parts) <= MAX_PARTS else []
+    return parts[:MAX_PARTS], found, missed
+
+
+def _sound(data: bytes) -> int:
+    """Return how many bytes differ from the one before: none in silence."""
+    return int(np.count_nonzero(np.diff(np.frombuffer(data, np.uint8))))
 
 
 def _alike(one: bytes, other: bytes) -> int:

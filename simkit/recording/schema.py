@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from .derived import Derived
 from .format import VERSION, Header, RecordedEvent, Speaks
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -14,12 +15,14 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def schema() -> dict[str, Any]:
     """Return the schema of one line of ``call.jsonl``: the header, or an event.
 
+    Under ``$defs/Derived`` it has that of the files which say how one way comes from another.
+
     It says what types and ranges say. That sound exists, is long enough and of the right rate is
     checked by :func:`simkit.recording.read` alone.
     """
-    types = (Header, RecordedEvent, Speaks)
+    types = (Header, RecordedEvent, Speaks, Derived)
     refs, definitions = msgspec.json.schema_components(types)
-    header, event, speaks = refs
+    header, event, speaks, _ = refs
     people = {"properties": {"leg": {"enum": ["caller", "agent"]}}}
     ended = {"properties": {"event": {"enum": ["ended", "lost", "note"]}}, "required": ["event"]}
     definitions["Header"]["required"] = ["format", "version", "source"]

@@ -32,8 +32,13 @@ class Tape(Protocol):
         """Return ``size`` bytes from ``start`` on."""
 
 
-def open_stored(path: Path, format: MediaFormat) -> Tape:  # noqa: A002
+def open_stored(path: Path, format: MediaFormat, *, whole: bool = True) -> Tape:  # noqa: A002
     """Open ``path``, a FLAC file, or what a crash left in its place.
+
+    Args:
+        path: of the FLAC file.
+        format: how its audio was encoded on the wire.
+        whole: False: who opens it reads and checks all of it anyway.
 
     Raises:
         AudioFileError: it is neither, cannot be read, or is of another rate.
@@ -45,7 +50,7 @@ def open_stored(path: Path, format: MediaFormat) -> Tape:  # noqa: A002
     if raw.exists():  # it goes when all else is there
         return RawTape(raw)
     if path.exists():
-        return FlacTape(path, format)
+        return FlacTape(path, format, whole=whole)
     raise AudioFileError(f"{path}: No such file or directory")
 
 
@@ -73,12 +78,12 @@ class FlacTape:
         AudioFileError: not readable to its end, not mono, or of another rate than was declared.
     """
 
-    def __init__(self, path: Path, format: MediaFormat) -> None:  # noqa: A002
+    def __init__(self, path: Path, format: MediaFormat, *, whole: bool = True) -> None:  # noqa: A002
         self._path = path
         self._format = format
         self._block: Samples = np.zeros(0, np.int16)
         self._block_start = 0
-        count, bits = files.verify(path, format.rate)
+        count, bits = files.verify(path, format.rate, whole=whole)
         self._is_codes = bits == 8 and format.encoding == "mulaw"
         self.size = count * format.width
         """Bytes."""
@@ -116,8 +121,8 @@ def write(path: Path, pieces: Iterable[bytes], format: MediaFormat) -> None:  # 
     if format.encoding == "mulaw":
         blocks = (np.frombuffer(data.translate(_LOUDNESS), np.int8) for data in pieces)
         shifted = (codes.astype(np.int16) << 8 for codes in blocks)
-        files.write_blocks(path, shifted, format.rate, bits=8)
+        files.write_blocks(path, shifted, format.rate, bits=8, level=1.0)
         return
     whole = (data + bytes(len(data) % 2) for data in pieces)
     samples = (np.frombuffer(data, "<i2").astype(np.int16) for data in whole)
-    files.write_blocks(path, samples, format.rate)
+    files.write_blocks(path, samples, format.rate, level=1.0)

@@ -23,8 +23,7 @@ HEADER = Header(source="a test")
 
 
 def mulaw_bytes(count: int, seed: int = 0) -> bytes:
-    """Bytes that survive being decoded: all but negative zero."""
-    return bytes(byte | 0x80 for byte in random.Random(seed).randbytes(count))
+    return random.Random(seed).randbytes(count)
 
 
 def take_down(path: Path, seconds: int = 3) -> Recorder:
@@ -210,7 +209,6 @@ def test_any_frames_come_back_in_order_to_the_microsecond(tmp_path, steps):
     for step_ns, way, size, is_mark in steps:
         t_ns += step_ns
         data = mulaw.encode(np.random.default_rng(size).integers(-999, 999, size, np.int16))
-        data = data.replace(b"\x7f", b"\xff")
         taken.frame(t_ns, *way, data, MULAW)
         sent.setdefault(way, []).append((t_ns, data))
         if is_mark:

@@ -39,6 +39,17 @@ def test_what_the_recorder_writes_fits(tmp_path):
         LINE.validate(json.loads(line))
 
 
+def test_what_finishing_writes_fits(tmp_path):
+    taken = Recorder(tmp_path / "call", Header(source="a test"))
+    for way in (("twilio", "in"), ("vapi", "out")):
+        taken.frame(0, *way, b"\x05\x80" * 80, MediaFormat("mulaw", 8000))
+    taken.finish(20_000_000)
+    how = json.loads((tmp_path / "call" / "to-vapi.json").read_text())
+    derived = jsonschema.Draft202012Validator({**schema(), "oneOf": [{"$ref": "#/$defs/Derived"}]})
+    derived.validate(how)
+    assert not derived.is_valid(how | {"parts": []})
+
+
 @pytest.mark.parametrize(
     "line",
     [
