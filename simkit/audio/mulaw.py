@@ -48,6 +48,8 @@ EXACT: npt.NDArray[np.float64] = _DECODED.astype(np.float64)
 
 _AT_ONCE = 65_536
 """Samples that are looked up together: numpy makes eight bytes of each first."""
+_QUIET = bytes(code for code in range(256) if abs(int(_DECODED[code])) <= 64)
+"""-54 dBFS and below."""
 
 
 def encode(samples: Samples) -> bytes:
@@ -71,3 +73,12 @@ def decode(data: bytes) -> Samples:
             samples[at : at + _AT_ONCE] = _DECODED.take(codes[at : at + _AT_ONCE])
         return samples
     return _DECODED.take(codes)
+
+
+def is_silent(data: bytes) -> bool:
+    """Tell whether no sample is louder than -54 dBFS.
+
+    >>> is_silent(encode(np.array([0, 60, -60]))), is_silent(encode(np.array([0, 600])))
+    (True, False)
+    """
+    return not data.translate(None, _QUIET)

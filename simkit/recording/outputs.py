@@ -10,7 +10,9 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from ..audio.mulaw import is_silent
 from ..timeline import Event, Timeline
+from ..timeline.loudness import Piece
 from ..vapi.commands import asked
 from ..wire import WireError, vapi
 from .format import RecordedEvent
@@ -43,6 +45,8 @@ class Output(Struct, frozen=True, kw_only=True):
     """Of audio: when the last frame left."""
     frames: int = 0
     audio_ns: int = 0
+    is_silent: bool = False
+    """Of audio to Twilio: nobody is heard in it."""
 
 
 class Outputs(Struct, frozen=True):
@@ -73,8 +77,8 @@ def recorded_outputs(recording: Recording) -> Outputs:
         if event.direction == "out" and event.leg in LEGS
     )
     for t_ns, leg, what in in_order(told):
-        if isinstance(what, int):
-            timeline.frame("bridge", leg, t_ns, what)
+        if isinstance(what, tuple):
+            timeline.frame("bridge", leg, t_ns, what[0], is_silent=what[1])
         else:
             _record(timeline, t_ns, leg, what)
     return Outputs(_outputs(timeline, 0), _end_ns(recording))
@@ -184,15 +188,19 @@ def _kind(message: dict[str, Any]) -> str:
 
 def _steps(
     recording: Recording, event: RecordedEvent
-) -> Iterator[tuple[int, str, int | dict[str, Any]]]:
-    """Yield instant, leg, and the length of each frame in ns, or a message."""
+) -> Iterator[tuple[int, str, tuple[int, bool | None] | dict[str, Any]]]:
+    """Yield instant, leg, and the length of each frame in ns and its silence, or a message."""
     if event.media is None:
         yield instant_ns(event), event.leg, event.message
         return
     format_ = recording.formats[event.media.file]
+    second = format_.rate * format_.width
+    if event.leg == "twilio" and format_.encoding == "mulaw":
+        for frame, data in recording.frames_of(event):
+            yield frame.t_ns, event.leg, (frame.size * 1_000_000_000 // second, is_silent(data))
+        return
     for frame in frames(instant_ns(event), event.media):
-        audio_ns = frame.size * 1_000_000_000 // (format_.rate * format_.width)
-        yield frame.t_ns, event.leg, audio_ns
+        yield frame.t_ns, event.leg, (frame.size * 1_000_000_000 // second, None)
 
 
 def _record(timeline: Timeline, t_ns: int, leg: str, message: dict[str, Any]) -> None:
@@ -216,26 +224,32 @@ def _record(timeline: Timeline, t_ns: int, leg: str, message: dict[str, Any]) ->
 
 def _outputs(timeline: Timeline, origin_ns: int) -> list[Output]:
     return [
-        _output(event, origin_ns)
+        output
         for event in timeline
         if event.source == "bridge"
         and event.target in LEGS
         and event.kind not in _SILENT
         and (event.target, event.kind) not in _UNCERTAIN
         and event.call in (None, 1)
+        for output in _of_event(timeline, event, origin_ns)
     ]
 
 
-def _output(event: Event, origin_ns: int) -> Output:
+def _of_event(timeline: Timeline, event: Event, origin_ns: int) -> Iterator[Output]:
     leg: Leg = "twilio" if event.target == "twilio" else "vapi"
     t_ns = event.t_ns - origin_ns
     if event.kind != "media":
-        return Output(t_ns=t_ns, leg=leg, kind=event.kind, fields=event.fields)
-    return Output(
-        t_ns=t_ns,
-        leg=leg,
-        kind="media",
-        until_ns=event.fields["last_ns"] - origin_ns,
-        frames=event.fields["frames"],
-        audio_ns=event.fields["audio_ns"],
-    )
+        yield Output(t_ns=t_ns, leg=leg, kind=event.kind, fields=event.fields)
+        return
+    fields = event.fields
+    whole = Piece(False, event.t_ns, fields["last_ns"], fields["frames"], fields["audio_ns"])
+    for piece in timeline.pieces(event) or [whole]:
+        yield Output(
+            t_ns=piece.t_ns - origin_ns,
+            leg=leg,
+            kind="media",
+            until_ns=piece.last_ns - origin_ns,
+            frames=piece.frames,
+            audio_ns=piece.audio_ns,
+            is_silent=piece.is_silent,
+        )

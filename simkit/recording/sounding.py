@@ -61,6 +61,8 @@ def stretches(played: Iterable[Played], cuts: Collection[int] = ()) -> list[Stre
         if run is None:
             until_ns = None  # a clear
             continue
+        if run.is_silent:
+            continue
         if until_ns is None or run.t_ns - until_ns >= PAUSE_NS or run.t_ns in cuts:
             found.append(Stretch(begins_ns=begins_ns))
         last = found[-1]

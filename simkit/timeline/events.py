@@ -7,6 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from .loudness import Loudness, Piece
+
 MEDIA_GAP_NS = 100_000_000
 """A pause between two frames that is longer ends a run of media."""
 
@@ -50,7 +52,8 @@ class Timeline:
     def __init__(self, now_ns: Callable[[], int] = lambda: 0) -> None:
         self._now_ns = now_ns
         self._events: list[Event] = []
-        self._runs: dict[_Leg, tuple[dict[str, Any], list[int]]] = {}
+        self._runs: dict[_Leg, tuple[Event, list[int]]] = {}
+        self._loudness: dict[int, Loudness] = {}
         self._paces: dict[_Leg, list[int]] = {}
         self._in_order = True
         self._by_time: list[Event] | None = None
@@ -118,11 +121,22 @@ class Timeline:
         call: int | None = None,
         session: int | None = None,
         in_order: bool = True,
+        is_silent: bool | None = None,
     ) -> None:
-        """Count one frame of audio into the current run of its leg."""
+        """Count one frame of audio into the current run of its leg.
+
+        Args:
+            source, target: of the leg.
+            t_ns: when the frame left the bridge, or reached it.
+            audio_ns: how long its audio is.
+            call: number of the phone call.
+            session: number of the Vapi call.
+            in_order: False: its number is not the one after the last.
+            is_silent: whether nobody is heard in it; None: nobody asks for this leg.
+        """
         key = (source, target, call, session)
         known = self._runs.get(key)
-        if known is None or t_ns - known[0]["last_ns"] > MEDIA_GAP_NS:
+        if known is None or t_ns - known[0].fields["last_ns"] > MEDIA_GAP_NS:
             run = self.record(
                 "media",
                 source,
@@ -137,9 +151,10 @@ class Timeline:
                 jitter_ns=0,
             )
             fields, pace = run.fields, self._paces.setdefault(key, [0, 0])
-            self._runs[key] = fields, pace
+            self._runs[key] = run, pace
         else:
-            fields, pace = known
+            run, pace = known
+            fields = run.fields
             # RFC 3550, appendix A.8: sixteen times the jitter, in integers.
             pace[0] += abs(t_ns - fields["last_ns"] - pace[1]) - ((pace[0] + 8) >> 4)
             if pace[0] >> 4 > fields["jitter_ns"]:
@@ -150,6 +165,16 @@ class Timeline:
         fields["last_ns"] = t_ns
         if not in_order:
             fields["out_of_order"] += 1
+        if is_silent is not None:
+            loudness = self._loudness.get(id(run))
+            if loudness is None:
+                loudness = self._loudness[id(run)] = Loudness()
+            loudness.add(t_ns, audio_ns, is_silent=is_silent)
+
+    def pieces(self, run: Event) -> list[Piece]:
+        """Return the speech and the silence in a run of media; nothing where nobody listened."""
+        loudness = self._loudness.get(id(run))
+        return [] if loudness is None else loudness.pieces
 
     def end_run(
         self, source: str, target: str, *, call: int | None = None, session: int | None = None

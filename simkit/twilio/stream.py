@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..audio.mulaw import is_silent
 from ..timeline import Clock, Timeline
 from ..wire import WireError, twilio
 from ..wire.disorder import Disorder
@@ -375,7 +376,12 @@ class MediaStream(StreamSocket):
             self._warn(31951, f"media.payload is not base64: {error}")
             return
         self._timeline.frame(
-            "bridge", "twilio", sent_ns, len(sound) * PACKET_NS // PACKET, call=self._number
+            "bridge",
+            "twilio",
+            sent_ns,
+            len(sound) * PACKET_NS // PACKET,
+            call=self._number,
+            is_silent=is_silent(sound),
         )
         if self.playout is not None and not self.playout.media(sound):
             self._warn(31931, "over 10 minutes of audio queued: more is discarded")

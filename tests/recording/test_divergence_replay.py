@@ -125,7 +125,7 @@ def test_a_planted_bug_is_what_is_told_first(of_ours, bug, sentences):
 
 def test_another_bridge_does_many_things_otherwise(of_small_bridge):
     first, *_ = told(of_small_bridge, own_bridge())
-    assert first[0] == "reply 1 begins 320 ms earlier than recorded"
+    assert first[0] == 'mark "reply-1" before the clear, not after it'
 
 
 # Live legs
@@ -173,3 +173,41 @@ def test_a_recording_that_tells_nothing_of_the_bridge_cannot_diverge():
     mute = Recording("mute", whole.header, events, whole.sounds)
     found = replay(mute, app=ours(NeverClears)).divergence
     assert (found.is_none, found.compared) == (True, [])
+
+
+# A service that streams silence, as Vapi does
+
+
+class HoldsRepliesBack(CallCore):
+    """Sends 300 ms of silence before each reply: nothing is lost, all but the first come late."""
+
+    _quiet = 0
+
+    def _on_agent_frame(self, data: bytes, now_ns: int) -> list[Any]:
+        held = []
+        if not any(data):
+            self._quiet += 1
+        else:
+            if self._quiet > 50:
+                held = super()._on_agent_frame(bytes(9600), now_ns)
+            self._quiet = 0
+        return held + super()._on_agent_frame(data, now_ns)
+
+
+def test_replies_are_told_apart_where_a_bridge_never_pauses() -> None:
+    recording = read(RECORDINGS / "greeting-and-goodbye")
+    assert told(recording, ours(HoldsRepliesBack)) == [("caller heard reply 2 299 ms later",)]
+
+
+def test_a_reply_that_turned_to_silence_is_missing() -> None:
+    class Mutes(CallCore):
+        _seconds = 0.0
+
+        def _on_agent_frame(self, data: bytes, now_ns: int) -> list[Any]:
+            self._seconds += len(data) / 32_000
+            sound = data if self._seconds < 4 else bytes(len(data))
+            return super()._on_agent_frame(sound, now_ns)
+
+    recording = read(RECORDINGS / "greeting-and-goodbye")
+    [(first, *_)] = told(recording, ours(Mutes))
+    assert first == "reply 2 not sent (1.0 s)"
