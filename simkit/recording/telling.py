@@ -13,7 +13,7 @@ from .media import Frame
 from .media import frames as frames_of_run
 from .reading import Recording
 from .recorder import Leg
-from .utterances import Utterance, first_frame_ns, utterances
+from .utterances import Laid, Utterance, first_frame_ns, utterances
 
 OPENED = "opened"
 DISCONNECTED = "disconnected"
@@ -102,22 +102,25 @@ def agent_speech(recording: Recording) -> list[tuple[int, Utterance]]:
     spoken = utterances(recording, "agent")
     if recording.speech("agent"):
         return [(round(said.t_ms * _MS), said) for said in spoken]
-    starts, came_ns, end = [], [], 0
+    laid = Laid(recording)
+    ends: list[int] = []
+    came_ns: list[int] = []
     for event in recording.events:
         if event.media is None or (event.leg, event.direction) != ("vapi", "in"):
             continue
         format_ = recording.formats[event.media.file]
         for frame in frames_of_run(instant_ns(event), event.media):
-            # As the utterances are laid out: one frame after the other, none before it came.
-            start = max(end, frame.t_ns * RATE // 1_000_000_000)
-            end = start + frame.size * RATE // (format_.rate * format_.width)
-            starts.append(start)
+            size = frame.size * RATE // (format_.rate * format_.width)
+            start = laid.place(frame.t_ns, size)
+            if ends:
+                ends[-1] = min(ends[-1], start)
+            ends.append(start + size)
             came_ns.append(frame.t_ns)
     result = []
     for said in spoken:
         # An utterance begins up to 40 ms before it is loud, perhaps before its first frame.
-        at = bisect_right(starts, round(said.t_ms * RATE / 1000)) - 1
-        result.append((came_ns[max(0, at)], said))
+        at = bisect_right(ends, round(said.t_ms * RATE / 1000))
+        result.append((came_ns[min(at, len(came_ns) - 1)], said))
     return result
 
 

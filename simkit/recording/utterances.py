@@ -8,8 +8,9 @@ answers anew.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,6 +43,8 @@ _AT_ONCE = 3000
 """Blocks whose loudness is computed together: a minute."""
 _EDGE_BLOCKS = 2
 """40 ms kept around what is loud: the soft begin and end of words."""
+_AHEAD = RATE // 10
+"""Samples of audio that was sent ahead of its time, and not a little early."""
 _LOOKED_AT_NS = 2_000_000_000
 
 
@@ -82,8 +85,9 @@ def utterances(
             )
             for event, said in told
         ]
-    sound = track(recording, person) if sound is None else sound
-    places = list(loud_stretches(sound))
+    laid = Laid(recording)
+    sound = _track(recording, person, laid) if sound is None else sound
+    places = list(loud_stretches(sound, breaks=laid.breaks))
     texts = _texts(recording, person, [start * 1000 / RATE for start, _ in places])
     found = []
     for (start, end), text in zip(places, texts, strict=True):
@@ -99,6 +103,10 @@ def track(recording: Recording, person: Person) -> Samples:
     Raises:
         RecordingError: it lies in several sound files.
     """
+    return _track(recording, person, Laid(recording))
+
+
+def _track(recording: Recording, person: Person, laid: Laid) -> Samples:
     names = {said.sound.file for _, said in recording.speech(person)}
     if len(names) > 1:
         raise RecordingError(
@@ -108,11 +116,38 @@ def track(recording: Recording, person: Person) -> Samples:
     if names:
         return recording.sounds[names.pop()]
     sound: Samples = np.zeros(round(recording.duration_ms * RATE / 1000), np.int16)
-    pieces = _caller_pieces(recording) if person == "caller" else _agent_pieces(recording)
+    pieces = _caller_pieces(recording) if person == "caller" else _agent_pieces(recording, laid)
     for start, samples in pieces:
+        if start in laid.breaks:
+            sound[start:] = 0  # what was cut off, and is not yet over
         room = max(0, len(sound) - start)
         sound[start : start + len(samples)] = samples[:room]
     return sound
+
+
+class Laid:
+    """The agent's audio as it would have sounded had nobody cut it off: one after the other.
+
+    After a clear what comes next begins when it comes, in place of what was cut off.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        clears = recording.messages("twilio", "out", "clear")
+        self._clears = deque(_samples(round(event.t_ms * 1e6)) for event in clears)
+        self._end = 0
+        self.breaks: set[int] = set()
+        """Samples at which something else begins before what was cut off would have been over."""
+
+    def place(self, t_ns: int, size: int) -> int:
+        """Return the first sample of a frame of so many, which came then."""
+        start = _samples(t_ns)
+        while self._clears and self._clears[0] <= start:
+            if self._end > self._clears.popleft() and self._end > start + _AHEAD:
+                self._end = start
+                self.breaks.add(start)
+        start = max(self._end, start)
+        self._end = start + size
+        return start
 
 
 def _caller_pieces(recording: Recording) -> Iterator[tuple[int, Samples]]:
@@ -169,17 +204,14 @@ def first_frame_ns(recording: Recording) -> int | None:
     return None if found is None else max(0, found)
 
 
-def _agent_pieces(recording: Recording) -> Iterator[tuple[int, Samples]]:
-    """Yield the agent's audio as it would have sounded had nobody cut it off: one after the other.
+def _agent_pieces(recording: Recording, laid: Laid) -> Iterator[tuple[int, Samples]]:
+    """Yield the agent's audio, each piece with its first sample.
 
     From Vapi's side where that was taken down, else from what was sent to Twilio.
     """
     is_known = next(recording.frames("vapi", "in"), None) is not None
-    expected = 0
     for frame, samples in (_as_telephone if is_known else _telephone)(recording):
-        start = max(expected, _samples(frame.t_ns))
-        expected = start + len(samples)
-        yield start, samples
+        yield laid.place(frame.t_ns, len(samples)), samples
 
 
 def _telephone(recording: Recording) -> Iterator[tuple[Frame, Samples]]:
@@ -204,8 +236,16 @@ def _samples(t_ns: int) -> int:
     return t_ns * RATE // 1_000_000_000
 
 
-def loud_stretches(sound: Samples, rate: int = RATE) -> Iterator[tuple[int, int]]:
-    """Yield first sample and end of everything that is louder than the room for a while."""
+def loud_stretches(
+    sound: Samples, rate: int = RATE, *, breaks: Collection[int] = ()
+) -> Iterator[tuple[int, int]]:
+    """Yield first sample and end of everything that is louder than the room for a while.
+
+    Args:
+        sound: of one person.
+        rate: its samples per second.
+        breaks: samples at which something else begins, whatever came before.
+    """
     size = rate // 50
     blocks = len(sound) // size
     if not blocks:
@@ -219,13 +259,18 @@ def loud_stretches(sound: Samples, rate: int = RATE) -> Iterator[tuple[int, int]
     loud = np.flatnonzero(level > max(FLOOR, room * _LOUD))
     if not len(loud):
         return
-    breaks = np.flatnonzero(np.diff(loud) > _PAUSE_BLOCKS)
-    firsts = loud[np.r_[0, breaks + 1]]
-    lasts = loud[np.r_[breaks, len(loud) - 1]]
+    borders = np.array(sorted(breaks), np.int64) // size
+    is_break = np.diff(loud) > _PAUSE_BLOCKS
+    is_break |= np.diff(np.searchsorted(borders, loud, "right")) > 0
+    ends = np.flatnonzero(is_break)
+    firsts = loud[np.r_[0, ends + 1]]
+    lasts = loud[np.r_[ends, len(loud) - 1]]
+    edges = [0, *borders.tolist(), blocks]
     for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
         if last - first + 1 >= _SHORTEST_BLOCKS:
-            start = max(0, first - _EDGE_BLOCKS)
-            yield start * size, min(blocks, last + 1 + _EDGE_BLOCKS) * size
+            room = bisect_right(edges, first, hi=len(edges) - 1)
+            start = max(edges[room - 1], first - _EDGE_BLOCKS)
+            yield start * size, min(edges[room], last + 1 + _EDGE_BLOCKS) * size
 
 
 def _texts(recording: Recording, person: Person, starts_ms: list[float]) -> list[str]:

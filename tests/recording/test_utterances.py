@@ -11,6 +11,7 @@ from simkit.recording import Header, MediaFormat, own_bridge, read, replay
 from simkit.recording.capture import Capture
 from simkit.recording.media import Numbers
 from simkit.recording.recorder import Recorder
+from simkit.recording.telling import agent_speech
 from simkit.recording.utterances import UNKNOWN, track, utterances
 from simkit.timeline import barge_ins
 
@@ -95,6 +96,32 @@ def test_vapis_audio_that_came_in_one_burst_is_heard_one_after_the_other(tmp_pat
     taken.finish(400_000_000)
     sound = track(read(tmp_path / "call"), "agent")
     assert len(np.flatnonzero(np.abs(sound) > 5000)) == pytest.approx(1600, abs=40)
+
+
+@pytest.mark.parametrize("leg", ["twilio", "vapi"])
+def test_what_was_sent_ahead_and_cleared_moves_no_later_reply(tmp_path, leg):
+    taken = Recorder(tmp_path / "call", Header(source="a test"))
+    direction = "out" if leg == "twilio" else "in"
+
+    def says(at_ms: float, seconds: float) -> None:
+        sound = mulaw.encode(np.full(round(seconds * 8000), 3000, np.int16))
+        taken.frame(round(at_ms * 1e6), leg, direction, sound, MULAW)
+
+    taken.frame(0, "twilio", "in", b"\xff" * 160, MULAW)
+    says(1000, 5.0)  # at once
+    taken.message(2_000_000_000, "twilio", "out", {"event": "clear"})
+    says(2200, 1.0)
+    says(4500, 0.5)
+    taken.finish(7_000_000_000)
+    recording = read(tmp_path / "call")
+    found = [
+        (round(said.t_ms), round(said.speech.duration, 2))
+        for said in utterances(recording, "agent")
+    ]
+    assert found == [(960, 1.24), (2200, 1.04), (4460, 0.58)]
+    if leg == "vapi":
+        came = [round(t_ns / 1e6) for t_ns, _ in agent_speech(recording)]
+        assert came == [1000, 2200, 4500]
 
 
 @pytest.mark.parametrize("level", [0, 30])
