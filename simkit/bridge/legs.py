@@ -41,6 +41,7 @@ class Legs(Talk):
         self._agent_bytes = config.vapi_rate * (1 if config.sends_mulaw else 2)
         self._agent_size = self._agent_ns = 0  # of the last frame: most are as long
         self._silence = b"\0\xff" if config.sends_mulaw else b"\0"
+        self._missing: dict[str, tuple[int, int]] = {}  # which number, and since when
         self._begin_agent_leg()
         self._rate = RateWatch(self._agent_bytes)
         self._rate_was_wrong = False
@@ -53,6 +54,7 @@ class Legs(Talk):
         config = self._config
         self._from_vapi = FromVapi(as_mulaw=config.sends_mulaw, rate=config.vapi_rate)
         self._agent_order: InOrder[bytes] = InOrder()
+        self._missing.pop("agent-order", None)
 
     # Caller audio
 
@@ -125,7 +127,8 @@ class Legs(Talk):
 
         More silence than what would be stale as sound helps nobody.
         """
-        self._reorder_timers.discard("caller-order")
+        if not self._waited_enough("caller-order", self._caller_order, now_ns):
+            return self._watch_order("caller-order", self._caller_order, now_ns)
         missing, frames = self._caller_order.skip()
         if not missing:
             return []
@@ -138,10 +141,21 @@ class Legs(Talk):
 
     def _watch_order(self, name: str, order: InOrder[bytes], now_ns: int) -> list[Action]:
         """Wait for a missing chunk, but not for ever."""
-        if order.is_waiting and name not in self._reorder_timers:
-            self._reorder_timers.add(name)
-            return [SetTimer(name, now_ns + self._reorder_ns)]
-        return []
+        if not order.is_waiting:
+            return []
+        number, since_ns = self._missing.get(name, (0, 0))
+        if number != order.next:
+            number, since_ns = self._missing[name] = order.next, now_ns
+        if name in self._reorder_timers:
+            return []
+        self._reorder_timers.add(name)
+        return [SetTimer(name, since_ns + self._reorder_ns)]
+
+    def _waited_enough(self, name: str, order: InOrder[bytes], now_ns: int) -> bool:
+        """Tell whether what is missing is so for long: it may be something else by now."""
+        self._reorder_timers.discard(name)
+        number, since_ns = self._missing.get(name, (0, 0))
+        return number == order.next and now_ns >= since_ns + self._reorder_ns
 
     # Agent audio
 
@@ -191,7 +205,8 @@ class Legs(Talk):
         return said
 
     def _on_agent_gap(self, now_ns: int) -> list[Action]:
-        self._reorder_timers.discard("agent-order")
+        if not self._waited_enough("agent-order", self._agent_order, now_ns):
+            return self._watch_order("agent-order", self._agent_order, now_ns)
         missing, frames = self._agent_order.skip()
         if not missing:
             return []

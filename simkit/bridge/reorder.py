@@ -21,7 +21,8 @@ class InOrder(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._next = 1
+        self.next = 1
+        """The number that is to be handed on next."""
         self._began = False
         self._held: dict[int, T] = {}
         self.dropped = 0
@@ -34,18 +35,18 @@ class InOrder(Generic[T]):
 
     def had(self, number: int) -> bool:
         """Tell whether an item has come already, or is not waited for any more."""
-        return self._began and (number < self._next or number in self._held)
+        return self._began and (number < self.next or number in self._held)
 
     def push(self, number: int, item: T) -> list[T]:
         """Take an item; returns what can be handed on, in order."""
         if not self._began:
             # Counting begins at 1, with some senders at 0.
             self._began = True
-            self._next = min(1, number)
-        if number == self._next and not self._held:
-            self._next += 1
+            self.next = min(1, number)
+        if number == self.next and not self._held:
+            self.next += 1
             return [item]
-        if number < self._next or number in self._held:
+        if number < self.next or number in self._held:
             self.dropped += 1
             return []
         self._held[number] = item
@@ -58,12 +59,12 @@ class InOrder(Generic[T]):
         if not self._held:
             return 0, []
         first = min(self._held)
-        missing, self._next = first - self._next, first
+        missing, self.next = first - self.next, first
         return missing, self._release()
 
     def _release(self) -> list[T]:
         released = []
-        while self._next in self._held:
-            released.append(self._held.pop(self._next))
-            self._next += 1
+        while self.next in self._held:
+            released.append(self._held.pop(self.next))
+            self.next += 1
         return released

@@ -58,8 +58,15 @@ async def out_of_order(
         sim.twilio.disorder(swap=swap, duplicate=duplicate)
     else:
         sim.vapi.disorder(swap=swap, duplicate=duplicate)
-    # A last frame that was to change places with the next one waits no longer than that.
-    sim.vapi.assistant(first_message=GREETING, replies=[ANSWER], stopped_after_audio=0.02)
+    # A frame waits for the one it is to change places with, and the last one for the end.
+    sim.vapi.assistant(
+        first_message=GREETING,
+        replies=[ANSWER],
+        frame=0.02,
+        lead=0.3,
+        tts_chunk=0.0,
+        stopped_after_audio=0.0,
+    )
     call = await sim.twilio.call(to=NUMBER)
     await _both_speak(sim, call)
     if leg == "agent" and not any(isinstance(c.socket, SeedSocket) for c in sim.vapi.calls):
@@ -142,9 +149,11 @@ async def packet_loss(
     profile = Profile(latency=0.05, jitter=0.03, loss=loss, burst=max(1.0, burst / 0.02))
     sim.vapi.assistant(first_message=GREETING, replies=[ANSWER], final_after=endpointing)
     call = await sim.twilio.call(to=NUMBER, profile=profile)
-    await call.hears_utterance()
+    await call.hears_sound()
+    await call.hears_silence(1.0)
     await call.says(REQUEST)
-    await call.hears_utterance()
+    await call.hears_sound()
+    await call.hears_silence(1.0)
     await leaves(call)
     turns = understood(sim)
     words = [plain(word) for turn in turns for word in turn.split()]
@@ -173,8 +182,10 @@ async def odd_chunks(sim: World, *, size: Size = 333) -> Call:
         await leaves(call)
         expect([u.whole for u in call.heard.utterances] == [True], "it was not heard whole")
         return call
-    # What does not fill a frame waits for the next audio, which has to be silence.
-    sim.vapi.assistant(first_message=GREETING, replies=[ANSWER])
+    # What does not fill a frame waits for the next audio, which has to be silence, and in time.
+    sim.vapi.assistant(
+        first_message=GREETING, replies=[ANSWER], lead=0.0, tts_chunk=0.0, silence_frames=True
+    )
     call = await sim.twilio.call(to=NUMBER)
     await _both_speak(sim, call)
     return call
@@ -193,7 +204,8 @@ async def format_mismatch(sim: World, *, rate: Rate = 8000, patience: Seconds = 
     ends the call within the caller's ``patience`` or corrects the rate.
     """
     sim.vapi.faults.other_rate = rate
-    sim.vapi.assistant(first_message=REQUEST, replies=[ANSWER])
+    # In real time and without a pause: the speed of anything else says nothing of its rate.
+    sim.vapi.assistant(first_message=REQUEST, lead=0.0, tts_chunk=0.0, silence_frames=True)
     call = await sim.twilio.call(to=NUMBER)
     try:
         await call.ends(timeout=patience)

@@ -106,6 +106,19 @@ def test_a_missing_chunk_is_waited_for_and_then_replaced_by_silence():
     assert sounds == [b"\xff" * 160, b"c" * 160]
 
 
+def test_a_missing_chunk_is_waited_for_as_long_whatever_was_missing_before():
+    core = running(vapi_format="mulaw", reorder_limit=0.1)
+    core.handle(media(1, b"a" * 160), 0)
+    assert core.handle(media(3, b"c" * 160), 5 * MS) == [SetTimer("caller-order", 105 * MS)]
+    core.handle(media(2, b"b" * 160), 25 * MS)
+    assert core.handle(media(5, b"e" * 160), 95 * MS) == []
+    again = core.handle(TimerDue("caller-order"), 105 * MS)
+    assert again == [SetTimer("caller-order", 195 * MS)]
+    sent = core.handle(media(4, b"d" * 160), 115 * MS)
+    assert [action.data for action in sent] == [b"d" * 160, b"e" * 160]
+    assert core.handle(TimerDue("caller-order"), 195 * MS) == []
+
+
 def test_agent_audio_is_transcoded_and_played():
     core = running()
     [sent] = [a for a in core.handle(AgentAudio(LOUD), 0) if isinstance(a, twilio.SendMedia)]

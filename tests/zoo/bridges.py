@@ -62,7 +62,7 @@ class IgnoresChunkNumbers(CallCore):
     """Takes caller frames as they come."""
 
     def _on_media(self, event: twilio.Media, now_ns: int) -> list[Action]:
-        self._caller_order._next = twilio.number(event.media.chunk)
+        self._caller_order.next = twilio.number(event.media.chunk)
         return super()._on_media(event, now_ns)
 
 
