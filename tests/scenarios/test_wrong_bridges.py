@@ -60,6 +60,14 @@ class NeverReconnects(CallCore):
         return []
 
 
+class ForgetsWhatWaited(CallCore):
+    """Begins with what comes when Vapi is back."""
+
+    def _on_vapi_ready(self, event: Any, now_ns: int) -> list[Action]:
+        self._waiting.take()
+        return super()._on_vapi_ready(event, now_ns)
+
+
 class GreetsAgain(CallCore):
     """Begins anew after a loss."""
 
@@ -160,6 +168,7 @@ FAILURES: list[tuple[str, dict[str, Any], Any, str]] = [
     ("stop-missing", {}, WaitsForStop, "Vapi's socket was still open"),
     ("twilio-reset", {}, WaitsForStop, "clean-teardown"),
     ("reconnect", {"phase": "caller-speaks"}, NeverReconnects, "was opened 1 times after one loss"),
+    ("reconnect", {"phase": "after-greeting"}, ForgetsWhatWaited, "never reached Vapi"),
     ("reconnect", {"phase": "mid-greeting"}, GreetsAgain, "the caller was greeted 2 times"),
     ("backpressure", {"reader": "vapi"}, GivesUpOnSlowReaders, "call 1 is completed"),
     ("backpressure", {"reader": "twilio"}, GivesUpOnSlowReaders, "the caller did not hear"),
