@@ -78,6 +78,8 @@ class Mishaps:
         """A program writes what its peer does not read; or the peer has read, if ``size`` is 0."""
         event = self._backlogs.get(transport)
         network = self._loop.network
+        if event is None and not size:
+            return
         if event is None:
             host = network.current()
             if host not in {server.host for server in network.servers}:

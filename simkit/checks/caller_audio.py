@@ -7,7 +7,7 @@ from itertools import pairwise
 from ..timeline import Event, Timeline, carrier_delay_ns, carrier_lost_ns, upstreams_of
 from ..timeline.text import quoted
 from .check import Check, Limit, Violation, milliseconds, seconds
-from .spans import Sessions, said_dropped
+from .spans import Sessions, is_held_up, said_dropped
 
 _TOLERANCE_NS = 60_000_000
 """Sound at the edges of an utterance that is too quiet to recognise."""
@@ -84,7 +84,7 @@ def _latest(
 ) -> tuple[int, Event | None]:
     """Return by how much the latest part left the bridge late, and the piece it was in.
 
-    Nothing can leave before the socket is open.
+    Nothing can leave before the socket is open, nor while the assistant does not read.
     """
     delay_ns = carrier_delay_ns(timeline, spoken.call, "twilio")
     worst: tuple[int, Event | None] = (0, None)
@@ -92,7 +92,7 @@ def _latest(
         said_ns = spoken.t_ns + delay_ns + piece.fields["offset_ns"]
         left_ns = (piece.sent_ns or piece.t_ns) + piece.fields.get("late_ns", 0)
         late_ns = left_ns - max(said_ns, sessions.opened_ns(piece.session))
-        if late_ns > worst[0]:
+        if late_ns > worst[0] and not is_held_up(timeline, said_ns, left_ns):
             worst = late_ns, piece
     return worst
 

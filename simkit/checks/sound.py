@@ -16,6 +16,8 @@ _TOLERANCE_NS = 60_000_000
 """Sound at the edges of an utterance that is too quiet to recognise."""
 _FRAGMENT_NS = 100_000_000
 """Sound this short between two losses cannot be recognised."""
+_SLACK_NS = 2_000_000_000
+"""A bridge may have so much of the end of a reply before it that it has not passed on yet."""
 _PAUSE_NS = 200_000_000
 _STALE_NS = 5_000_000
 
@@ -70,7 +72,36 @@ def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
             text = f"at {seconds(heard.t_ns)}, of {text}, caller heard {what}"
             found.append(Violation(heard.t_ns, text, events))
         last[heard.call, key] = heard
-    return found
+    return found + [
+        violation
+        for (call, key), heard in last.items()
+        if (violation := _cut_short(timeline, replies[key], call, heard)) is not None
+    ]
+
+
+def _cut_short(
+    timeline: Timeline, reply: Event, call: int | None, heard: Event
+) -> Violation | None:
+    """Tell of the end of a reply that was sent whole, that nothing cut off, and nobody heard."""
+    key = reply.fields["utterance"]
+    done = [event for event in timeline.of("replied") if event.fields["utterance"] == key]
+    if not done or done[-1].fields["interrupted"]:
+        return None
+    reached_ns = heard.fields["offset_ns"] + heard.fields["duration_ns"]
+    missing_ns = done[-1].fields["audio_ns"] - reached_ns
+    due_ns = max(heard.t_ns + heard.fields["duration_ns"] + missing_ns, done[-1].t_ns) + _SLACK_NS
+    ends = [e.t_ns for e in timeline.of("ended", "hangs-up", call=call)] or [timeline.duration_ns]
+    lost = carrier_lost_ns(timeline, call, "caller", reply.t_ns, due_ns)
+    cleared = any(reply.t_ns <= clear.t_ns <= due_ns for clear in timeline.of("clear", call=call))
+    if missing_ns <= _FRAGMENT_NS or min(ends) < due_ns or lost or cleared:
+        return None
+    end_ns = heard.t_ns + heard.fields["duration_ns"]
+    return Violation(
+        end_ns,
+        f"at {seconds(end_ns)} {quoted(reply.fields['text'])} broke off: the last "
+        f"{milliseconds(missing_ns)} of it were never heard, and nobody had interrupted it",
+        (reply, heard, done[-1]),
+    )
 
 
 def _is_near_a_loss(timeline: Timeline, heard: Event) -> bool:
@@ -137,7 +168,8 @@ def _no_cross_talk(timeline: Timeline) -> list[Violation]:
 
 AGENT_AUDIO_INTACT = Check(
     "agent-audio-intact",
-    "what the caller heard of the agent was in order, without gap, repeat or foreign sound",
+    "what the caller heard of the agent was in order and went on to its end or an interruption, "
+    "without gap, repeat or foreign sound",
     _agent_audio_intact,
 )
 NO_STALE_AUDIO = Check(

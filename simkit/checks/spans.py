@@ -40,6 +40,16 @@ class Sessions:
         )
 
 
+def is_held_up(timeline: Timeline, from_ns: int, until_ns: int) -> bool:
+    """Tell whether a peer other than Twilio did not read what the bridge wrote meanwhile."""
+    return any(
+        slow.t_ns < until_ns
+        and (slow.fields["last_ns"] is None or slow.fields["last_ns"] > from_ns)
+        and not slow.fields["peer"].startswith("twilio:")
+        for slow in timeline.of("slow-reader")
+    )
+
+
 def said_dropped(timeline: Timeline, since_ns: int) -> list[Event]:
     """Return what the bridge logged of audio that it dropped, since an instant and shortly before.
 

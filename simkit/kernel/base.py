@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
         _loop: Any
         _extra: dict[str, Any]
-        _protocol_paused: bool
 
         def __init__(self, extra: dict[str, Any], loop: Any) -> None: ...
         def _maybe_pause_protocol(self) -> None: ...

@@ -19,7 +19,7 @@ class End:
         self._in = incoming
         self._out = outgoing
         self._sock = sock
-        self._sent_ns = 0
+        self._sent_ns = self._first_sent_ns = 0
         self._end_sent = False
         self._end_read = False
         incoming.reader = self
@@ -75,6 +75,7 @@ class End:
         pipe = self._in
         arrived = pipe.arrived
         self._sent_ns, data = arrived.popleft()
+        self._first_sent_ns = self._sent_ns
         if arrived and arrived[0][1] and len(data) < limit:
             parts = [data]
             size = len(data)

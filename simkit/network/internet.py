@@ -57,8 +57,8 @@ class Network:
         """What is open."""
         self.on_refused: Callable[[str], object] = lambda name: None
         """Told of every name that was looked up and is not here."""
-        self.on_backlog: Callable[[asyncio.Transport, int], object] | None = None
-        """Told how many bytes wait in a transport that has paused its protocol; 0: it goes on."""
+        self.on_backlog: Callable[[asyncio.Transport, int], object] = lambda transport, size: None
+        """Told how many bytes wait to be sent, where they are many; 0: none any more."""
         self.has_certificates = False
         """Some program here has begun to speak TLS as a server."""
         self.home = self.host("home")

@@ -26,13 +26,18 @@ MAX_READ = 256 * 1024
 """Bytes that one read delivers at most, as in asyncio's selector transport."""
 
 
+BACKLOG = 16 * 1024
+"""Bytes that wait to be sent, from which on the peer counts as a slow reader: half a second of
+audio, and less than any library waits for."""
+
+
 class StreamTransport(End, FlowControl):
     """One end of a connection in memory.
 
     ``get_extra_info`` knows what asyncio's transports know (``socket``, ``sockname``,
-    ``peername``, ``sslcontext`` where TLS was elided) and two instants, both virtual ns:
-    ``simkit.sent_ns``, when the bytes just delivered left the peer, and ``simkit.arrival_ns``,
-    when the bytes written last reach it.
+    ``peername``, ``sslcontext`` where TLS was elided) and three instants, all virtual ns:
+    ``simkit.sent_ns``, when the bytes just delivered left the peer, ``simkit.first_sent_ns``, when
+    the first of them did, and ``simkit.arrival_ns``, when the bytes written last reach it.
     """
 
     _start_tls_compatible = True
@@ -99,6 +104,8 @@ class StreamTransport(End, FlowControl):
         """Return information about the connection; see the class."""
         if name == "simkit.sent_ns":
             return self._sent_ns
+        if name == "simkit.first_sent_ns":
+            return self._first_sent_ns
         if name == "simkit.arrival_ns":
             return self._out.last_arrival_ns
         return self._extra.get(name, default)
@@ -242,9 +249,8 @@ class StreamTransport(End, FlowControl):
                 data = data[room:]
         self._buffer += data
         self._maybe_pause_protocol()
-        on_backlog = self._loop.network.on_backlog
-        if on_backlog is not None and self._protocol_paused:
-            on_backlog(self, len(self._buffer))
+        if len(self._buffer) > BACKLOG:
+            self._loop.network.on_backlog(self, len(self._buffer))
 
     def _flush_later(self, delay_ns: int) -> None:
         if not self._flush_due:
@@ -264,12 +270,9 @@ class StreamTransport(End, FlowControl):
         if room > 0 and self._buffer:
             self._out.send(bytes(self._buffer[:room]))
             del self._buffer[:room]
-        was_paused = self._protocol_paused
         self._maybe_resume_protocol()
-        on_backlog = self._loop.network.on_backlog
-        if on_backlog is not None and was_paused and not self._protocol_paused:
-            on_backlog(self, 0)
         if not self._buffer:
+            self._loop.network.on_backlog(self, 0)
             if self._closing:
                 self._conn_lost = True
                 self._call_connection_lost(None)

@@ -134,7 +134,7 @@ class Session:
             len(sound) * 1_000_000_000 // bytes_per_second(audio),
             session=self.number,
         )
-        self._hearing.feed(sound, self._line.sent_ns)
+        self._hearing.feed(sound, self._line.first_sent_ns)
         if self.heard_ns - self._last_voice_ns < round(self.agent.silence_seconds * 1e9):
             return
         if self._in_speech:

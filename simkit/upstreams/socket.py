@@ -86,6 +86,12 @@ class UpstreamSocket(SlowOpening):
         found: int | None = self.transport.get_extra_info("simkit.sent_ns")
         return self._clock.read_ns() if found is None else found
 
+    @property
+    def first_sent_ns(self) -> int | None:
+        """When the first of what arrived in one piece left the client; None: nobody knows."""
+        found: int | None = self.transport.get_extra_info("simkit.first_sent_ns")
+        return found
+
     def emit(self, messages: Messages) -> bool:
         """Send messages; False when there is nothing to send, or nobody to send it to."""
         if messages is None or not self.is_open:

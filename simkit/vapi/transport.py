@@ -207,7 +207,8 @@ class TransportSocket(SlowOpening):
         if faults is not None and faults.touches_audio:
             data = faults.hear(data)
         if self.conversation is not None and not self._begin_after:
-            self.conversation.hearing.feed(data, self._sent_ns)
+            found: int | None = self.transport.get_extra_info("simkit.first_sent_ns")
+            self.conversation.hearing.feed(data, found)
 
     def on_text(self, data: bytes) -> None:
         """A message from the client."""

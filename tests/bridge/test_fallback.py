@@ -39,7 +39,7 @@ def test_a_line_comes_along_that_can_be_heard():
 
 def test_the_line_that_comes_along_needs_no_library_for_sound_files():
     program = (
-        "import sys; from simkit.bridge.fallback import _bundled; assert _bundled(); "
+        "import sys; from simkit.bridge.fallback import bundled_clip; assert bundled_clip(); "
         "assert 'soundfile' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -250,7 +250,7 @@ def test_json_holds_what_the_call_was_like(as_json):
 def test_json_holds_every_check(as_json):
     assert len(as_json["checks"]) == 16
     for check in as_json["checks"]:
-        assert list(check) == ["name", "passed", "sentence", "violations"]
+        assert list(check) == ["name", "passed", "sentence", "violations", "waived", "evidence"]
         assert check["passed"]
         assert check["violations"] == []
 

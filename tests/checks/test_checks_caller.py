@@ -1,0 +1,270 @@
+"""Checks of lateness, of what is kept, and of callers who are left alone, on timelines by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from simkit.checks.buffers import BOUNDED_BUFFERS
+from simkit.checks.caller_audio import CALLER_AUDIO_COMPLETE
+from simkit.checks.liveness import LIVENESS
+from simkit.timeline import Timeline
+
+MS = 1_000_000
+
+
+def world(*, opens_ms: int | None = 200, closes_ms: int | None = None, ends_ms: int = 60_000):
+    """A call whose stream starts at 0.1 s; by default Vapi's socket opens soon afterwards."""
+    timeline = Timeline(lambda: ends_ms * MS)
+    timeline.record("start", "twilio", "bridge", t_ns=100 * MS, call=1)
+    if opens_ms is not None:
+        timeline.record("open", "vapi", "bridge", t_ns=opens_ms * MS, session=1)
+    if closes_ms is not None:
+        timeline.record("close", "bridge", "vapi", t_ns=closes_ms * MS, session=1, code=1000)
+    return timeline
+
+
+def says(timeline, t_ms: int, ms: int = 1000, *, utterance: int = 1, **more):
+    timeline.record(
+        "speaks",
+        "caller",
+        t_ns=t_ms * MS,
+        call=1,
+        utterance=utterance,
+        text="wait",
+        duration_ns=ms * MS,
+        **more,
+    )
+
+
+def receives(timeline, sent_ms: int, ms: int = 1000, *, late_ms: int = 0, utterance: int = 1):
+    timeline.record(
+        "receives",
+        "vapi",
+        t_ns=(sent_ms + 10) * MS,
+        sent_ns=sent_ms * MS,
+        session=1,
+        utterance=utterance,
+        offset_ns=0,
+        duration_ns=ms * MS,
+        late_ns=late_ms * MS,
+    )
+
+
+def replies(timeline, t_ms: int):
+    timeline.record(
+        "replies",
+        "agent",
+        t_ns=t_ms * MS,
+        session=1,
+        reply=1,
+        utterance=9,
+        text="Yes.",
+        duration_ns=500 * MS,
+        arrived_ns=t_ms * MS,
+    )
+
+
+def hears(timeline, t_ms: int, utterance: int | None = 9):
+    timeline.record(
+        "hears",
+        "caller",
+        t_ns=t_ms * MS,
+        call=1,
+        utterance=utterance,
+        offset_ns=0,
+        duration_ns=500 * MS,
+        text="Yes.",
+    )
+
+
+def slow(timeline, from_ms: int, to_ms: int | None, most: int, peer: str = "api.vapi.ai:443"):
+    last_ns = None if to_ms is None else to_ms * MS
+    timeline.record(
+        "slow-reader", "bridge", t_ns=from_ms * MS, peer=peer, most=most, last_ns=last_ns
+    )
+
+
+def logs(timeline, t_ms: int):
+    timeline.record("log", "bridge", t_ns=t_ms * MS, message="dropping oldest audio")
+
+
+# caller-audio-complete: lateness, policies, and when nobody was there
+
+
+@pytest.mark.parametrize(("sent_ms", "late_ms"), [(4500, 0), (2020, 2480)])
+def test_2500_ms_late_is_in_time_and_more_is_not(sent_ms, late_ms):
+    for more, passes in ((0, True), (1, False)):
+        timeline = world()
+        says(timeline, 2000)
+        receives(timeline, sent_ms + more, late_ms=late_ms)
+        assert CALLER_AUDIO_COMPLETE.judge(timeline).passed is passes
+    result = CALLER_AUDIO_COMPLETE.judge(timeline)
+    assert result.sentence == 'what the caller said at 2.000 ("wait") was sent to Vapi 2501 ms late'
+    assert [event.kind for event in result.violations[0].events] == ["speaks", "receives"]
+    assert CALLER_AUDIO_COMPLETE.judge(timeline, limits={"late_ms": 2501}).passed
+
+
+def test_lateness_counts_from_the_opening_of_the_socket():
+    timeline = world(opens_ms=9000)
+    says(timeline, 2000)
+    receives(timeline, 11_000)
+    assert CALLER_AUDIO_COMPLETE.judge(timeline).passed
+
+
+@pytest.mark.parametrize(("peer", "passes"), [("api.vapi.ai:443", True), ("twilio:99", False)])
+def test_nobody_is_late_for_an_assistant_that_does_not_read(peer, passes):
+    timeline = world()
+    says(timeline, 2000)
+    slow(timeline, 3000, 8000, 20_000, peer)
+    receives(timeline, 8000)
+    assert CALLER_AUDIO_COMPLETE.judge(timeline).passed is passes
+
+
+@pytest.mark.parametrize(("logged_ms", "passes"), [(2500, True), (-8000, True), (-8001, False)])
+def test_what_the_log_says_to_be_dropped_is_no_loss(logged_ms, passes):
+    timeline = world()
+    says(timeline, 2000)
+    logs(timeline, logged_ms)
+    assert CALLER_AUDIO_COMPLETE.judge(timeline).passed is passes
+
+
+@pytest.mark.parametrize(
+    ("knobs", "passes"),
+    [
+        ({"opens_ms": None}, True),
+        ({"closes_ms": 1900}, True),
+        ({"closes_ms": 2500}, True),
+        ({"closes_ms": 2561}, False),
+        ({}, False),
+    ],
+)
+def test_nothing_is_due_where_no_socket_is_open_any_more(knobs, passes):
+    timeline = world(**knobs)
+    says(timeline, 2000)
+    assert CALLER_AUDIO_COMPLETE.judge(timeline).passed is passes
+
+
+# bounded-buffers
+
+
+@pytest.mark.parametrize(("most", "passes"), [(5 * 2**20 + 65_536, True), (6 * 2**20, False)])
+def test_5_mb_and_a_message_may_wait_for_a_slow_reader(most, passes):
+    timeline = world()
+    slow(timeline, 3000, None, most)
+    result = BOUNDED_BUFFERS.judge(timeline)
+    assert result.passed is passes
+    if not passes:
+        assert result.sentence == (
+            "from 3.000 on bridge let 6.0 MB wait to be sent to api.vapi.ai:443, which reads too "
+            "slowly"
+        )
+        assert "to the end, 6291456 bytes unsent" in result.violations[0].evidence[0]
+
+
+def test_what_was_kept_for_over_15_s_is_told_although_it_arrives():
+    timeline = world(opens_ms=17_000)
+    says(timeline, 2000)
+    receives(timeline, 17_000)
+    assert BOUNDED_BUFFERS.judge(timeline).passed
+    receives(timeline, 17_001)
+    assert BOUNDED_BUFFERS.judge(timeline).sentence == (
+        'what the caller said at 2.000 ("wait") was kept for 15.0 s, until 17.001, as was all that '
+        "followed it"
+    )
+
+
+def test_a_stall_on_the_way_to_the_bridge_is_not_its_keeping():
+    timeline = world()
+    says(timeline, 2000)
+    for t_ns in (1900 * MS, 19_000 * MS):
+        timeline.frame("twilio", "bridge", t_ns, 20 * MS, call=1)
+    receives(timeline, 19_010)
+    assert BOUNDED_BUFFERS.judge(timeline).passed
+
+
+@pytest.mark.parametrize(("until_ms", "said_so", "passes"), [
+    (18_501, False, False),
+    (18_500, False, True),
+    (18_501, True, True),
+])  # fmt: skip
+def test_what_is_neither_sent_nor_said_to_be_dropped_is_kept(until_ms, said_so, passes):
+    timeline = world()
+    slow(timeline, 3000, until_ms, 70_000)
+    says(timeline, 2500)
+    if said_so:
+        logs(timeline, 4000)
+    assert BOUNDED_BUFFERS.judge(timeline).passed is passes
+
+
+# liveness
+
+
+def test_a_reply_that_is_not_heard_within_10_s_leaves_the_caller_alone():
+    for heard_ms, passes in ((14_000, True), (14_001, False)):
+        timeline = world()
+        says(timeline, 2000)
+        receives(timeline, 2010)
+        replies(timeline, 4000)
+        hears(timeline, heard_ms)
+        assert LIVENESS.judge(timeline).passed is passes
+    result = LIVENESS.judge(timeline)
+    assert result.sentence == (
+        'from 4.000 on the caller waited for 10000 ms and more, having said "wait", and heard '
+        "nothing: reply 1, made at 4.000, was not heard"
+    )
+    assert [e.kind for e in result.violations[0].events] == ["speaks", "receives", "replies"]
+    assert LIVENESS.judge(timeline, limits={"answer_ms": 10_001}).passed
+
+
+def test_any_sound_is_an_answer():
+    timeline = world()
+    says(timeline, 2000)
+    receives(timeline, 2010)
+    replies(timeline, 4000)
+    hears(timeline, 9000, utterance=None)
+    assert LIVENESS.judge(timeline).passed
+
+
+def test_an_assistant_that_has_nothing_to_say_is_not_the_bridges_doing():
+    timeline = world()
+    says(timeline, 2000)
+    receives(timeline, 2010)
+    assert LIVENESS.judge(timeline).passed
+
+
+def test_a_question_that_never_reached_an_open_assistant_is():
+    timeline = world()
+    says(timeline, 2000)
+    assert LIVENESS.judge(timeline).sentence.endswith("the assistant was there and never got it")
+
+
+@pytest.mark.parametrize(("ends_ms", "passes"), [(33_000, True), (33_001, False)])
+def test_without_an_assistant_somebody_says_so_within_30_s(ends_ms, passes):
+    timeline = world(opens_ms=None, ends_ms=ends_ms)
+    says(timeline, 2000)
+    assert LIVENESS.judge(timeline).passed is passes
+
+
+@pytest.mark.parametrize("kind", ["hangs-up", "ended", "speaks"])
+def test_who_does_not_wait_is_not_left_alone(kind):
+    timeline = world(ends_ms=14_000)
+    says(timeline, 2000)
+    if kind == "speaks":
+        says(timeline, 9000, utterance=2)
+    else:
+        timeline.record(kind, "caller", t_ns=9000 * MS, call=1)
+    assert LIVENESS.judge(timeline).passed
+
+
+def test_the_wait_begins_anew_with_each_disturbance():
+    for fault_ms, ends_ms, passes in ((8000, 18_000, True), (8000, 18_001, False)):
+        timeline = world(ends_ms=ends_ms)
+        says(timeline, 2000)
+        timeline.record("fault", "vapi", t_ns=fault_ms * MS, name="close", value=1006)
+        assert LIVENESS.judge(timeline).passed is passes
+
+
+def test_an_aside_needs_no_answer():
+    timeline = world()
+    says(timeline, 2000, directed=False)
+    assert LIVENESS.judge(timeline).passed
