@@ -11,9 +11,11 @@ from typing import Any
 
 from ..network.serve import AppError, load
 from ..simulation import Simulation
-from ..upstreams import Dialect, OpenAIRealtime, Upstream
+from ..upstreams import Dialect, OpenAIRealtime, Session, Upstream
 from ..vapi import HOST as VAPI_HOST
 from ..vapi import Assistant
+from ..vapi.calls import Logged
+from ..wire.vapi import Transcript
 from ..world import WorldLink
 from .registry import NotApplicable
 
@@ -75,6 +77,11 @@ class _Account:
         raise NotApplicable(f"{self._service} has no vapi.{name}")
 
     @property
+    def calls(self) -> list[_Session]:
+        """What stands in for calls: every session that was opened."""
+        return [_Session(self._service, session) for session in self._upstream.sessions]
+
+    @property
     def open_delay(self) -> float:
         """Seconds that a socket's upgrade waits for its answer."""
         return self._upstream.open_delay
@@ -107,3 +114,23 @@ class _Account:
         return self._upstream.agent(
             first_message=first_message, replies=replies, answers_silence=False, **pace
         )
+
+
+class _Session:
+    """What scenarios may ask of one of ``sim.vapi.calls``, and every service's session knows."""
+
+    def __init__(self, service: str, session: Session) -> None:
+        self._service = service
+        self._session = session
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotApplicable(f"{self._service} has no vapi.calls[].{name}")
+
+    @property
+    def log(self) -> list[Logged]:
+        """What the caller was taken to have said, undated."""
+        return [
+            Logged(0, Transcript("user", "final", text))
+            for role, text in self._session.history
+            if role == "user"
+        ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from simkit import Simulation
 from simkit.network.serve import AppError
-from simkit.scenarios import Job, find, judge, simulate
+from simkit.scenarios import Job, NotApplicable, find, judge, simulate
+from simkit.scenarios.substitute import Substitute
 from simkit.vapi import HOST as VAPI
 from tests.upstreams.realtime_bridge import app
 
@@ -48,10 +50,6 @@ def test_what_only_vapi_does_is_not_applicable(name, settings, reason):
 
 
 def test_what_leads_to_vapi_leads_to_the_service():
-    from simkit import Simulation
-    from simkit.scenarios import NotApplicable
-    from simkit.scenarios.substitute import Substitute
-
     with Simulation() as sim:
         sim.host("bridge.example.com")
         world = Substitute(sim, REALTIME)
@@ -59,6 +57,19 @@ def test_what_leads_to_vapi_leads_to_the_service():
         assert link is sim.link("api.openai.com", "bridge.example.com")
         with pytest.raises(NotApplicable, match=r"openai-realtime has no vapi\.faults"):
             _ = world.vapi.faults
+        assert world.vapi.calls == []
+
+
+def test_what_the_caller_was_understood_to_say_is_known_of_every_service():
+    with Simulation() as sim:
+        sim.host("bridge.example.com").serve(app)
+        world = Substitute(sim, REALTIME)
+        sim.run(find("cold-start").function(world))
+        [call] = world.vapi.calls
+        [said] = [entry.message for entry in call.log]
+        assert (said.role, said.transcript) == ("user", "book a table for two on Friday please")
+        with pytest.raises(NotApplicable, match=r"has no vapi\.calls\[\]\.socket"):
+            _ = call.socket
 
 
 def test_a_dialect_of_ones_own_is_named_with_its_host():
