@@ -38,7 +38,10 @@ def list_scenarios(*, as_json: bool) -> None:
     for scenario in REGISTRY.values():
         shown = " ".join(p.describe() for p in scenario.parameters.values())
         table.add_row(scenario.name, scenario.summary, shown)
-    console().print(table)
+    out = console()
+    if not out.is_terminal:
+        out.width = 10_000  # a scenario is a line, however long
+    out.print(table)
 
 
 def run_scenario(

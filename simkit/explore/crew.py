@@ -175,4 +175,6 @@ class _Process:
         """End it, and what it has started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.__exit__(None, None, None)
+        with contextlib.suppress(BrokenPipeError), self._process:
+            pass  # both pipes are closed, and it is waited for
+        self._process.wait()
