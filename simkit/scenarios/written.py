@@ -6,6 +6,7 @@ What a scenario's steps refer to in its module, constants and functions, is writ
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import keyword
 import re
@@ -38,6 +39,12 @@ def bridge(sim, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     sim.host("{host}").serve("{app}")
 '''
+_OWN_BRIDGE = '''\
+@pytest.fixture
+def bridge(sim, request):
+    """simkit's own bridge, with what a test asks for switched on."""
+    sim.host("{host}").serve(own_bridge(**getattr(request, "param", {{}})))
+'''
 
 
 @dataclass
@@ -45,7 +52,7 @@ class _Page:
     """What a file consists of, each part once."""
 
     imports: set[tuple[str, str]] = field(default_factory=set)
-    """Modules, and what is taken from them; empty for the module itself."""
+    """Modules, and what is taken from them, as it is written; empty for the module itself."""
     definitions: dict[str, str] = field(default_factory=dict)
     """Source of constants and functions, by name; what they refer to comes first."""
     tests: list[str] = field(default_factory=list)
@@ -65,18 +72,20 @@ def written(verdicts: Sequence[Verdict]) -> str:
     page = _Page()
     for verdict in verdicts:
         _add(page, verdict)
-    fixture = []
-    if verdicts[0].job.app is not None:
-        fixture.append(_bridge(page, verdicts[0].job.app, verdicts[0].job.upstream))
+    fixture = _bridge(page, verdicts[0].job.app, verdicts[0].job.upstream)
     functions = [text for text in page.definitions.values() if _is_function(text)]
     constants = [text for text in page.definitions.values() if not _is_function(text)]
     parts = ["".join(constants)] if constants else []
-    parts += [*functions, *fixture, *page.tests]
+    parts += [*functions, fixture, *page.tests]
     return f"{_HEAD}\n{_imports(page.imports)}\n" + "\n\n".join(parts)
 
 
-def _bridge(page: _Page, app: str, upstream: str | None) -> str:
-    page.imports |= {("sys", ""), ("pytest", ""), ("simkit.recording", "ENVIRONMENT")}
+def _bridge(page: _Page, app: str | None, upstream: str | None) -> str:
+    page.imports.add(("pytest", ""))
+    if app is None:
+        page.imports.add(("simkit.recording.replay", "own_bridge"))
+        return _OWN_BRIDGE.format(host=BRIDGE_HOST)
+    page.imports |= {("sys", ""), ("simkit.recording", "ENVIRONMENT")}
     accounts = "ENVIRONMENT"
     if upstream is not None:
         page.imports.add(("simkit.scenarios.substitute", "ACCOUNTS"))
@@ -103,7 +112,7 @@ def _imports(wanted: set[tuple[str, str]]) -> str:
 
 
 def _is_standard(module: str) -> bool:
-    return module.partition(".")[0] in sys.stdlib_module_names
+    return re.split("[. ]", module)[0] in sys.stdlib_module_names
 
 
 def _add(page: _Page, verdict: Verdict) -> None:
@@ -115,21 +124,19 @@ def _add(page: _Page, verdict: Verdict) -> None:
     node = source.nodes[scenario.function.__name__]
     assert isinstance(node, ast.AsyncFunctionDef)
     renamed: dict[str, str] = {}
-    for name in dict.fromkeys(source.needed(node)):
-        place = source.imported.get(name)
+    for home, name in dict.fromkeys(source.needed(node)):
+        place = home.imported.get(name)
         if place is not None:
             page.imports.add(place)
             continue
-        text = source.definition(name)
-        fitting = name
-        while page.definitions.get(fitting, _rename(text, renamed | {name: fitting})) != _rename(
-            text, renamed | {name: fitting}
+        text, fitting = home.definition(name), name
+        while page.definitions.get(fitting, "") not in (
+            "",
+            _rename(text, renamed | {name: fitting}),
         ):
             fitting += "_2"  # another scenario's is called so
         renamed[name] = fitting
         page.definitions[fitting] = _rename(text, renamed)
-    if scenario.waives or job.seed:
-        page.imports.add(("pytest", ""))
     page.tests.append(_rename(_test(page, verdict, scenario, source, node), renamed))
 
 
@@ -152,15 +159,13 @@ def _test(
         marked.append("waives={\n" + "".join(reasons) + "    }")
     if marked:
         lines.append(f"@pytest.mark.simkit({', '.join(marked)})")
-    arguments = "sim" if job.app is None else "sim, bridge"
-    lines.append(f"async def {_name(page, job)}({arguments}):")
+    if job.app is None and scenario.own:
+        own = ", ".join(f"{name!r}: {value!r}" for name, value in scenario.own.items())
+        lines.append(f'@pytest.mark.parametrize("bridge", [{{{own}}}], indirect=True)')
+    lines.append(f"async def {_name(page, job)}(sim, bridge):")
     steps = source.steps(node)
     if steps.doc:
         lines.append(steps.doc)
-    if job.app is None:
-        page.imports.add(("simkit.recording.replay", "own_bridge"))
-        own = ", ".join(f"{name}={value!r}" for name, value in scenario.own.items())
-        lines.append(f'    sim.host("{BRIDGE_HOST}").serve(own_bridge({own}))')
     if job.upstream is not None:
         page.imports.add(("simkit.scenarios.substitute", "Substitute"))
         lines.append(f"    sim = Substitute(sim, {job.upstream!r})  # its agent is sim.vapi's")
@@ -186,7 +191,7 @@ class _Steps:
     """What is done, as it stands there, without what is returned at the end."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Source:
     """A module's source, and where each of its names comes from."""
 
@@ -196,7 +201,9 @@ class _Source:
     ends: dict[str, int]
     """Last line of each, with the string under it that describes it."""
     imported: dict[str, tuple[str, str]]
-    """Module and name of what it imports."""
+    """Module and name of what it imports, as an import says it."""
+    neighbours: dict[str, str]
+    """Modules of scenarios, by the names that are imported from them."""
 
     @staticmethod
     @cache
@@ -210,25 +217,33 @@ class _Source:
         nodes: dict[str, ast.stmt] = {}
         ends: dict[str, int] = {}
         imported: dict[str, tuple[str, str]] = {}
+        neighbours: dict[str, str] = {}
         before: list[str] = []
         for node in ast.parse(text).body:
             if isinstance(node, ast.Import | ast.ImportFrom):
-                imported |= _imported(node, module.__package__ or "")
+                for name, place in _imported(node, module.__package__ or ""):
+                    if place[0].startswith(f"{__package__}."):
+                        neighbours[name] = place[0]
+                    else:
+                        imported[name] = place
             names = list(_defined(node))
             for name in names or (before if _is_string(node) else ()):
                 nodes.setdefault(name, node)
                 ends[name] = node.end_lineno or node.lineno
             before = names
-        return _Source(text.splitlines(), nodes, ends, imported)
+        return _Source(text.splitlines(), nodes, ends, imported, neighbours)
 
-    def needed(self, node: ast.AST) -> Iterator[str]:
-        """Yield the names of the module that a definition refers to, each after those it needs."""
+    def needed(self, node: ast.AST) -> Iterator[tuple[_Source, str]]:
+        """Yield the names that a definition refers to, and whose: each after those it needs."""
         for name in dict.fromkeys(_names(node)):
-            if name in self.nodes and self.nodes[name] is not node:
-                yield from self.needed(self.nodes[name])
-                yield name
-            elif name in self.imported:
-                yield name
+            home = self
+            if name in self.neighbours:
+                home = _Source.of(importlib.import_module(self.neighbours[name]))
+            if name in home.nodes and home.nodes[name] is not node:
+                yield from home.needed(home.nodes[name])
+                yield home, name
+            elif name in home.imported:
+                yield home, name
 
     def definition(self, name: str) -> str:
         """Return the source of a name's definition, without decorators of ours."""
@@ -255,19 +270,25 @@ class _Source:
         )
 
 
-def _imported(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, tuple[str, str]]:
+def _imported(
+    node: ast.Import | ast.ImportFrom, package: str
+) -> Iterator[tuple[str, tuple[str, str]]]:
     if isinstance(node, ast.Import):
-        return {alias.asname or alias.name: (alias.name, "") for alias in node.names}
+        for alias in node.names:
+            yield alias.asname or alias.name, (_said(alias), "")
+        return
     parts = package.split(".")
     above = parts[: len(parts) - node.level + 1] if node.level else []
     home = ".".join([*above, *([node.module] if node.module else [])])
     from . import __all__ as public
 
-    found = {}
     for alias in node.names:
-        is_public = home.startswith(__package__ or "simkit") and alias.name in public
-        found[alias.asname or alias.name] = (str(__package__) if is_public else home, alias.name)
-    return found
+        is_public = home.startswith(f"{__package__}.") and alias.name in public
+        yield alias.asname or alias.name, (str(__package__) if is_public else home, _said(alias))
+
+
+def _said(alias: ast.alias) -> str:
+    return f"{alias.name} as {alias.asname}" if alias.asname else alias.name
 
 
 def _defined(node: ast.stmt) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 
 import pytest
 
@@ -14,6 +15,25 @@ NUMBER = "another number"
 
 def verdict(name: str, app: str | None = "my_app:app", **settings) -> Verdict:
     return Verdict(Job(name, settings, app=app), "failed", [("scenario", "it went wrong")])
+
+
+def read(tree: ast.Module) -> set[str]:
+    """Return every name that is read, where it is not a function's own."""
+    own = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    return {
+        part.id
+        for part in ast.walk(tree)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
+    } - own
+
+
+def imported(tree: ast.Module) -> set[str]:
+    return {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
 
 
 BRIDGE = """
@@ -65,16 +85,19 @@ def test_every_scenario_can_be_written_out(name):
     )
     tree = ast.parse(text)
     defined = {
-        part.id
-        for node in tree.body
-        for part in ast.walk(node)
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+        part.id if isinstance(part, ast.Name) else part.name
+        for part in ast.walk(tree)
+        if (isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
+        or (isinstance(part, ast.ExceptHandler) and part.name)
     }
     tests = [node.name for node in tree.body if isinstance(node, ast.AsyncFunctionDef)]
     assert len({name for name in tests if name.startswith("test_")}) == len(found.variants)
     assert set(found.parameters) <= defined
     assert "@scenario" not in text
     assert "own_bridge" not in text
+    builtin = {*dir(builtins), *defined, *imported(tree)}
+    functions = {node.name for node in ast.walk(tree) if hasattr(node, "name")}
+    assert read(tree) <= builtin | functions
 
 
 async def elsewhere(sim, *, times: int = 2):
