@@ -20,7 +20,7 @@ from simkit.bridge.session import Session
 from simkit.bridge.vapi_seed import SeedDialect
 from simkit.bridge.vapi_socket import VapiSocket
 from simkit.wire import WireError, twilio
-from tests.zoo.bug import SCENARIO, bug
+from tests.zoo.bug import bug
 
 # Webhooks
 
@@ -43,7 +43,7 @@ class SignsItsInnerAddress(Bridge):
         return f"http://10.0.0.5:3000{request.url.path}"
 
 
-@bug("forged-webhook", SCENARIO, how="other-query")
+@bug("forged-webhook", "signature-required", how="other-query")
 class LeavesOutTheQuery(Bridge):
     """Checks the signature over the URL without its query."""
 
@@ -119,7 +119,7 @@ class FailsWhereNobodyLooks(Session):
 # Limits
 
 
-@bug("malformed", SCENARIO)
+@bug("malformed", "liveness")
 class DiesOfNonsense(Session):
     """A message that cannot be read ends the loop that reads, and nothing else."""
 
@@ -161,7 +161,7 @@ class _NoFlush(SeedDialect):
         return True
 
 
-@bug("pooled-connection", SCENARIO, config={"vapi_pool": 0, "vapi_pool_reuse": False})
+@bug("pooled-connection", "agent-audio-intact", config={"vapi_pool": 0, "vapi_pool_reuse": False})
 class FlushesNothing(Bridge):
     """Closes without the flush that keeps the next call from inheriting audio."""
 
@@ -180,7 +180,7 @@ class _HandsOn(SeedSockets):
         return self.pool.put(socket)
 
 
-@bug("pooled-connection", SCENARIO)
+@bug("pooled-connection", "agent-audio-intact")
 class HandsOnWhatIsInIt(Bridge):
     """A pooled socket goes to the next call with what the last one left in it."""
 

@@ -208,7 +208,7 @@ class _NotesStop(CallCore):
         return super()._on_stop(event, now_ns)
 
 
-@bug("twilio-reset", SCENARIO)
+@bug("twilio-reset", "twiml-in-time")
 class DiesOfOneCall(Bridge):
     """The error of a call whose socket is lost ends the loop that takes calls."""
 

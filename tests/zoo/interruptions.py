@@ -75,7 +75,7 @@ class HearsVoiceInEverything(CallCore):
     """Any sound of 20 ms is the caller's voice."""
 
 
-@bug("late-partial", SCENARIO, config={"late_partial_grace": 0.0}, moment="sent")
+@bug("late-partial", "stops-when-interrupted", config={"late_partial_grace": 0.0}, moment="sent")
 class HasNoGrace(TakesSentForHeard):
     """Words that come after the last audio was sent interrupt nothing any more."""
 
