@@ -19,6 +19,7 @@ import argparse
 import json
 import logging
 import multiprocessing
+import signal
 import statistics
 import sys
 import time
@@ -26,6 +27,7 @@ import warnings
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from math import sqrt
@@ -43,7 +45,8 @@ from simkit.scenarios import find, simulate
 from simkit.scenarios.registry import CHECKS
 from tests.zoo.catalogue import BUGS, SCENARIO, Bug
 
-BATCH = 2
+BATCH = 1
+"""Runs of a bug that a process has before anybody looks whether they are enough."""
 
 
 @dataclass
@@ -95,6 +98,11 @@ def run(name: str, seed: int, *, right: bool) -> dict[str, str]:
     return broken
 
 
+def _leave_interrupts() -> None:
+    """Ctrl-C is for who prints what there is by then."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def hunt(bugs: Sequence[Bug], most: int, enough: int, processes: int) -> list[Found]:
     """Run every bug until it was caught often enough."""
     found = [
@@ -102,7 +110,11 @@ def hunt(bugs: Sequence[Bug], most: int, enough: int, processes: int) -> list[Fo
         for b in bugs
     ]
     judged: Counter[tuple[str, str]] = Counter()  # up to which seed ours has run
-    with multiprocessing.Pool(processes) as pool, Progress(console=Console(stderr=True)) as shown:
+    with (
+        suppress(KeyboardInterrupt),
+        multiprocessing.Pool(processes, _leave_interrupts) as pool,
+        Progress(console=Console(stderr=True)) as shown,
+    ):
         bar = shown.add_task("", total=len(found))
         for one in found:
             shown.update(bar, description=one.bug)
@@ -123,7 +135,7 @@ def hunt(bugs: Sequence[Bug], most: int, enough: int, processes: int) -> list[Fo
                 one.right_runs += len(ours)
                 judged[course] = max(judged[course], seeds.stop - 1)
             shown.advance(bar)
-    return found
+    return [one for one in found if one.runs]
 
 
 def show(found: list[Found], console: Console) -> None:

@@ -32,11 +32,12 @@ def test_seed_0_changes_nothing():
 
 def test_a_seed_changes_the_same_each_time_and_another_seed_something_else():
     assert knobs_after(3) == knobs_after(3)
+    plain = knobs_after(0)
     changed = {
         name
-        for seed in range(1, 9)
+        for seed in range(1, 6)
         for name, value in knobs_after(seed).items()
-        if value != knobs_after(0)[name]
+        if value != plain[name]
     }
     assert {"latency", "jitter", "delays", "order", "lead", "llm", "mark_delay"} <= changed
 

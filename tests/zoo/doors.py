@@ -20,12 +20,12 @@ from simkit.bridge.session import Session
 from simkit.bridge.vapi_seed import SeedDialect
 from simkit.bridge.vapi_socket import VapiSocket
 from simkit.wire import WireError, twilio
-from tests.zoo.bug import bug
+from tests.zoo.bug import SCENARIO, bug
 
 # Webhooks
 
 
-@bug("slow-configure", "twiml-in-time", takes=14.9)
+@bug("slow-configure", SCENARIO)
 class ConfiguresBeforeItAnswers(Bridge):
     """Creates the call at Vapi before it answers Twilio."""
 

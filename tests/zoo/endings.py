@@ -219,7 +219,7 @@ class DiesOfOneCall(Bridge):
 
     async def voice(self, request: Request) -> Response:
         if self.is_dead:
-            await asyncio.Event().wait()
+            return Response(status_code=503)
         return await super().voice(request)
 
     @contextlib.contextmanager

@@ -176,7 +176,7 @@ class FillsUpWithTheWrongSilence(CallCore):
 
 
 @bug("greeting", "agent-audio-intact")
-class GivesBackWhatItHears(CallCore):
+class SwapsTheBytes(CallCore):
     """The agent's samples are taken for big-endian ones."""
 
     def _on_agent_frame(self, data: bytes, now_ns: int) -> list[Action]:

@@ -10,8 +10,9 @@ from simkit.scenarios import REGISTRY, find, simulate
 from simkit.scenarios.registry import CHECKS
 from tests.zoo.catalogue import BUGS, SCENARIO
 
-_ENOUGH = 20.0
-"""Seconds of a call: what a check is to find is over by then, and hearing garbled words is dear."""
+_ENOUGH = 9.0
+"""Seconds in which checks find what there is, but in these; to listen for garbled words is dear."""
+_LONG = ("second-barge-in", "malformed", "slow-configure")
 CERTAIN = [name for name, bug in BUGS.items() if bug.grade == "every run"]
 
 
@@ -39,7 +40,7 @@ def test_a_bug_names_a_scenario_its_parameters_and_a_check(name):
 @pytest.mark.parametrize("name", CERTAIN)
 def test_a_bug_that_spoils_every_run_is_caught(name):
     bug, scenario = BUGS[name], find(BUGS[name].scenario)
-    if bug.check != SCENARIO:
+    if bug.check != SCENARIO and bug.scenario not in _LONG:
         scenario = replace(scenario, limit=min(scenario.limit, _ENOUGH))
     assert bug.check in broken(simulate(scenario, dict(bug.settings), app=bug.app()))
 
@@ -55,7 +56,13 @@ def test_two_worlds_share_nothing_of_a_bug():
 
 @pytest.mark.parametrize(
     ("scenario", "settings"),
-    sorted({(bug.scenario, tuple(bug.settings.items())) for bug in BUGS.values()}),
+    sorted(
+        {
+            (bug.scenario, tuple(bug.settings.items()))
+            for bug in BUGS.values()
+            if bug.settings not in find(bug.scenario).variants
+        }
+    ),
     ids=str,
 )
 def test_our_bridge_is_not_caught(scenario, settings):
