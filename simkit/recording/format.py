@@ -16,7 +16,8 @@ from ..audio import files
 from .media import MediaRun, SoundFile
 
 FORMAT = "simkit-recording"
-VERSION = 1
+VERSION = 2
+"""Of recordings that hold frames. In 1 every way is stored, and mu-law is decoded."""
 EVENTS_FILE = "call.jsonl"
 
 MAX_LINE = 1024 * 1024
@@ -49,7 +50,7 @@ class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What holds for the whole call; the first line."""
 
     format: Literal["simkit-recording"] = "simkit-recording"
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 1
     source: Annotated[str, Meta(max_length=500)]
     """Where it comes from, for people."""
     duration_ms: Annotated[float, Meta(gt=0, le=_MAX_MS)] | None = None

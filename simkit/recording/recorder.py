@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from ..audio import AudioFileError
 from . import finishing, tape
-from .format import EVENTS_FILE, Header, RecordedEvent, RecordingError, line_of
+from .format import EVENTS_FILE, VERSION, Header, RecordedEvent, RecordingError, line_of
 from .media import UNNUMBERED, Folding, MediaFormat, MediaRun, Numbers
 from .reading import read
 
@@ -70,7 +72,7 @@ class Recorder:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.mkdir()
             self._events = _append_to(self.path / EVENTS_FILE)
-            self._write(self._events, line_of(header))
+            self._write(self._events, line_of(replace(header, version=VERSION)))
         except FileExistsError:
             raise RecordingError(
                 f"{self.path}: exists already; choose another name or remove it"

@@ -24,7 +24,7 @@ from ..wire.secrets import SECRET, SECRET_NAME
 from . import finishing
 from .conversion import Conversion
 from .derived import ENDING as DERIVED
-from .format import EVENTS_FILE, Header, RecordedEvent, RecordingError, line_of
+from .format import EVENTS_FILE, VERSION, Header, RecordedEvent, RecordingError, line_of
 from .reading import Recording, read
 from .report import draft_of
 from .tape import RAW, RawTape
@@ -248,7 +248,8 @@ def scrub(
     if NOTE in header.notes:
         voices = False
     if voices:
-        header = msgspec.structs.replace(header, notes=[*header.notes, NOTE])
+        notes = [*header.notes, NOTE]
+        header = msgspec.structs.replace(header, notes=notes, version=VERSION)
     lines = [line_of(header), *(line_of(scrubber.event(event)) for event in recording.events)]
     result = Scrubbed(scrubber.counts)
     with draft_of(output) as draft:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ..audio import AudioFileError, Samples, files
 from . import finishing, tape
-from .format import EVENTS_FILE, Header, RecordedEvent, RecordingError, line_of
+from .format import EVENTS_FILE, VERSION, Header, RecordedEvent, RecordingError, line_of
 from .media import Frame, MediaFormat, MediaRun, frames
 from .reading import Recording
 from .report import draft_of
@@ -75,7 +75,7 @@ def splice(
         draft.mkdir()
         reels = _Reels(draft, set(sounds))
         with (draft / EVENTS_FILE).open("wb") as lines:
-            lines.write(line_of(header))
+            lines.write(line_of(replace(header, version=VERSION)))
             for piece in pieces:
                 event = piece.event
                 if event.media is not None:

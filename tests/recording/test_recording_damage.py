@@ -66,7 +66,7 @@ EVENT_START = b'{"t_ms": 1, "leg": "vapi", "direction": "in", "message": {"a": '
             [HEADER | {"extra": 1}],
             "call.jsonl:1: the object: Object contains unknown field `ex",
         ),
-        ([HEADER | {"version": 2}], "call.jsonl:1: version: Invalid enum value 2"),
+        ([HEADER | {"version": 3}], "call.jsonl:1: version: Invalid enum value 3"),
         ([HEADER | {"format": "x"}], "call.jsonl:1: format: Invalid enum value 'x'"),
         (
             [HEADER | {"duration_ms": "1"}],

@@ -54,7 +54,7 @@ def test_what_finishing_writes_fits(tmp_path):
     "line",
     [
         {},
-        HEADER | {"version": 2},
+        HEADER | {"version": 3},
         HEADER | {"surprise": 1},
         CLEAR | {"leg": "moon"},
         CLEAR | {"t_ms": -1},
