@@ -74,8 +74,9 @@ def _line_by_frame(data: bytes, times: int) -> bytes:
     samples = mulaw.decode(data + data[-1:] * (-len(data) % _FRAME)).astype(np.float64)
     frames = samples.reshape(-1, _FRAME)
     after = np.concatenate((frames[:, 1:], frames[:, -1:]), axis=1)
-    share = np.arange(times) / times
-    lines = frames[:, :, None] + (after - frames)[:, :, None] * share
+    place = np.arange(_FRAME * times) / times
+    sample = place.astype(np.intp)
+    lines = (after - frames)[:, sample] * (place - sample) + frames[:, sample]
     return _pcm(lines)[: len(data) * 2 * times]
 
 

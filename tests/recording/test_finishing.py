@@ -95,6 +95,20 @@ def test_what_our_bridge_makes_is_stored_once_and_comes_back(tmp_path, rate):
     assert found(tmp_path / "call") == said
 
 
+def test_what_a_bridge_of_others_makes_is_stored_once_too(tmp_path):
+    said, form = call(24000)
+    frames = [mulaw.decode(data).astype(np.float64) for data in said["twilio", "in"]]
+    lines = [np.interp(np.arange(480) / 3, np.arange(160), frame) for frame in frames]
+    said["vapi", "out"] = [line.astype("<i2").tobytes() for line in lines]
+    heard = [np.frombuffer(data, "<i2").reshape(-1, 3) for data in said["vapi", "in"]]
+    said["twilio", "out"] = [mulaw.encode(one.mean(axis=1).astype(np.int16)) for one in heard]
+    path = recorded(tmp_path / "call", said, form)
+    assert names(path) == STORED_ONCE
+    assert found(path) == said
+    by = [json.loads((path / name).read_text())["by"] for name in ("to-vapi.json", "agent.json")]
+    assert by == ["line-20ms-1", "mean-1"]
+
+
 def test_what_a_bridge_leaves_out_and_puts_in_comes_back(tmp_path):
     said, form = call(seconds=12.0)
     clip = cut_up(speech(1.0, 3), 160)
