@@ -5,7 +5,7 @@ unlike any other, noises, provenance (which utterance is in this sound?), and so
 are ``int16`` numpy arrays of shape ``(n,)`` with the rate beside them, 8 kHz unless said.
 """
 
-from . import files, mulaw, noise, provenance, resample, voice
+from . import files, mulaw, noise, provenance, resample, spool, voice
 from .files import AudioFileError
 from .mulaw import RATE, Samples
 from .provenance import Span, Tracker
@@ -28,5 +28,6 @@ __all__ = [
     "provenance",
     "read_speech",
     "resample",
+    "spool",
     "voice",
 ]

@@ -1,14 +1,62 @@
-"""Bytes that grow at their end, without end: what lies far behind it is kept on disk."""
+"""Long sound, that is not to fill the memory: most of it is kept on disk.
+
+A :class:`Spool` grows at its end. :func:`silence` makes an array of a length that is known, whose
+pages :func:`forget` lets go.
+"""
 
 from __future__ import annotations
 
+import mmap
 import tempfile
 from typing import IO
+from weakref import WeakSet
+
+import numpy as np
+
+from .mulaw import Samples
 
 KEPT = 480_000
 """Bytes at the end that stay in memory, at least: of mu-law, a minute."""
 _AHEAD = 65_536
 """Bytes that are read at once from the file."""
+_LONG = 2**23
+"""Bytes of an array that is kept on disk, at least: nine minutes."""
+_ZEROS = bytes(2**20)
+
+_mapped: WeakSet[mmap.mmap] = WeakSet()
+
+
+def silence(count: int) -> Samples:
+    """Return so many samples, all 0, to be written to; from nine minutes on they are on disk.
+
+    Where the disk has no room for them they are in memory.
+    """
+    size = 2 * count
+    if size < _LONG:
+        return np.zeros(count, np.int16)
+    try:
+        with tempfile.TemporaryFile() as file:
+            # Written, not only made so long: a page that finds no room later ends the process.
+            for begin in range(0, size, len(_ZEROS)):
+                file.write(_ZEROS[: size - begin])
+            file.flush()
+            memory = mmap.mmap(file.fileno(), size)
+    except OSError:
+        return np.zeros(count, np.int16)
+    _mapped.add(memory)
+    return np.ndarray(count, np.int16, memory)
+
+
+def is_on_disk(samples: Samples) -> bool:
+    """Tell whether an array is one that :func:`forget` lets go of."""
+    return isinstance(samples.base, mmap.mmap)
+
+
+def forget() -> None:
+    """Let go of the pages of arrays on disk; whoever looks at them again reads them again."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        for memory in _mapped:
+            memory.madvise(mmap.MADV_DONTNEED)
 
 
 class Spool:
@@ -91,6 +139,13 @@ class Spool:
         self._ahead = b""
         del self._recent[first - self._begin :]
 
+    def take(self, other: Spool) -> Part:
+        """Append what another one holds; returns it as a part of this one."""
+        begin = self._size
+        for first in range(0, len(other), KEPT):
+            self.extend(other[first : first + KEPT])
+        return Part(self, begin, self._size)
+
     def _put_away(self, count: int) -> None:
         try:
             if self._file is None:
@@ -103,3 +158,18 @@ class Spool:
             return
         del self._recent[:count]
         self._begin += count
+        forget()  # once a minute of sound is often enough
+
+
+class Part(Spool):
+    """Bytes of another one that do not change any more."""
+
+    __slots__ = ("_first", "_of")
+
+    def __init__(self, of: Spool, first: int, end: int) -> None:
+        super().__init__()
+        self._of, self._first, self._size = of, first, end - first
+
+    def __getitem__(self, place: slice) -> bytes:
+        first, end, _ = place.indices(self._size)
+        return self._of[self._first + first : self._first + end]

@@ -35,6 +35,7 @@ from .telling import (
     openings_ns,
     said_by,
     stream_began_ns,
+    woven,
 )
 
 LegName = Literal["twilio", "vapi"]
@@ -189,8 +190,8 @@ class Stage:
         )
 
         def lines(audio: vapi.AudioFormat) -> Iterator[tuple[int, Line]]:
-            told = heapq.merge(speech, self._texts(), self._sounds(audio), key=lambda e: e[:2])
-            for t_ns, _, line in told:
+            few: Iterator[Any] = heapq.merge(speech, self._texts(), key=lambda e: e[:2])
+            for t_ns, _, line in woven(few, self._sounds(audio), key=lambda e: e[:2]):
                 if is_here(t_ns):
                     yield max(0, t_ns - opened_ns), line
 

@@ -140,12 +140,12 @@ def frames(t_ns: int, run: MediaRun) -> Iterator[Frame]:
     """Yield the frames of a run that began at ``t_ns``."""
     start = run.start
     first = Numbers(run.sequence, run.chunk, run.timestamp)
-    for index in range(run.count):
-        size = run.sizes if isinstance(run.sizes, int) else run.sizes[index]
-        yield Frame(t_ns, start, size, first.later(index))
+    is_numbered = first != UNNUMBERED
+    sizes = [run.sizes] * run.count if isinstance(run.sizes, int) else run.sizes
+    for index, (size, after_us) in enumerate(zip(sizes, (*run.after_us, 0), strict=True)):
+        yield Frame(t_ns, start, size, first.later(index) if is_numbered else UNNUMBERED)
         start += size
-        if index < len(run.after_us):
-            t_ns += run.after_us[index] * 1000
+        t_ns += after_us * 1000
 
 
 class Folding:

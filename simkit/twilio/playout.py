@@ -27,7 +27,7 @@ class Burst:
     """Audio that plays without a gap: its first instant, and its bytes."""
 
     start_ns: int
-    data: Spool | bytearray = field(default_factory=Spool)
+    data: Spool = field(default_factory=Spool)
     padding: tuple[int, int] = (0, 0)
     """First and last byte, exclusive, of the silence that filled up a packet last."""
 
@@ -70,6 +70,7 @@ class PlayOut:
         self._pads = pads
         self._pending: deque[tuple[int, str, asyncio.TimerHandle]] = deque()
         self._marks_seen = 0
+        self._over = Spool()
         self.bursts: list[Burst] = []
         """Everything that was or will be played, in order; cleared audio is not in it."""
 
@@ -113,7 +114,9 @@ class PlayOut:
                 return burst
         start_ns = self._on_grid(now_ns + self._buffer_ns)
         if self.bursts:
-            start_ns = max(start_ns, self._on_grid(self.bursts[-1].end_ns))
+            before = self.bursts[-1]
+            start_ns = max(start_ns, self._on_grid(before.end_ns))
+            before.data = self._over.take(before.data)
         self.bursts.append(Burst(start_ns))
         return self.bursts[-1]
 

@@ -72,3 +72,37 @@ def test_without_a_disk_everything_stays_in_memory(monkeypatch):
     kept.extend(bytes(range(250)) * 4)
     kept.extend(b"more")
     assert bytes(kept) == bytes(range(250)) * 4 + b"more"
+
+
+def test_long_silence_is_on_disk_and_keeps_what_is_written_to_it():
+    short, long = spool.silence(1000), spool.silence(spool._LONG // 2 + 1)
+    assert not short.any()
+    assert not long.any()
+    assert not spool.is_on_disk(short)
+    assert spool.is_on_disk(long)
+    assert len(long) == spool._LONG // 2 + 1
+    part = long[-3:]
+    part[:] = 1, 2, 3
+    spool.forget()
+    assert part.tolist() == [1, 2, 3]
+    assert long[-4:].tolist() == [0, 1, 2, 3]
+
+
+def test_long_silence_is_in_memory_where_there_is_no_disk(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    long = spool.silence(spool._LONG)
+    assert len(long) == spool._LONG
+    assert not spool.is_on_disk(long)
+    assert not long.any()
+
+
+def test_a_part_holds_what_was_taken():
+    kept, taken = Spool(), Spool()
+    kept.extend(b"before")
+    taken.extend(bytes(range(250)))
+    part = kept.take(taken)
+    kept.extend(bytes(500))
+    assert len(part) == 250
+    assert bytes(part) == bytes(range(250))
+    assert part[-3:999] == bytes([247, 248, 249])
+    assert kept[4:8] == b"re\0\1"

@@ -56,7 +56,7 @@ class OpensTheGateLate(CallCore):
             wrong(bridges.IgnoresAgentNumbers, vapi_dialect="seed"),
             "agent-audio-intact",
         ),
-        ("jitter", {"low": 0.2, "high": 0.8}, wrong(stale_after=0.2), "caller-audio-complete"),
+        ("jitter", {"low": 0.2, "high": 0.8}, wrong(stale_after=0.2), "Vapi understood"),
         ("stale-burst", {}, wrong(stale_after=60.0), "Vapi understood"),
         ("packet-loss", {}, wrong(OpensTheGateLate), "words that the caller said"),
         ("odd-chunks", {"size": 1}, wrong(LosesOddBytes), "did not hear 'Hello.'"),
