@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .landmarks import Landmarks
 from .mulaw import Samples
 from .speech import Speech
+from .spool import forget
 from .sums import product
 
 QUIET_RMS = 40
@@ -67,6 +68,7 @@ class Repertoire:
         self.speeches.append(speech)
         self._references.append(Reference(key, speech.samples, start))
         self._starts.append(start)
+        forget()  # what was said before is looked at now and then, a little of it
         return key
 
     def __getitem__(self, key: int) -> Speech:
