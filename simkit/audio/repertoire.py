@@ -68,7 +68,6 @@ class Repertoire:
         self.speeches.append(speech)
         self._references.append(Reference(key, speech.samples, start))
         self._starts.append(start)
-        forget()  # what was said before is looked at now and then, a little of it
         return key
 
     def __getitem__(self, key: int) -> Speech:
@@ -86,6 +85,7 @@ class Repertoire:
         for reference in self._references[self._entered :]:
             self._landmarks.add(reference.samples, reference.start)
         self._entered = len(self._references)
+        forget()  # of all that was said, a search looks at a little, now here and now there
         found = []
         for at in self._landmarks.places(x):
             # The middle of x lies in the utterance that it comes from.
