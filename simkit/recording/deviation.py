@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Literal
 
 from msgspec import Struct, structs
@@ -46,26 +47,25 @@ def grouped(
     between.
     """
     groups: list[list[Deviation]] = []
+    latest: dict[tuple[Leg, Kind, str], int] = {}
+    """Of each sort of message, its place in the last group."""
     for one in sorted(found, key=lambda one: (one.t_ns, _rank(one))):
-        if groups and _repeats(one, groups[-1]):
+        sort = (one.leg, *_like(one))
+        at = latest.get(sort)
+        if at is not None and not _rank(one) and one.t_ns - groups[-1][at].last_ns <= AGAIN_NS:
+            # Counted as another one like it.
+            other = groups[-1][at]
+            groups[-1][at] = structs.replace(other, times=other.times + 1, last_ns=one.t_ns)
             continue
         if not groups or not _follows(one, groups[-1][0], in_step, tolerance_ns):
             groups.append([])
+            latest.clear()
+        latest[sort] = len(groups[-1])
         groups[-1].append(one)
     return [structs.replace(cause, consequences=rest) for cause, *rest in groups]
 
 
-def _repeats(one: Deviation, group: list[Deviation]) -> bool:
-    """Count a message as another one like it in the group, if it comes soon after that."""
-    for at, other in enumerate(group):
-        is_like = (other.leg, *_like(other)) == (one.leg, *_like(one)) and not _rank(one)
-        if is_like and one.t_ns - other.last_ns <= AGAIN_NS:
-            group[at] = structs.replace(other, times=other.times + 1, last_ns=one.t_ns)
-            return True
-    return False
-
-
-def _like(one: Deviation) -> tuple[str, str]:
+def _like(one: Deviation) -> tuple[Kind, str]:
     return one.kind, one.what.split()[0]
 
 
@@ -87,10 +87,8 @@ def _follows(
             return True
     if _like(one) == _like(cause):
         return False
-    between = [
-        t_ns
-        for leg in {one.leg, cause.leg}
-        for t_ns in in_step[leg]
-        if cause.t_ns < t_ns < one.t_ns
-    ]
-    return not between
+    for leg in {one.leg, cause.leg}:
+        after = bisect_right(in_step[leg], cause.t_ns)
+        if after < len(in_step[leg]) and in_step[leg][after] < one.t_ns:
+            return False
+    return True

@@ -135,18 +135,19 @@ class _Leg:
 
     def deviations(self) -> Iterator[Deviation]:
         """Yield what differs, in no order."""
-        kinds = dict.fromkeys(output.kind for output in (*self._before, *self._now))
-        for kind in kinds:
-            if kind != "media":
-                yield from self._messages(kind)
+        kinds: dict[str, tuple[list[Output], list[Output]]] = {}
+        for side, outputs in enumerate((self._before, self._now)):
+            for output in outputs:
+                kinds.setdefault(output.kind, ([], []))[side].append(output)
+        kinds.pop("media", None)
+        for before, now in kinds.values():
+            yield from self._messages(before, now)
         yield from self._sounds()
         yield from self._swapped()
 
     # Messages
 
-    def _messages(self, kind: str) -> Iterator[Deviation]:
-        before = [output for output in self._before if output.kind == kind]
-        now = [output for output in self._now if output.kind == kind]
+    def _messages(self, before: list[Output], now: list[Output]) -> Iterator[Deviation]:
         for a, b in _paired(before, now):
             if a is None and b is not None:
                 if not self._is_at_end(b):

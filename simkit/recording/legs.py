@@ -7,12 +7,13 @@ for what it answers; one whose cause never comes is not said but reported.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
 
-from ..audio import RATE
+from ..audio import RATE, Speech
 from ..simulation import Simulation
 from ..twilio.course import Course, End, Frame, Step
 from ..twilio.playout import PACKET_NS
@@ -173,26 +174,31 @@ class Stage:
 
     def _make_recitals(self) -> Iterator[tuple[int, Recital]]:
         opened = openings_ns(self._recording)
-        spoken = agent_speech(self._recording)
+        speech: list[list[tuple[int, int, Speech]]] = [[] for _ in opened]
+        answers: list[set[str]] = [set() for _ in opened]
+        for t_ns, said in agent_speech(self._recording):
+            speech[_socket(opened, t_ns)].append((t_ns, -1, said.speech))
+        for t_ns, _, line in self._texts():
+            answers[_socket(opened, t_ns)] |= line.waits_for
         for number, opened_ns in enumerate(opened):
-            until_ns = opened[number + 1] if number + 1 < len(opened) else None
-            yield opened_ns, self._make_recital(number == 0, opened_ns, until_ns, spoken)
+            yield (
+                opened_ns,
+                self._make_recital(opened, number, speech[number], frozenset(answers[number])),
+            )
 
     def _make_recital(
-        self, is_first: bool, opened_ns: int, until_ns: int | None, spoken: Any
+        self,
+        opened: list[int],
+        number: int,
+        speech: list[tuple[int, int, Speech]],
+        answers: frozenset[str],
     ) -> Recital:
-        def is_here(t_ns: int) -> bool:
-            return (is_first or t_ns >= opened_ns) and (until_ns is None or t_ns < until_ns)
-
-        speech = [(t_ns, -1, said.speech) for t_ns, said in spoken if is_here(t_ns)]
-        answers = frozenset(
-            cause for t_ns, _, line in self._texts() if is_here(t_ns) for cause in line.waits_for
-        )
+        opened_ns = opened[number]
 
         def lines(audio: vapi.AudioFormat) -> Iterator[tuple[int, Line]]:
             few: Iterator[Any] = heapq.merge(speech, self._texts(), key=lambda e: e[:2])
             for t_ns, _, line in woven(few, self._sounds(audio), key=lambda e: e[:2]):
-                if is_here(t_ns):
+                if _socket(opened, t_ns) == number:
                     yield max(0, t_ns - opened_ns), line
 
         return Recital(lines, lambda: self._opens_ns(opened_ns), answers)
@@ -264,6 +270,11 @@ class Stage:
             found += [(opened_ns + after_ns, _of_line(line)) for after_ns, line in lines]
         found.sort(key=lambda entry: entry[0])
         return [f"{t_ns / 1e9:.3f}: {sentence}" for t_ns, sentence in found]
+
+
+def _socket(opened: list[int], t_ns: int) -> int:
+    """Return on which of the sockets that were opened then something came: not before the first."""
+    return max(0, bisect_right(opened, t_ns) - 1)
 
 
 def _close_code(message: dict[str, Any]) -> int:

@@ -11,12 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simkit import Simulation
 from simkit.audio import files
-from simkit.recording import Header, RecordingError, read
+from simkit.recording import Header, RecordingError, read, replay
 from simkit.recording.cutting import cut
+from simkit.recording.divergence import deviations
 from simkit.recording.imports import import_files
+from simkit.recording.legs import LEGS, Stage
 from simkit.recording.listing import summary
 from simkit.recording.merging import merge
+from simkit.recording.outputs import Output, Outputs
 from simkit.recording.recorder import Recorder
 from simkit.recording.scrub import scrub
 from tests.recording.drafts import HEADER, Draft, says
@@ -259,3 +263,39 @@ def test_sound_beside_the_clock_is_cut_once_however_often_it_is_said(draft, tmp_
     part = read(tmp_path / "part")
     assert len(part.sounds["caller.flac"]) == 1000
     assert len(part.speech("caller")) == 50
+
+
+# Replay
+
+
+def test_the_cost_of_a_divergence_grows_with_the_messages_and_no_faster() -> None:
+    def sent(count: int) -> Outputs:
+        return Outputs(
+            [Output(t_ns=n * 1_000_000, leg="vapi", kind=f"x{n}") for n in range(count)], None
+        )
+
+    few, many = (
+        calls_of(lambda count=count: deviations(sent(count), Outputs([], None)))
+        for count in (100, 800)
+    )
+    assert many < 12 * few
+
+
+def test_the_cost_of_setting_a_stage_grows_with_the_sockets_and_no_faster(draft) -> None:
+    def calls(count: int) -> int:
+        sound = media(b'"sizes": 160, ' + FORMAT)
+        opened = [message(b'{"event": "opened"}') for _ in range(count)]
+        draft.put(HEADER, sound, sound.replace(b'"twilio"', b'"vapi"'), *opened)
+        recording = read(draft.path)
+        with Simulation() as sim:
+            return calls_of(lambda: Stage(sim, recording, dict.fromkeys(LEGS, "recorded")))
+
+    few, many = calls(100), calls(800)
+    assert many < 12 * few
+
+
+@pytest.mark.parametrize("many", [many_marks, many_utterances, many_runs, many_transcripts])
+def test_many_lines_replay(draft, many) -> None:
+    sound = media(b'"sizes": 160, ' + FORMAT)
+    draft.put(HEADER, sound, *many()[:200])
+    assert replay(read(draft.path)).failure == ""
