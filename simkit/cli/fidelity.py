@@ -119,7 +119,8 @@ def run_fidelity(
     os.environ.update(ENVIRONMENT)
     computing = None if computing_ms is None else computing_ms / 1000
     try:
-        scenarios = [find(name) for name in names or REGISTRY]
+        both = [name for name, entry in REGISTRY.items() if "simulation" not in entry.needs]
+        scenarios = [find(name) for name in names or both]
         with Bench(app) as bench, Progress(console=console(sys.stderr), transient=True) as bar:
             task = bar.add_task("warming up", total=len(scenarios) * runs + 1)
             bench.play(find(_WARM_UP))

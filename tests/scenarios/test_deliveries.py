@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
+
 import pytest
 
 from simkit.bridge import CallCore
 from simkit.bridge.codec import FromVapi
 from simkit.bridge.events import AgentAudio
 from simkit.scenarios import find, simulate
+from simkit.scenarios.playing import _play
 from tests.scenarios.wrong import wrong
 from tests.zoo import bridges
 
@@ -72,6 +76,13 @@ def test_a_wrong_bridge_is_told_what_it_gets_wrong(name, settings, app, failed):
     assert not outcome.passed
     names = [check.name for check in outcome.checks if not check.passed]
     assert failed in names or failed in outcome.failure
+
+
+@pytest.mark.parametrize("name", ["jitter", "stale-burst"])
+def test_a_world_in_real_time_has_no_network_to_stall(name):
+    world = SimpleNamespace(twilio=SimpleNamespace(calls=[]))
+    _, inapplicable = asyncio.run(_play(find(name), world, {}))
+    assert inapplicable == "it turns what only the simulated network has"
 
 
 def test_a_bridge_on_vapis_transport_has_no_numbers_to_order_by():
