@@ -82,7 +82,7 @@ def test_a_wrong_bridge_is_told_what_it_gets_wrong(name, settings, app, failed):
 def test_a_world_in_real_time_has_no_network_to_stall(name):
     world = SimpleNamespace(twilio=SimpleNamespace(calls=[]))
     _, inapplicable = asyncio.run(_play(find(name), world, {}))
-    assert inapplicable == "it turns what only the simulated network has"
+    assert inapplicable == "it needs a simulation"
 
 
 def test_a_bridge_on_vapis_transport_has_no_numbers_to_order_by():
