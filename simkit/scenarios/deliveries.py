@@ -34,9 +34,6 @@ async def _both_speak(sim: World, call: Call) -> None:
     await call.says(DATE)
     await call.hears(ANSWER)
     await leaves(call)
-    heard = [utterance.text for utterance in call.heard.utterances if utterance.text]
-    expect(heard == [GREETING, ANSWER], f"the caller heard {heard}")
-    expect(all(u.whole for u in call.heard.utterances if u.text), "a reply was not heard whole")
     turns = understood(sim)
     expect(turns == [DATE], f"the caller said {DATE!r}, and Vapi understood {turns}")
 
@@ -180,7 +177,6 @@ async def odd_chunks(sim: World, *, size: Size = 333) -> Call:
         call = await sim.twilio.call(to=NUMBER)
         await call.hears("Hello.")
         await leaves(call)
-        expect([u.whole for u in call.heard.utterances] == [True], "it was not heard whole")
         return call
     # What does not fill a frame waits for the next audio, which has to be silence, and in time.
     sim.vapi.assistant(
