@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import logging
+from random import Random
 
 import httpx
 import numpy as np
@@ -15,15 +16,17 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from websockets.asyncio.client import connect
 
-from simkit.audio import AudioFileError, mulaw
+from simkit.audio import AudioFileError, Speech, mulaw, voice
+from simkit.audio.speech import timed_by_letters
 from simkit.bridge.fallback import TEXT, bundled_clip
+from simkit.recording import own_bridge
 
 LOG = logging.getLogger("some.bridge")
 TWIML = '<Response><Connect><Stream url="wss://bridge.example.com/media"/></Connect></Response>'
 MULAW = {"format": "mulaw", "container": "raw", "sampleRate": 8000}
 
 
-async def voice(request):
+async def twiml(request):
     return Response(TWIML, media_type="text/xml")
 
 
@@ -74,7 +77,7 @@ class Queued:
     def __init__(self):
         self.app = Starlette(
             routes=[
-                Route("/voice/inbound", voice, methods=["POST"]),
+                Route("/voice/inbound", twiml, methods=["POST"]),
                 WebSocketRoute("/media", self.media),
             ]
         )
@@ -153,6 +156,27 @@ def test_a_clip_of_the_bridges_own_is_heard_by_its_words(sim):
     assert clip.fields["text"] == TEXT
     assert sim.measures.clips_ms == 0.0
     assert str(sim.timeline) == ""
+
+
+@pytest.mark.parametrize("pause", [0.15, 1.0, 2.5])
+def test_words_with_a_pause_between_them_are_complete_and_intact(sim, pause):
+    text = "Let me see. It is on Tuesday."
+    first, last = (voice.speak(part, Random(1)).samples for part in (text[:11], text[12:]))
+    samples = np.concatenate((first, np.zeros(round(8000 * pause), np.int16), last))
+    speech = Speech(text, samples, timed_by_letters(text, samples))
+
+    async def talk():
+        call = await sim.twilio.call(to="+15550100")
+        await call.hears("on Tuesday.")
+        await call.says(speech)
+        await call.stays_silent(2)
+        await call.hangs_up()
+
+    sim.host("bridge.example.com").serve(own_bridge())
+    sim.vapi.assistant(first_message=speech)
+    sim.run(talk())
+    sim.finish()
+    assert sim.checks.broken() == []
 
 
 def test_a_clip_that_is_none_is_refused(sim, tmp_path):

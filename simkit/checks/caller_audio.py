@@ -59,10 +59,10 @@ def _missing(timeline: Timeline, spoken: Event, pieces: list[Event], end_ns: int
 
 
 def covered(pieces: list[Event], until_ns: int) -> int:
-    """Return how much of [0, until) the pieces cover, by their offsets."""
+    """Return how much of [0, until) the pieces cover, by their offsets, and pauses before them."""
     total, reached = 0, 0
     for event in sorted(pieces, key=lambda event: int(event.fields["offset_ns"])):
-        start = max(reached, event.fields["offset_ns"])
+        start = max(reached, event.fields["offset_ns"] - event.fields.get("pause_ns", 0))
         end = min(until_ns, event.fields["offset_ns"] + event.fields["duration_ns"])
         if end > start:
             total += end - start

@@ -34,6 +34,8 @@ _FORGET_NS = 500_000_000
 """Silence this long is not looked at for words."""
 _UNFINISHED_NS = 500_000_000
 _BLOCK_NS = 20_000_000
+_QUIET = 200
+"""-44 dBFS: what is never louder is a pause of the speaker's."""
 _LEAD_IN = 15
 """Blocks before the onset of voice that are looked at for words: 300 ms."""
 _SILENCE_SAMPLES = RATE // 50
@@ -406,6 +408,7 @@ class Hearing:
                 "offset_ns": span.offset * 125_000,
                 "duration_ns": (span.end - span.start) * 125_000,
                 "late_ns": late_ns,
+                "pause_ns": self._pause_before(span),
             }
             if number < len(self._events):
                 self._events[number].fields.update(fields)
@@ -424,6 +427,14 @@ class Hearing:
                     **fields,
                 )
             )
+
+    def _pause_before(self, span: Span) -> int:
+        """Return for how long the speaker had been silent where a span begins in an utterance."""
+        if span.key is None or not span.offset:
+            return 0
+        before = self._repertoire[span.key].samples[: span.offset]
+        loud = np.flatnonzero(np.abs(before.astype(np.int32)) > _QUIET)
+        return (span.offset - (int(loud[-1]) + 1 if len(loud) else 0)) * 125_000
 
     def _departure(self, span: Span) -> tuple[int, int]:
         """Return when a span left the far end, and how far its latest part was behind its first."""

@@ -35,7 +35,9 @@ def says(timeline: Timeline, t_ms: int, ms: int, *, utterance=1, call=1) -> Time
     return timeline
 
 
-def receives(timeline, t_ms: int, offset_ms: float, ms: float, *, utterance=1, session=1):
+def receives(
+    timeline, t_ms: int, offset_ms: float, ms: float, pause_ms: int = 0, *, utterance=1, session=1
+):
     timeline.record(
         "receives",
         "vapi",
@@ -44,6 +46,7 @@ def receives(timeline, t_ms: int, offset_ms: float, ms: float, *, utterance=1, s
         utterance=utterance,
         offset_ns=round(offset_ms * MS),
         duration_ns=round(ms * MS),
+        pause_ns=pause_ms * MS,
     )
 
 
@@ -92,6 +95,7 @@ def caller_said(*pieces: tuple[int, float, float], ms: int = 1000) -> Timeline:
         [(2050, 0, 940)],
         [(2050, 30, 400), (2550, 460, 510)],
         [(2050, 0, 505), (2550, 500, 500)],
+        [(2050, 0, 200), (2850, 800, 200, 600)],
     ],
 )
 def test_what_reached_vapi_in_order_is_complete(pieces):
@@ -112,6 +116,11 @@ def test_speech_that_never_arrived_is_lost_as_a_whole():
 def test_audio_that_arrives_twice_does_not_make_up_for_what_is_lost():
     result = CALLER_AUDIO_COMPLETE.judge(caller_said((2050, 0, 500), (2550, 0, 500)))
     assert result.sentence.startswith("500 ms of what")
+
+
+def test_a_pause_of_the_speaker_s_makes_up_for_no_more_than_it_is():
+    result = CALLER_AUDIO_COMPLETE.judge(caller_said((2050, 0, 200), (2850, 800, 200, 400)))
+    assert result.sentence.startswith("200 ms of what")
 
 
 def test_60_ms_a_piece_are_forgiven_and_no_more():
