@@ -59,7 +59,14 @@ class Crew:
         Raises:
             CrewError: the worker processes do not start.
         """
-        source = iter(jobs)
+        try:
+            yield from self._run(iter(jobs), share)
+        finally:
+            # Whoever wants no more verdicts shall not find them among those of other jobs.
+            for worker in [worker for worker in self._workers if worker.jobs]:
+                self._dismiss(worker)
+
+    def _run(self, source: Iterator[Job], share: int) -> Iterator[Verdict]:
         again: deque[Job] = deque()
         losses: dict[bytes, int] = {}
         while True:
