@@ -16,9 +16,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from simkit.cli import main
+from simkit.cli.conformance import trusted
 from simkit.cli.junit import junit
 from simkit.explore.conformance import judged, plan, rows
 from simkit.scenarios import Job, Verdict
+from simkit.timeline.measures import PacingError
 from tests.wall.programs import ENDS_AT_ONCE
 
 SENTENCE = "caller heard 340 ms of reply 1 after the clear at 3.112\nand more"
@@ -225,6 +227,18 @@ def test_in_real_time_a_bridge_that_does_not_start_is_told_of_each_scenario():
     for row in told["scenarios"]:
         assert row["result"] == "error"
         assert row["sentence"].startswith("the bridge ended with code 1 before it")
+
+
+def test_a_failure_on_a_machine_that_is_too_busy_is_none_of_the_bridges():
+    def pacing(p99_ms: float) -> PacingError:
+        return PacingError(deadlines=9, p50_ms=0.1, p95_ms=1.0, p99_ms=p99_ms, max_ms=90.0)
+
+    passed, failed = VERDICTS[0], VERDICTS[2]
+    assert trusted(failed, None) is trusted(failed, pacing(9.0)) is failed
+    assert trusted(passed, pacing(80.0)) is passed
+    found = trusted(failed, pacing(80.0))
+    assert found.result == "error"
+    assert found.sentence.startswith("this machine served deadlines 80 ms late (p99), which tells")
 
 
 def test_who_is_told_to_stop_leaves_nobody_behind():
