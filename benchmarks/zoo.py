@@ -28,7 +28,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from math import sqrt
 from pathlib import Path
@@ -81,7 +81,7 @@ class Found:
         n, z = self.runs, 1.96
         p = len(self.caught) / n
         middle, width = p + z * z / (2 * n), z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return (middle - width) / (1 + z * z / n), (middle + width) / (1 + z * z / n)
+        return max(0.0, middle - width) / (1 + z * z / n), (middle + width) / (1 + z * z / n)
 
 
 def run(name: str, seed: int, *, right: bool) -> dict[str, str]:
@@ -177,7 +177,7 @@ def show_matrix(found: list[Found], console: Console) -> None:
     console.print(table)
     console.print(", ".join(f"{number} {name}" for number, name in enumerate(columns, 1)))
     unbroken = [name for name in CHECKS if not any(one.broken[name] for one in found)]
-    silent = [one.bug for one in found if not any(one.broken[name] for name in CHECKS)]
+    silent = [one.bug for one in found if one.caught and not any(one.broken[c] for c in CHECKS)]
     missed = [one.bug for one in found if not one.caught]
     console.print(f"checks that no bug breaks: {', '.join(unbroken) or 'none'}")
     console.print(f"bugs that only a scenario's own words give away: {', '.join(silent) or 'none'}")
@@ -215,7 +215,7 @@ def main() -> None:
     show_matrix(found, console)
     console.print(f"{time.perf_counter() - began:.0f} s")
     if options.json:
-        options.json.write_text(json.dumps([asdict(one) for one in found], indent=1))
+        options.json.write_text(json.dumps([vars(one) for one in found], indent=1))
 
 
 if __name__ == "__main__":

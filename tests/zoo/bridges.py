@@ -74,7 +74,7 @@ class IgnoresAgentNumbers(CallCore):
         return self._on_agent_frame(event.data, now_ns)
 
 
-@bug("second-barge-in", "stops-when-interrupted", latency=0.15)
+@bug("second-barge-in", "stops-when-interrupted", depth=2, latency=0.15)
 class LosesMarksToLateEchoes(CallCore):
     """A mark for every piece of audio and a list of them, as in Twilio's own sample.
 

@@ -79,7 +79,7 @@ class WaitsForStop(Session):
         await super()._clean_up(*tasks)
 
 
-@bug("stop-missing", SCENARIO, silence=120.0)
+@bug("stop-missing", SCENARIO, depth=1, grade="1 in 3", silence=120.0)
 class BelievesInSilence(CallCore):
     """A stream from which nothing comes is alive as long as its socket is open."""
 
@@ -191,7 +191,7 @@ class NeverReconnects(CallCore):
         return []
 
 
-@bug("reconnect", SCENARIO, phase="mid-greeting")
+@bug("reconnect", SCENARIO, depth=1, grade="1 in 3", phase="mid-greeting")
 class GreetsAgain(CallCore):
     """Begins anew after a loss."""
 
@@ -208,7 +208,7 @@ class _NotesStop(CallCore):
         return super()._on_stop(event, now_ns)
 
 
-@bug("twilio-reset", "twiml-in-time")
+@bug("twilio-reset", "twiml-in-time", depth=1, grade="1 in 3")
 class DiesOfOneCall(Bridge):
     """The error of a call whose socket is lost ends the loop that takes calls."""
 

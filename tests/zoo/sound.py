@@ -156,7 +156,7 @@ class ForgetsTheFilterEachFrame(CallCore):
         return super()._on_agent_frame(data, now_ns)
 
 
-@bug("greeting", "agent-audio-intact")
+@bug("greeting", SCENARIO)
 class FillsUpWithTheWrongSilence(CallCore):
     """Every tenth frame ends in zeros, which are no silence in mu-law."""
 
@@ -210,7 +210,7 @@ class CutsTheFirstSyllable(CallCore):
         return [] if now_ns - self._since_ns < 250_000_000 else actions
 
 
-@bug("jitter", "agent-audio-intact")
+@bug("jitter", SCENARIO)
 class CollectsSeconds(Session):
     """Sends the agent's audio on in pieces of a second, and what is less with the next."""
 
@@ -229,7 +229,7 @@ class CollectsSeconds(Session):
             self._kept.clear()
 
 
-@bug("barge-in", "agent-audio-intact", depth=2, grade="1 in 30")
+@bug("barge-in", "agent-audio-intact", depth=2, grade="1 in 3")
 class TurnsTwoRound(Session):
     """Two frames of the agent that come in one read change places, each having its own task."""
 
@@ -253,7 +253,7 @@ class TurnsTwoRound(Session):
             self._now = None
 
 
-@bug("greeting", "agent-audio-intact")
+@bug("greeting", "agent-audio-intact", depth=1, grade="1 in 3")
 class LeavesTheSocketToTheNextTask(Session):
     """Hands frames to a task each, and trusts that tasks run in order of their making."""
 
