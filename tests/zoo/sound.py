@@ -51,7 +51,7 @@ class KeepsTooLittle(CallCore):
         return super()._on_caller_frame(frame)
 
 
-@bug("reconnect", "caller-audio-complete", phase="caller-speaks")
+@bug("reconnect", SCENARIO, phase="after-greeting")
 class LosesTheBufferWithTheSocket(CallCore):
     """What the caller says between two sockets is thrown away when the second one opens."""
 
@@ -61,13 +61,13 @@ class LosesTheBufferWithTheSocket(CallCore):
         return super()._on_vapi_ready(event, now_ns)
 
 
-@bug("reconnect", "caller-audio-complete", phase="caller-speaks")
+@bug("cold-start", "caller-audio-complete", late=1.2)
 class SendsTheBufferTwice(CallCore):
-    """What waited between two sockets is sent by whoever keeps it and by whoever opens it."""
+    """What waited for a socket is sent by whoever keeps it and by whoever opens the socket."""
 
     def _send_waiting(self) -> list[Action]:
         actions = super()._send_waiting()
-        return [*actions, *(a for a in actions if self._attempt and type(a) is SendCallerAudio)]
+        return [*actions, *(action for action in actions if type(action) is SendCallerAudio)]
 
 
 @bug("crowd", "caller-audio-complete", depth=1, grade="1 in 300", callers=2, lines=100)
