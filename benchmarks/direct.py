@@ -1,8 +1,8 @@
 """What the bridge costs by itself: fed the messages of a call directly, without a world around it.
 
-No network, no fakes, no virtual clock: uvicorn's protocol and the bridge's own socket to Vapi get
-the bytes of each frame handed in, on asyncio's own loop without a selector, and what they write
-goes nowhere. ``call.py`` divides the cost of the whole call by this.
+No network, no fakes, no virtual clock: its socket to Twilio, as uvicorn makes it, and its own
+socket to Vapi get the bytes of each frame handed in, on asyncio's own loop without a selector, and
+what they write goes nowhere. ``call.py`` divides the cost of the whole call by this.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import uvicorn
@@ -28,6 +29,13 @@ CALL_SID = "CA1"
 STREAM_SID = "MZ1"
 
 
+SOCKET = SimpleNamespace(
+    setsockopt=lambda *option: None,
+    getsockname=lambda: ("127.0.0.1", 443),
+    getpeername=lambda: ("127.0.0.1", 50_000),
+)
+
+
 class NoSelector:
     """Waits for nothing."""
 
@@ -39,7 +47,7 @@ class Sink(asyncio.Transport):
     """Takes what the bridge writes; during the handshake, answers with what ``core`` has to say."""
 
     def __init__(self, protocol: Any, core: ClientProtocol | ServerProtocol) -> None:
-        super().__init__()
+        super().__init__({"socket": SOCKET})
         self.protocol = protocol
         self.core: Any = core
         self.handshaking = True
@@ -140,7 +148,10 @@ async def feed(loop: DirectLoop, agent: Speech, caller: Speech) -> float:
             message_burst=1_000_000,  # a minute's frames come at once
         )
     )
-    config = uvicorn.Config(bridge.app(), loop="none", log_config=None, access_log=False)
+    app = bridge.app()
+    config = uvicorn.Config(
+        app, loop="none", log_config=None, access_log=False, **app.state.uvicorn
+    )
     config.load()
     lifespan = config.lifespan_class(config)
     await lifespan.startup()
