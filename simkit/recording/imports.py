@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
@@ -19,6 +20,8 @@ Kind = Literal["event-log", "twilio-log", "streamdouble", "vapi-call", "vapi-log
 streamdouble's; Vapi's ``GET /call``; its call log; a stereo sound file."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+MAX_BYTES = 1024 * 1024 * 1024
+"""Of a file: four hours of Twilio's messages, or of stereo sound, have half of it."""
 _LOOKED_AT = 64 * 1024
 _SOUND = (b"RIFF", b"fLaC", b"RF64")
 
@@ -44,6 +47,8 @@ def import_files(
         RecordingError: a file cannot be read, is of no known kind, or the folder exists.
         EspeakError: espeak-ng is not to be had.
     """
+    for path in paths:
+        _refuse_other_than_files(path)
     kinds = [recognise(path) for path in paths] if kind is None or len(paths) > 1 else [kind]
     if len(paths) == 2 and "sound" in kinds:
         sound = paths[kinds.index("sound")]
@@ -72,6 +77,20 @@ def import_files(
     report = ImportReport(str(folder), "event log")
     report.messages = import_log(path, folder, speaker=speaker)
     return report
+
+
+def _refuse_other_than_files(path: Path) -> None:
+    """Raise for a pipe, from which nothing may ever come, and for a file that fills the memory."""
+    try:
+        about = path.stat()
+    except (OSError, ValueError) as error:
+        raise RecordingError(f"{path}: {getattr(error, 'strerror', error)}") from None
+    if not stat.S_ISREG(about.st_mode):
+        raise RecordingError(f"{path}: expected a plain file")
+    if about.st_size > MAX_BYTES:
+        raise RecordingError(
+            f"{path}: found {about.st_size:,} bytes, expected at most {MAX_BYTES:,}"
+        )
 
 
 def recognise(path: Path) -> Kind:
