@@ -45,20 +45,32 @@ class ServerConfig(uvicorn.Config):
         )
 
 
-class Http(H11Protocol):
+class PatientHttp(H11Protocol):
     """uvicorn's HTTP, that waits for the head of a request only so long.
 
     h11 rather than httptools: a call is two requests, and its reading is the stricter one.
     """
 
-    config: ServerConfig
     _patience: asyncio.TimerHandle | None = None
+
+    @property
+    def max_connections(self) -> int:
+        """Connections at once; further ones are closed."""
+        return 2000
+
+    @property
+    def head_seconds(self) -> float:
+        """Seconds for the head of a request."""
+        return 5.0
+
+    def on_refused(self, reason: str) -> None:
+        """A connection is closed for that."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, if there is room."""
         super().connection_made(transport)
-        if len(self.connections) > self.config.bridge.config.max_connections:
-            self.config.bridge.metrics.count("refused", reason="max_connections")
+        if len(self.connections) > self.max_connections:
+            self.on_refused("max_connections")
             transport.abort()
             return
         self._wait_for_head()
@@ -78,8 +90,7 @@ class Http(H11Protocol):
         super().connection_lost(exc)
 
     def _wait_for_head(self) -> None:
-        seconds = self.config.bridge.config.read_timeout
-        self._patience = self.loop.call_later(seconds, self._give_up)
+        self._patience = self.loop.call_later(self.head_seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._patience is not None:
@@ -88,8 +99,28 @@ class Http(H11Protocol):
 
     def _give_up(self) -> None:
         self._patience = None
-        self.config.bridge.metrics.count("refused", reason="head too slow")
+        self.on_refused("head too slow")
         self.transport.abort()
+
+
+class Http(PatientHttp):
+    """HTTP as the bridge's configuration has it."""
+
+    config: ServerConfig
+
+    @property
+    def max_connections(self) -> int:
+        """Connections at once."""
+        return self.config.bridge.config.max_connections
+
+    @property
+    def head_seconds(self) -> float:
+        """Seconds for the head of a request."""
+        return self.config.bridge.config.read_timeout
+
+    def on_refused(self, reason: str) -> None:
+        """Count it."""
+        self.config.bridge.metrics.count("refused", reason=reason)
 
 
 class WebSocket(AsgiSocket):

@@ -86,12 +86,14 @@ async def body_of(request: Request) -> bytes:
 
     Raises:
         TooLargeError: there is no end to it.
+        TimeoutError: it does not come.
     """
     body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY:
-            raise TooLargeError
+    async with asyncio.timeout(PATIENCE):
+        async for part in request.stream():
+            body += part
+            if len(body) > MAX_BODY:
+                raise TooLargeError
     return body
 
 

@@ -118,6 +118,8 @@ class _Door:
             response = await self.answer(request, await body_of(request))
         except TooLargeError:
             response = PlainTextResponse("too large\n", 413)
+        except TimeoutError:
+            response = PlainTextResponse("too slow\n", 408)
         except ClientDisconnect:
             return
         await response(scope, receive, send)

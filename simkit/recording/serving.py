@@ -14,9 +14,14 @@ import uvicorn
 from websockets.http11 import Request
 
 from ..bridge.asgi_socket import AsgiSocket
+from ..bridge.protocols import PatientHttp
 from .far import MAX_MESSAGE
 from .proxy import RecordingProxy
 
+MAX_CONNECTIONS = 1000
+"""At a door at once; further ones are closed."""
+HEAD_SECONDS = 10.0
+"""For the head of a request."""
 _CLOSING_SECONDS = 2
 _BACKLOG = 512
 
@@ -29,8 +34,23 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Http(PatientHttp):
+    """A door: so many connections, and the head of a request in so many seconds."""
+
+    max_connections = MAX_CONNECTIONS
+    head_seconds = HEAD_SECONDS
+
+
 class _Socket(AsgiSocket):
     """The short path, that passes a refusal on with its status."""
+
+    def shutdown(self) -> None:
+        """The proxy ends: the far end is told as this one is, which takes its answer."""
+        if self._opened:
+            self.close(1012)
+            self._loop.call_later(_CLOSING_SECONDS / 2, self.drop)
+        else:
+            super().shutdown()
 
     def _scope(self, request: Request) -> dict[str, Any]:
         return super()._scope(request) | {"extensions": {"websocket.http.response": {}}}
@@ -88,6 +108,7 @@ def _server(app: Any, **settings: Any) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
+            http=_Http,
             ws=_Socket,
             ws_max_size=MAX_MESSAGE,
             ws_per_message_deflate=False,
