@@ -79,8 +79,11 @@ def diverged(
     """
     known = known_kinds(recording)
     today = sent_outputs(timeline, begun(recording, timeline, played_ns))
+    recorded = recorded_outputs(recording)
+    if recorded.is_cut and recorded.end_ns is not None:
+        today = today.until(recorded.end_ns)
     causes = deviations(
-        recorded_outputs(recording).only(known, ignored),
+        recorded.only(known, ignored),
         today.only(known, ignored),
         tolerance_ms=tolerance_ms,
     )
@@ -124,7 +127,7 @@ class _Leg:
         self._before = [output for output in recorded.sent if output.leg == leg]
         self._now = [output for output in today.sent if output.leg == leg]
         self._tolerance_ns = tolerance_ns
-        self._end_ns = recorded.end_ns if leg == "twilio" else None
+        self._end_ns = recorded.end_ns if leg == "twilio" or recorded.is_cut else None
         # What was heard after the recording's end cannot be compared.
         ends = [end for end in (recorded.end_ns, today.end_ns) if end is not None]
         self._today_end_ns = min(ends) if ends and leg == "twilio" else None

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..audio.mulaw import is_silent
 from ..timeline import Event, Timeline
@@ -16,6 +17,7 @@ from ..timeline.loudness import Piece
 from ..vapi.commands import asked
 from ..wire import WireError, vapi
 from .format import RecordedEvent
+from .media import MAX_RUN_US
 from .reading import Recording
 from .telling import CLOSED, DISCONNECTED, instant_ns, stream_began_ns
 
@@ -54,6 +56,8 @@ class Outputs(Struct, frozen=True):
     sent: list[Output]
     end_ns: int | None = None
     """When the stream ended, where that is known."""
+    is_cut: bool = False
+    """Nothing is known of what came after that, on either leg."""
 
     def only(
         self, known: Mapping[Leg, Collection[str] | None], ignored: Collection[str] = ()
@@ -64,7 +68,22 @@ class Outputs(Struct, frozen=True):
             kinds = known.get(output.leg, ())
             if (kinds is None or output.kind in kinds) and output.kind not in ignored:
                 kept.append(output)
-        return Outputs(kept, self.end_ns)
+        return Outputs(kept, self.end_ns, self.is_cut)
+
+    def until(self, end_ns: int) -> Outputs:
+        """Return what was sent up to an instant, with which everything ends."""
+        kept = [_begun(output, end_ns) for output in self.sent if output.t_ns <= end_ns]
+        return Outputs(kept, end_ns if self.end_ns is None else min(end_ns, self.end_ns), True)
+
+
+def _begun(output: Output, end_ns: int) -> Output:
+    """Return what of audio was sent up to an instant; frames come evenly spaced."""
+    if output.until_ns <= end_ns:
+        return output
+    over_ns = output.until_ns - output.t_ns
+    frames = min(output.frames, 1 + (output.frames - 1) * (end_ns - output.t_ns) // over_ns)
+    audio_ns = output.audio_ns * frames // output.frames
+    return replace(output, until_ns=end_ns, frames=frames, audio_ns=audio_ns)
 
 
 def recorded_outputs(recording: Recording) -> Outputs:
@@ -80,7 +99,20 @@ def recorded_outputs(recording: Recording) -> Outputs:
             timeline.frame("bridge", leg, t_ns, what[0], is_silent=what[1])
         else:
             _record(timeline, t_ns, leg, what)
-    return Outputs(_outputs(timeline, 0), _end_ns(recording))
+    found = Outputs(_outputs(timeline, 0), _end_ns(recording))
+    last_ns = _last_known_ns(recording)
+    return found if last_ns is None else found.until(last_ns)
+
+
+def _last_known_ns(recording: Recording) -> int | None:
+    """Return up to when a recording that a crash cut off is whole; None: it has its end.
+
+    Frames are written within a second, messages at once.
+    """
+    has_end = any(event.leg == "call" for event in recording.events)
+    if has_end or recording.header.duration_ms is not None or not recording.events:
+        return None
+    return max(0, instant_ns(recording.events[-1]) - MAX_RUN_US * 1000)
 
 
 def in_order(begun: Iterable[Iterator[_Step]]) -> Iterator[_Step]:

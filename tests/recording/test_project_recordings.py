@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -82,3 +83,16 @@ def test_each_shows_what_it_says() -> None:
     [stopped] = of("hang-up-mid-reply", "twilio", "in", "stop")
     assert stopped - read(FOLDER / "hang-up-mid-reply").duration_ms > -1000
     assert read(FOLDER / "json-audio").formats["to-vapi.flac"].message["type"] == "audio"
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9])
+def test_what_a_crash_left_of_it_replays_as_recorded_up_to_there(
+    tmp_path: Path, share: float
+) -> None:
+    shutil.copytree(FOLDER / "barge-in", tmp_path / "left")
+    events = tmp_path / "left" / "call.jsonl"
+    data = events.read_bytes()
+    events.write_bytes(data[: round(len(data) * share)])
+    again = replay(read(tmp_path / "left"))
+    assert again.recording.cut_tail
+    assert (again.failure, again.divergence.causes) == ("", [])
