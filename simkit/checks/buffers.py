@@ -103,8 +103,8 @@ def _never_passed_on(timeline: Timeline, held_ms: float) -> list[Violation]:
 
 BOUNDED_BUFFERS = Check(
     "bounded-buffers",
-    "the bridge kept at most {most_mb:g} MB for a peer that reads slowly, and nothing that the "
-    "caller said for over {held_ms:g} ms",
+    "at most {most_mb:g} MB were kept for a slow reader, and nothing that the caller said for over "
+    "{held_ms:g} ms",
     _bounded_buffers,
     {
         "most_mb": Limit(5, "of 1,048,576 bytes, in the write buffer of one connection"),

@@ -99,8 +99,8 @@ def _latest(
 
 CALLER_AUDIO_COMPLETE = Check(
     "caller-audio-complete",
-    "everything the caller said was sent to Vapi, in order and at most {late_ms:g} ms late, unless "
-    "the log says that audio was dropped",
+    "all that the caller said was sent on, in order, {late_ms:g} ms late at most, or said to be "
+    "dropped",
     _caller_audio_complete,
     {"late_ms": Limit(2500, "from the mouth, or the opening of the socket, to leaving the bridge")},
 )

@@ -53,8 +53,7 @@ def _done(timeline: Timeline, forged: Event, within_ns: int) -> Event | None:
 
 SIGNATURE_REQUIRED = Check(
     "signature-required",
-    "no forged request was answered as a true one, nor followed by any deed within {within_ms:g} "
-    "ms while there was no call",
+    "no forged request was obeyed, at once or within {within_ms:g} ms",
     _signature_required,
     {"within_ms": Limit(1000, "from the forged request to what the bridge does of its own accord")},
 )

@@ -83,8 +83,8 @@ def _disturbances(timeline: Timeline) -> list[int]:
 
 LIVENESS = Check(
     "liveness",
-    "whoever had spoken and waited heard something within {answer_ms:g} ms of the reply or the "
-    "last disturbance, and within {silence_ms:g} ms where no assistant was there",
+    "whoever waited for an answer heard something within {answer_ms:g} ms, or {silence_ms:g} ms "
+    "without an assistant",
     _liveness,
     {
         "answer_ms": Limit(10_000, "until something is heard, while the assistant is there"),
