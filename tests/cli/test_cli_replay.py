@@ -199,6 +199,7 @@ def test_json_says_what_was_replayed(as_json):
         "divergence",
         "passed",
         "failure",
+        "inapplicable",
         "timeline",
         "barge_ins",
         "measures",

@@ -52,7 +52,13 @@ def test_the_list_has_a_line_for_each_scenario():
 def test_the_list_for_programs_has_descriptions_and_defaults():
     entries = json.loads(invoke("scenarios", "--json").stdout)
     [entry] = [entry for entry in entries if entry["name"] == "barge-in"]
-    assert entry["parameters"] == {"lead": 0.0, "silence_frames": True, "late_frames": 0}
+    assert entry["parameters"] == {
+        "announcement": "appointment",
+        "at": 0.0,
+        "lead": 0.0,
+        "silence_frames": True,
+        "late_frames": 0,
+    }
     assert "right bridge" in entry["description"]
     assert entry["needs"] == ["agent"]
 
