@@ -95,6 +95,8 @@ def sim(request: pytest.FixtureRequest, simkit_checks: str) -> Iterator[Simulati
     marker = request.node.get_closest_marker("simkit")
     options = dict(marker.kwargs) if marker is not None else {}
     options.setdefault("seed", request.config.getoption("simkit_seed"))
+    # Tests share the modules of the program under test, and what those know of earlier calls.
+    options.setdefault("ids", request.node.nodeid)
     options.setdefault("trail", request.config.getoption("simkit_verify"))
     marked = {key: options.pop(key) for key in ("checks", "waives") if key in options}
     simulation = Simulation(**options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ from .timeline.text import line
 from .twilio import Twilio
 from .vapi import CONTROL_HOST, STORAGE_HOST, Vapi
 from .vapi import HOST as VAPI_HOST
-from .world import TWILIO_HOST, TWILIO_LATENCY, VAPI_LATENCY, VOICE_PATH
+from .world import ONCE, TWILIO_HOST, TWILIO_LATENCY, VAPI_LATENCY, VOICE_PATH
 
 if TYPE_CHECKING:
     import respx
@@ -57,6 +58,8 @@ class Simulation:
         trail: keep a trail of everything that the run does.
         verify: run twice, in two worlds with the same seed, and compare their trails. :meth:`run`
             then takes a function, which gets the world and does everything in it.
+        ids: the ids of calls follow from it, too. A program that outlives one simulation takes the
+            same id in the next one for a replay, as it should.
 
     >>> sim = Simulation(seed=0)
     >>> async def an_hour() -> float:
@@ -74,6 +77,7 @@ class Simulation:
         time_limit: float = 86_400.0,
         trail: bool = False,
         verify: bool = False,
+        ids: str = "",
     ) -> None:
         if not isinstance(seed, int):
             raise TypeError(f"seed: an integer, found {seed!r}")
@@ -84,7 +88,11 @@ class Simulation:
         self.loop.time_limit_ns = round(time_limit * 1e9)
         self._network = self.loop.network
         self._clock = clock = Clock(self.loop, self.loop.calendar.read_ns, self.loop.call_at_ns)
-        random_for = self.loop.entropy.stream
+        stream = self.loop.entropy.stream
+
+        def random_for(purpose: str) -> random.Random:
+            return stream(purpose + ids if purpose.endswith(ONCE) else purpose)
+
         self._timeline = Timeline(clock.read_ns)
         self.trail = self.loop.trail
         """What the run did, entry after entry; None unless it was asked for."""
@@ -132,6 +140,7 @@ class Simulation:
         self._is_closed = False
         self._is_stuck = False  # a run could not go on
         self._verify = verify
+        self._ids = ids
         self._entries_at_first = len(self.trail or ())
 
     # The world
@@ -307,7 +316,9 @@ class Simulation:
             is_fresh = len(self.trail or ()) == self._entries_at_first
             scenario = repeatable(coro, is_fresh=is_fresh)
             self._verify = False
-            return run_twice(self, lambda: Simulation(self.seed, trail=True), scenario)
+            return run_twice(
+                self, lambda: Simulation(self.seed, trail=True, ids=self._ids), scenario
+            )
         if not isinstance(coro, Awaitable):
             coro = coro(self)
         return self._run(self._main(coro))

@@ -25,6 +25,9 @@ VAPI_LATENCY = 0.010
 """One-way seconds between Vapi and any other host, unless a link says otherwise."""
 BRIDGE_HOST = "bridge.example.com"
 """The bridge's public name, where nobody chose another."""
+ONCE = (" ids", " token", " webhooks")
+"""Ends of the purposes of what services never draw twice: a program that knew another call by it
+would rightly take the second for a replay."""
 VOICE_PATH = "/voice/inbound"
 """Where a number points on a bridge, where nobody said so."""
 

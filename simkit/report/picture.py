@@ -6,7 +6,7 @@ anything from elsewhere.
 
 from __future__ import annotations
 
-from html import escape
+from xml.sax.saxutils import escape
 
 from ..timeline import BargeIn, Event, Timeline, barge_ins, sessions_of, upstreams_of
 from ..timeline.text import line, printable

@@ -19,6 +19,7 @@ from ..vapi import CONTROL_HOST, STORAGE_HOST, Origins, Vapi
 from ..vapi import HOST as VAPI_HOST
 from ..world import (
     BRIDGE_HOST,
+    ONCE,
     TWILIO_HOST,
     TWILIO_LATENCY,
     VAPI_LATENCY,
@@ -41,8 +42,6 @@ T = TypeVar("T")
 
 _SETTLE_NS = 1_000_000_000
 _ONLY_SIMULATED = ("cpu", "env", "host", "http", "trail", "twilio_host", "vapi_host", "wait_for")
-_ONCE = (" ids", " token", " webhooks")
-"""Purposes of what is never the same twice: else a bridge that runs on takes it for a replay."""
 _AFTERMATH_SECONDS = 0.2
 
 
@@ -267,7 +266,7 @@ class WallSimulation:
         """Return the generator of a purpose: the one that a simulation has, but for ids."""
         if purpose not in self._streams:
             seed = f"simkit {self.seed} {purpose}"
-            if purpose.endswith(_ONCE):
+            if purpose.endswith(ONCE):
                 seed += os.urandom(16).hex()
             self._streams[purpose] = random.Random(seed)
         return self._streams[purpose]
