@@ -51,6 +51,7 @@ class FailsAtTheEnd(CallCore):
         raise ZeroDivisionError("of the end")
 
 
+@pytest.mark.simkit(ids="")  # the first call's ends in e24
 @pytest.mark.parametrize("core", [FailsOnAudio, FailsOnTimer, FailsAtTheEnd])
 def test_an_error_in_the_core_ends_its_call_with_a_clear_log(sim, caplog, core):
     bridge = serve(sim, core)
@@ -73,6 +74,7 @@ def test_an_error_in_the_core_ends_its_call_with_a_clear_log(sim, caplog, core):
     assert failed == []
 
 
+@pytest.mark.simkit(ids="")
 def test_other_calls_go_on(sim):
     bridge = serve(sim, FailsOnAudio)
     sim.vapi.assistant(first_message="Good morning.")
