@@ -7,7 +7,7 @@ from itertools import pairwise
 from ..timeline import Event, Timeline, carrier_delay_ns, carrier_lost_ns, upstreams_of
 from ..timeline.text import quoted
 from .check import Check, Limit, Violation, milliseconds, seconds
-from .spans import Sessions, is_held_up, said_dropped
+from .spans import FRAGMENT_NS, Sessions, is_held_up, said_dropped
 
 _TOLERANCE_NS = 60_000_000
 """Sound at the edges of an utterance that is too quiet to recognise."""
@@ -35,7 +35,7 @@ def _caller_audio_complete(timeline: Timeline, late_ms: float) -> list[Violation
             if said_dropped(timeline, spoken.t_ns):
                 continue
             text = f"{milliseconds(missing_ns)} of {what} never reached {service}"
-        elif _goes_back(pieces):
+        elif _goes_back(timeline, spoken, pieces):
             text = f"{what} reached {service} twice in places, or out of order"
         elif latest is not None and late_ns > late_ms * 1e6:
             text = f"{what} was sent to {service} {milliseconds(late_ns)} late"
@@ -70,8 +70,12 @@ def covered(pieces: list[Event], until_ns: int) -> int:
     return total
 
 
-def _goes_back(pieces: list[Event]) -> bool:
+def _goes_back(timeline: Timeline, spoken: Event, pieces: list[Event]) -> bool:
     """Tell whether a piece, as they came, begins before the end of the one before it."""
+    begun_ns = spoken.t_ns + carrier_delay_ns(timeline, spoken.call, "twilio")
+    ended_ns = begun_ns + spoken.fields["duration_ns"]
+    if carrier_lost_ns(timeline, spoken.call, "twilio", begun_ns, ended_ns):
+        pieces = [piece for piece in pieces if piece.fields["duration_ns"] >= FRAGMENT_NS]
     return any(
         after.fields["offset_ns"] + _STALE_NS
         < before.fields["offset_ns"] + before.fields["duration_ns"]

@@ -10,12 +10,11 @@ from ..timeline import (
 )
 from ..timeline.text import quoted
 from .check import Check, Violation, milliseconds, seconds
+from .spans import FRAGMENT_NS
 from .turns import evidence_of
 
 _TOLERANCE_NS = 60_000_000
 """Sound at the edges of an utterance that is too quiet to recognise."""
-_FRAGMENT_NS = 100_000_000
-"""Sound this short between two losses cannot be recognised."""
 _SLACK_NS = 2_000_000_000
 """A bridge may have so much of the end of a reply before it that it has not passed on yet."""
 _PAUSE_NS = 200_000_000
@@ -30,7 +29,7 @@ def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
     for heard in timeline.of("hears"):
         key = heard.fields["utterance"]
         near_a_loss = is_lossy and _is_near_a_loss(timeline, heard)
-        if near_a_loss and heard.fields["duration_ns"] < _FRAGMENT_NS:
+        if near_a_loss and heard.fields["duration_ns"] < FRAGMENT_NS:
             continue
         if key is None:
             if heard.fields["duration_ns"] > _TOLERANCE_NS and not near_a_loss:
@@ -93,7 +92,7 @@ def _cut_short(
     ends = [e.t_ns for e in timeline.of("ended", "hangs-up", call=call)] or [timeline.duration_ns]
     lost = carrier_lost_ns(timeline, call, "caller", reply.t_ns, due_ns)
     cleared = any(reply.t_ns <= clear.t_ns <= due_ns for clear in timeline.of("clear", call=call))
-    if missing_ns <= _FRAGMENT_NS or min(ends) < due_ns or lost or cleared:
+    if missing_ns <= FRAGMENT_NS or min(ends) < due_ns or lost or cleared:
         return None
     end_ns = heard.t_ns + heard.fields["duration_ns"]
     return Violation(
@@ -106,8 +105,8 @@ def _cut_short(
 
 def _is_near_a_loss(timeline: Timeline, heard: Event) -> bool:
     """Tell whether the carrier lost packets so near that what is left cannot be recognised."""
-    until_ns = heard.t_ns + heard.fields["duration_ns"] + _FRAGMENT_NS
-    return carrier_lost_ns(timeline, heard.call, "caller", heard.t_ns - _FRAGMENT_NS, until_ns) > 0
+    until_ns = heard.t_ns + heard.fields["duration_ns"] + FRAGMENT_NS
+    return carrier_lost_ns(timeline, heard.call, "caller", heard.t_ns - FRAGMENT_NS, until_ns) > 0
 
 
 def _gap(before: Event, after: Event) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..timeline import Event, Timeline, bridged
 
+FRAGMENT_NS = 100_000_000
+"""Sound this short between two losses cannot be recognised."""
 _ALWAYS_NS = 1 << 62
 _SAID_BEFORE_NS = 10_000_000_000
 """What is said once of audio that is dropped may hold for so long: nobody says it of each frame."""

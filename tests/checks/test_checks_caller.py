@@ -37,7 +37,7 @@ def says(timeline, t_ms: int, ms: int = 1000, *, utterance: int = 1, **more):
 
 
 def receives(timeline, sent_ms: int, ms: int = 1000, *, late_ms: int = 0, utterance: int = 1):
-    timeline.record(
+    return timeline.record(
         "receives",
         "vapi",
         t_ns=(sent_ms + 10) * MS,
@@ -268,3 +268,17 @@ def test_an_aside_needs_no_answer():
     timeline = world()
     says(timeline, 2000, directed=False)
     assert LIVENESS.judge(timeline).passed
+
+
+@pytest.mark.parametrize(("lost", "ms", "passes"), [(1, 90, True), (1, 110, False), (0, 90, False)])
+def test_where_in_an_utterance_a_fragment_between_losses_is_nobody_knows(lost, ms, passes):
+    timeline = world()
+    says(timeline, 1000)
+    for start, offset, duration in ((1000, 0, 700), (1700, 730, ms), (1900, 700, 300)):
+        receives(timeline, start, duration).fields["offset_ns"] = offset * MS
+    if lost:
+        timeline.record(
+            "lost", "carrier", t_ns=1690 * MS, call=1, towards="twilio", packets=lost, late=0,
+            last_ns=1690 * MS,
+        )  # fmt: skip
+    assert CALLER_AUDIO_COMPLETE.judge(timeline).passed is passes
