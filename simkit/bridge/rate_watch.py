@@ -7,7 +7,7 @@ half or double speed.
 from __future__ import annotations
 
 _SECOND = 1_000_000_000
-_GAP_NS = _SECOND // 10
+_GAP_NS = _SECOND * 14 // 100
 _STEP_NS = _SECOND // 2
 _STEPS = 6
 _WRONG = (0.25, 0.5, 2.0, 4.0)
@@ -17,7 +17,7 @@ _TOLERANCE = 0.15
 class RateWatch:
     """Watches a stream that is sent in real time; what comes in bursts says nothing.
 
-    Bytes are counted half a second at a time. When six of those in a row, without a gap of 0.1 s,
+    Bytes are counted half a second at a time. When six of those in a row, without a gap of 0.14 s,
     hold the same wrong share of what was declared (a quarter, half, twice or four times, within
     15 %), the stream is of another rate or width.
 

@@ -155,6 +155,14 @@ def test_agent_audio_of_another_rate_than_declared_is_noticed_after_three_second
     assert not core.is_over
 
 
+def test_frames_of_100_ms_may_come_a_little_unevenly():
+    core = running()
+    told = [
+        notes(core.handle(AgentAudio(LOUD * 10), (n * 100 + n * 7919 % 30) * MS)) for n in range(80)
+    ]
+    assert sum(map(bool, told)) == 1
+
+
 def test_it_ends_the_call_where_that_is_wanted():
     core = running(on_wrong_rate="end")
     for n in range(200):
