@@ -311,6 +311,9 @@ class Conversation:
         if self._is_absorbed(text):
             self._on_nothing()
             return
+        if self._talking.can_be_interrupted:
+            # The answer will cut off what is being said, however short the voice was.
+            self._interrupt()
         self._notices.expect_answer()
         if self._greets_later and assistant.first_message is not None:
             self._greets_later = False

@@ -350,6 +350,11 @@ class Hearing:
         text = self._words()
         self._heard_until = self._position
         if text:
+            started = self._timers.pop("started", None)
+            if started is not None:
+                # Nobody is told what was said, and then that somebody begins to speak.
+                started.cancel()
+                self._ears.started()
             self._ears.final(text)
             stopped_ns = self.ended_ns + round(self._assistant.stopped_after * 1e9)
             self._at("stopped", stopped_ns)

@@ -273,6 +273,7 @@ class Talking:
             self._pending = None
             self._queue.append(utterance)
             return
+        self._finish_interruption()
         self._mouth.announced()
         self._tell(vapi.SpeechUpdate("started", "assistant", self.turn))
         self._pending = self._timers.at(audio_ns, self._speak, utterance)

@@ -157,3 +157,40 @@ async def test_the_turn_id_goes_with_the_interruption_when_the_model_is_shown(si
     [(_, output), *_] = client.of("model-output")
     [(_, message)] = client.of("user-interrupted")
     assert message["turnId"] == output["turnId"]
+
+
+async def test_what_the_answer_will_cut_off_is_interrupted_however_short_the_voice_was(sim, client):
+    [told] = await interrupted(sim, client, voice_seconds=2.0)
+    assert told == finals(client)[0]
+    assert said(client) == [said(client)[0], "Yes."]
+    assert LONG.startswith(said(client)[0])
+
+
+async def test_no_answer_is_announced_before_it_is_told_of_the_interruption(sim, client):
+    [told] = await interrupted(
+        sim, client, interrupt_delay=2.0, interrupt_gap=0.5, backoff_seconds=0.0, pause=4.0
+    )
+    [_, (answered, _)] = client.of("speech-update", role="assistant", status="started")
+    assert told == answered
+    [first, *_] = [
+        message["type"] if message["type"] != "speech-update" else message["status"]
+        for at, message in client.told
+        if at == told
+    ]
+    assert first != "started"
+
+
+async def test_nobody_is_told_of_a_voice_after_what_it_said(sim, client):
+    sim.vapi.assistant(speech_started_after=2.0, final_after=0.1, first_message=None)
+    await client.open()
+    await caller_says(sim, client, "wait")
+    kinds = [
+        (message["type"], message.get("status") or message.get("transcriptType"))
+        for _, message in client.told
+        if message.get("role") == "user"
+    ]
+    assert kinds == [
+        ("speech-update", "started"),
+        ("transcript", "final"),
+        ("speech-update", "stopped"),
+    ]
