@@ -423,4 +423,7 @@ class Tracker:
     def _end_span(self, end: int) -> None:
         """Let what was followed end at a sample, a little earlier or later than believed."""
         last = self.spans[-1]
+        if self._lock is not None:
+            # Nothing goes on for longer than it is.
+            end = min(end, self._lock.lag + len(self._lock.reference.samples))
         self.spans[-1] = Span(last.start, end, last.key, last.offset)
