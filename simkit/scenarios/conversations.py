@@ -21,8 +21,8 @@ GOODBYE = (
 TABLES = "We have a table at six, at seven, at a quarter past eight and at nine in the evening."
 BOOKED = "At nine it is then, and we look forward to seeing you."
 
-_PATIENCE_SECONDS = 11.0
-"""Ten after the caller's last word, and one for the way."""
+_PATIENCE_SECONDS = 12.0
+"""Ten after the last word was understood, and one each for that and for the way."""
 
 Keys = Annotated[str, Meta(pattern=r"^[0-9*#]{1,20}$")]
 Status = Annotated[int, Meta(ge=0, le=599)]

@@ -187,12 +187,13 @@ async def second_barge_in(sim: World, *, latency: Seconds = TWILIO_LATENCY) -> C
     if latency != TWILIO_LATENCY:
         sim.link("twilio", BRIDGE_HOST).latency = latency
     # Keeps both replies over 200 ms apart in the ear: a shorter pause is none.
-    sim.twilio.settings.play_out_buffer = 0.15
+    sim.twilio.settings.play_out_buffer = 0.2
     sim.vapi.assistant(
         first_message=TERMS,
         replies=[Reply(POLICY, latency=0.05), Reply("All right.", latency=1.0)],
         final_after=0.05,
         started_before_audio=0.0,
+        voice_seconds=0.15,  # which "wait" has, however quietly it is said
         interrupt_delay=0.0,
         interrupt_gap=0.0,
         lead=60.0,

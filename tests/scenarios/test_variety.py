@@ -60,3 +60,22 @@ def test_what_a_scenario_sets_stays_as_it_is():
 def test_simkits_own_bridge_stands_it(seed):
     outcome = simulate(find("barge-in"), seed=seed, varied=True)
     assert (outcome.failure, [c.sentence for c in outcome.checks if not c.passed]) == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "seed"),
+    [
+        ("second-barge-in", {"latency": 0.02}, 79),  # the next reply came 183 ms after the clear
+        ("second-barge-in", {"latency": 0.08}, 181),  # Vapi told of the voice after the answer
+        ("second-barge-in", {"latency": 0.15}, 249),  # an answer cut off what was not interrupted
+        ("reconnect", {"phase": "before-greeting"}, 5015),  # so did the greeting's
+        ("reconnect", {"phase": "mid-greeting"}, 5007),  # frames of 100 ms: never 60 of them
+        ("reconnect", {"phase": "mid-reply"}, 5010),  # a span was longer than what is said in it
+        ("llm-timeout", {"thinks": 12.0}, 5000),  # ten seconds after a final that came late
+        ("format-mismatch", {"rate": 8000}, 5012),  # frames of 100 ms, a little unevenly
+        ("packet-loss", {"loss": 0.05}, 5018),  # 34 ms between losses, taken for another place
+    ],
+)
+def test_what_was_once_a_false_alarm_is_none(name, settings, seed):
+    outcome = simulate(find(name), settings, seed=seed, varied=True)
+    assert (outcome.failure, [c.sentence for c in outcome.checks if not c.passed]) == ("", [])

@@ -162,7 +162,7 @@ FAILURES: list[tuple[str, dict[str, Any], Any, str]] = [
     ("dtmf", {}, KnowsTheLastKeyOnly, "the caller pressed 42#, and Vapi was told of #"),
     ("mark-storm", {}, bridges.NeverClears, "the agent went on"),
     ("duplicate-turn", {}, AsksForAReplyItself, "after one utterance the caller heard"),
-    ("llm-timeout", {"thinks": 12.0}, NeverExcuses, "the caller did not hear a sound within 11 s"),
+    ("llm-timeout", {"thinks": 12.0}, NeverExcuses, "the caller did not hear a sound within 12 s"),
     ("stop-mid-tts", {}, bridges.SharesAgentAudio, "the next caller heard"),
     ("hangup-everywhere", {"when": "first-audio"}, LeavesVapiOpen, "clean-teardown"),
     ("stop-missing", {}, WaitsForStop, "Vapi's socket was still open"),
