@@ -18,8 +18,9 @@ from .conduct import (
 )
 from .intruders import SIGNATURE_REQUIRED
 from .liveness import LIVENESS
+from .replies import ONE_REPLY_PER_TURN
 from .sound import AGENT_AUDIO_INTACT, NO_CROSS_TALK, NO_STALE_AUDIO
-from .turns import KEEPS_TALKING_WHEN_NOT, ONE_REPLY_PER_TURN, STOPS_WHEN_INTERRUPTED
+from .turns import KEEPS_TALKING_WHEN_NOT, STOPS_WHEN_INTERRUPTED
 
 ALL = (
     TWIML_IN_TIME,

@@ -68,42 +68,6 @@ def _keeps_talking_when_not(timeline: Timeline) -> list[Violation]:
     return found
 
 
-def _one_reply_per_turn(timeline: Timeline) -> list[Violation]:
-    found = []
-    kinds = ("transcript", "prompt", "add-message", "replies")
-    events = timeline.of(*kinds)
-    # Replies are dated at Vapi, and so must be the transcripts that they answer.
-    events.sort(
-        key=lambda event: (
-            event.t_ns if event.sent_ns is None else event.sent_ns,
-            event.kind == "replies",
-        )
-    )
-    for session in sorted({event.session or 0 for event in timeline.of("replies")}):
-        waiting = 1  # the first message answers nobody
-        before: list[Event] = []
-        for event in (event for event in events if event.session == session):
-            if event.kind == "replies":
-                waiting -= 1
-                if waiting < 0:
-                    found.append(
-                        Violation(
-                            event.t_ns,
-                            f"reply {event.fields['reply']} at {seconds(event.t_ns)} answers no "
-                            "turn of the caller",
-                            (*before[-2:], event),
-                        )
-                    )
-                before.append(event)
-            elif event.kind in ("prompt", "add-message"):
-                # The bridge has asked for a reply by itself, unless it said that it wants none.
-                waiting = max(waiting, 0) + event.fields.get("triggers", True)
-            elif event.fields["role"] == "user" and event.fields["transcript_type"] == "final":
-                waiting = max(waiting, 0) + 1
-                before.append(event)
-    return found
-
-
 STOPS_WHEN_INTERRUPTED = Check(
     "stops-when-interrupted",
     "the agent fell silent within {within_ms:g} ms of every interruption",
@@ -114,7 +78,4 @@ KEEPS_TALKING_WHEN_NOT = Check(
     "keeps-talking-when-not",
     "the bridge stopped the agent for no noise and no aside that the assistant passed over",
     _keeps_talking_when_not,
-)
-ONE_REPLY_PER_TURN = Check(
-    "one-reply-per-turn", "each turn of the caller got one reply at most", _one_reply_per_turn
 )

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..audio import Speech
 from ..audio.resample import DELAY_NS
-from ..checks.turns import ONE_REPLY_PER_TURN
+from ..checks.replies import ONE_REPLY_PER_TURN
 from ..report import Outcome
 from ..simulation import Simulation
 from ..timeline import barge_ins, measures

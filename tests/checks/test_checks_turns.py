@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from simkit import checks
-from simkit.checks.turns import ONE_REPLY_PER_TURN, STOPS_WHEN_INTERRUPTED
+from simkit.checks.replies import ONE_REPLY_PER_TURN
+from simkit.checks.turns import STOPS_WHEN_INTERRUPTED
 from simkit.recording import own_bridge
 from simkit.timeline import Timeline
 
@@ -69,7 +70,16 @@ def turns(*entries: tuple[str, int]) -> Timeline:
                 "add-message", "bridge", "vapi", t_ns=t_ns, session=session, role="system", **silent
             )
         elif what == "reply":
-            timeline.record("replies", "agent", t_ns=t_ns, session=session, reply=number)
+            timeline.record(
+                "replies",
+                "agent",
+                t_ns=t_ns,
+                session=session,
+                reply=number,
+                utterance=number,
+                text="Yes.",
+                duration_ns=MS,
+            )
         else:
             role, _, kind = what.rpartition(" ")
             timeline.record(
@@ -127,6 +137,59 @@ def test_after_a_reply_too_many_the_count_begins_anew():
 def test_turns_of_one_call_do_not_allow_replies_in_another():
     timeline = turns(("reply", 1), ("reply", 2), ("final", 1), ("reply", 2))
     assert ONE_REPLY_PER_TURN.judge(timeline).sentence.startswith("reply 4 at 4.000")
+
+
+def lost(*entries: tuple[str, int]) -> Timeline:
+    """One phone call, in which every reply was heard as it was made."""
+    timeline = turns(*entries)
+    timeline.record("start", "twilio", "bridge", t_ns=0, call=1)
+    for reply in timeline.of("replies"):
+        timeline.record(
+            "hears",
+            "caller",
+            t_ns=reply.t_ns,
+            call=1,
+            utterance=reply.fields["utterance"],
+            offset_ns=0,
+            duration_ns=MS,
+        )
+    return timeline
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [("reply", 1), ("final", 1), ("add-message", 2), ("reply", 2)],
+        [("reply", 1), ("final", 1), ("reply", 1), ("add-message", 2), ("reply", 2)],
+        [("reply", 1), ("add-message in silence", 2), ("final", 2), ("reply", 2)],
+    ],
+)
+def test_who_takes_a_lost_agents_place_may_answer_what_was_not_answered(entries):
+    assert ONE_REPLY_PER_TURN.judge(lost(*entries)).passed
+
+
+def test_who_takes_its_place_answers_nothing_that_was_answered():
+    answered = [("reply", 1), ("final", 1), ("reply", 1), ("assistant final", 1)]
+    result = ONE_REPLY_PER_TURN.judge(lost(*answered, ("add-message", 2), ("reply", 2)))
+    assert result.sentence == "reply 6 at 6.000 answers no turn of the caller"
+
+
+def test_who_takes_its_place_does_not_greet_again():
+    result = ONE_REPLY_PER_TURN.judge(lost(("reply", 1), ("reply", 2)))
+    assert result.sentence == 'reply 2 at 2.000 says again what the caller had heard: "Yes."'
+
+
+def test_to_ask_for_the_answer_that_is_coming_makes_no_turn():
+    result = ONE_REPLY_PER_TURN.judge(
+        of_one_call("reply", "final", "reply", "add-message", "reply")
+    )
+    assert result.sentence == "reply 5 at 5.000 answers no turn of the caller"
+
+
+def test_keys_are_a_turn_of_their_own():
+    timeline = lost(*((what, 1) for what in ("final", "reply", "add-message", "reply")))
+    timeline.record("dtmf", "twilio", "bridge", t_ns=2500 * MS, call=1, digit="1")
+    assert ONE_REPLY_PER_TURN.judge(timeline).passed
 
 
 def test_an_assistant_that_answers_at_once_is_no_false_alarm(sim):

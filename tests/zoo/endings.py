@@ -191,7 +191,7 @@ class NeverReconnects(CallCore):
         return []
 
 
-@bug("reconnect", SCENARIO, depth=1, grade="1 in 3", phase="mid-greeting")
+@bug("reconnect", "one-reply-per-turn", depth=1, phase="mid-greeting")
 class GreetsAgain(CallCore):
     """Begins anew after a loss."""
 

@@ -10,7 +10,9 @@ from simkit.bridge.events import (
     AgentStarted,
     CallerSaid,
     CallerStarted,
+    CallerStopped,
     Interrupted,
+    SetTimer,
     TellVapi,
 )
 from simkit.bridge.session import Session
@@ -88,13 +90,25 @@ class HasTooMuchGrace(CallCore):
         return super()._on_hint(now_ns) or [twilio.Clear(self._stream_sid)]
 
 
-@bug("duplicate-turn", SCENARIO, config={"endpointing": 2.0})
+@bug("duplicate-turn", "one-reply-per-turn", config={"endpointing": 2.0})
 class ClearsItsGuardAtOnce(CallCore):
     """``is_processing`` is set and cleared in one breath: the turn ends twice."""
 
     def _on_own_ear(self, heard: Any, now_ns: int) -> list[Action]:
         actions = super()._on_own_ear(heard, now_ns)
         return [*actions, TellVapi("Please answer the caller.")] if heard == "done" else actions
+
+
+@bug("malformed", "one-reply-per-turn")
+class AsksAgainTooSoon(CallCore):
+    """Asks for an answer that has not come after a second, though it is on its way."""
+
+    def _on_caller_stopped(self, event: CallerStopped, now_ns: int) -> list[Action]:
+        actions = super()._on_caller_stopped(event, now_ns)
+        return [*actions, SetTimer("reply", now_ns + 1_000_000_000)]
+
+    def _on_reply_timer(self, now_ns: int) -> list[Action]:
+        return [TellVapi("Please answer the caller.")]
 
 
 @bug("greeting", SCENARIO)
