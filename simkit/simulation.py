@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _ending
 from ._arrivals import arrive
-from ._clips import know
 from ._logged import listening
 from ._mishaps import Mishaps
+from ._observed import Observed
 from ._verified import Scenario, repeatable, run_twice
-from .audio import Repertoire, Samples
+from .audio import Repertoire
 from .checks import Checks
 from .kernel import (
     Calendar,
@@ -27,7 +27,7 @@ from .kernel import (
 from .network import Host, Link, SimLoop
 from .network.cpu import Processors
 from .network.openings import LeftOpenWarning, Opening, describe_left_open
-from .timeline import CallMeasures, Clock, Event, Timeline, measures
+from .timeline import Clock, Event, Timeline
 from .timeline.text import line
 from .twilio import Twilio
 from .vapi import CONTROL_HOST, STORAGE_HOST, Vapi
@@ -47,7 +47,7 @@ _SETTLE_NS = 1_000_000_000
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy")
 
 
-class Simulation:
+class Simulation(Observed):
     """A world with a phone, Twilio, Vapi and the internet between them, on a virtual clock.
 
     The same seed gives the same timeline to the byte.
@@ -139,6 +139,7 @@ class Simulation:
         self._unwatch = self._timeline.watch(self._on_event)
         self._is_closed = False
         self._is_stuck = False  # a run could not go on
+        self._random_for = random_for
         self._verify = verify
         self._ids = ids
         self._entries_at_first = len(self.trail or ())
@@ -201,26 +202,11 @@ class Simulation:
             clock=self._clock,
             timeline=self._timeline,
             repertoire=self._repertoire,
-            random_for=self.loop.entropy.stream,
+            random_for=self._random_for,
         )
         self._network.listen(host, port, upstream.connection)
         self._upstreams[host.name] = upstream
         return upstream
-
-    def knows(self, clip: Samples | str | os.PathLike[str], text: str = "") -> None:
-        """Make a clip known that the bridge plays by itself, such as an excuse when Vapi is away.
-
-        It is recognised where it is heard, and no promise about the agent's audio is broken by it.
-
-        Args:
-            clip: samples at 8 kHz, int16, shape ``(n,)``; or the path of a WAV or FLAC file.
-            text: what is said in it.
-
-        Raises:
-            AudioFileError: the file is missing, damaged or of another kind than expected.
-            ValueError: the samples are none.
-        """
-        know(self._timeline, self._repertoire, clip, text)
 
     def link(self, a: str | Host, b: str | Host) -> Link:
         """Return the link between two hosts, to turn its knobs.
@@ -280,11 +266,6 @@ class Simulation:
     def env(self) -> Calendar:
         """The simpy environment that everything runs on; it counts integer nanoseconds."""
         return self.loop.calendar
-
-    @property
-    def repertoire(self) -> Repertoire:
-        """Everything anyone says, by which it is recognised."""
-        return self._repertoire
 
     @property
     def now(self) -> float:
@@ -411,7 +392,7 @@ class Simulation:
             return
         left: list[Opening] = []
         try:
-            self._bring_up_to_date()
+            self.settle()
             self._is_closed = self._mishaps.ignored = True
             with _without_proxies(), warnings.catch_warnings():
                 # From writers of connections that are cut here; what was left open is named below.
@@ -434,39 +415,6 @@ class Simulation:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
-
-    # What happened
-
-    @property
-    def timeline(self) -> Timeline:
-        """Everything that happened so far."""
-        self._bring_up_to_date()
-        return self._timeline
-
-    def _bring_up_to_date(self) -> None:
-        if not self._is_closed:
-            self.twilio.settle()
-            self.vapi.settle()
-            for upstream in self._upstreams.values():
-                upstream.settle()
-
-    @property
-    def measures(self) -> CallMeasures:
-        """What all calls together were like so far."""
-        return measures(self.timeline)
-
-    def write_audio(self, path: str | os.PathLike[str], call: int = 1) -> None:
-        """Write a call as stereo: left the caller's mouth, right the caller's ear, on one clock.
-
-        Args:
-            path: ends in ``.wav`` or ``.flac``.
-            call: its number, from 1.
-
-        Raises:
-            AudioFileError: another ending, or a place that cannot be written.
-            ValueError: there was no such call.
-        """
-        self.twilio.write_audio(path, call)
 
 
 @contextmanager

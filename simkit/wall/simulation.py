@@ -10,10 +10,10 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from .._clips import know
-from ..audio import Repertoire, Samples, voice
+from .._observed import Observed
+from ..audio import Repertoire, voice
 from ..checks import Checks
-from ..timeline import CallMeasures, Clock, Event, Timeline, measures
+from ..timeline import Clock, Event, Timeline
 from ..twilio import Twilio
 from ..vapi import CONTROL_HOST, STORAGE_HOST, Origins, Vapi
 from ..vapi import HOST as VAPI_HOST
@@ -45,7 +45,7 @@ _ONLY_SIMULATED = ("cpu", "env", "host", "http", "trail", "twilio_host", "vapi_h
 _AFTERMATH_SECONDS = 0.2
 
 
-class WallSimulation:
+class WallSimulation(Observed):
     """The part of a :class:`simkit.Simulation` that scenarios use, in real time.
 
     Twilio and Vapi are the same fakes. The bridge is another process, on a loopback port: one that
@@ -245,10 +245,6 @@ class WallSimulation:
         self._upstreams[name.lower()] = upstream
         return upstream
 
-    def knows(self, clip: Samples | str | os.PathLike[str], text: str = "") -> None:
-        """Make a clip known that the bridge plays by itself; see :meth:`Simulation.knows`."""
-        know(self._timeline, self._repertoire, clip, text)
-
     def link(self, a: str, b: str) -> WallLink:
         """Return the link between two hosts, to set its latency.
 
@@ -285,11 +281,6 @@ class WallSimulation:
         return door.url
 
     # Running
-
-    @property
-    def repertoire(self) -> Repertoire:
-        """Everything anyone says, by which it is recognised."""
-        return self._repertoire
 
     @property
     def now(self) -> float:
@@ -430,31 +421,6 @@ class WallSimulation:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
-
-    # What happened
-
-    @property
-    def timeline(self) -> Timeline:
-        """Everything that happened so far."""
-        self.settle()
-        return self._timeline
-
-    def settle(self) -> None:
-        """Bring the timeline up to date with what was heard so far."""
-        if not self._is_closed:
-            self.twilio.settle()
-            self.vapi.settle()
-            for upstream in self._upstreams.values():
-                upstream.settle()
-
-    @property
-    def measures(self) -> CallMeasures:
-        """What all calls together were like so far."""
-        return measures(self.timeline)
-
-    def write_audio(self, path: str | os.PathLike[str], call: int = 1) -> None:
-        """Write a call as stereo; see :meth:`simkit.Simulation.write_audio`."""
-        self.twilio.write_audio(path, call)
 
 
 def _is_unborn(coro: Coroutine[Any, Any, Any]) -> bool:
