@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from .main import main, processes_option, upstream_option, wall_options
+from .main import main
+from .options import app_option, processes_option, seed_option, upstream_option, wall_options
 
 limit_option = click.option(
     "--limit",
@@ -20,14 +21,12 @@ limit_option = click.option(
 
 
 @main.command("conformance")
-@click.option(
-    "--app", metavar="MODULE:ATTR", help="The bridge to judge; simkit's own if not given."
-)
+@app_option("The bridge to judge; simkit's own if not given.")
 @upstream_option
 @click.option(
     "--scenario", "names", multiple=True, metavar="NAME", help="Only this one; repeatable."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of each simulation.")
+@seed_option
 @processes_option
 @limit_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -81,7 +80,7 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
     show_default=True,
     help="Let a seed change distances, timings and the caller, too.",
 )
-@click.option("--app", metavar="MODULE:ATTR", help="The bridge; simkit's own if not given.")
+@app_option("The bridge; simkit's own if not given.")
 @upstream_option
 @processes_option
 @click.option("--dask", metavar="ADDRESS", help="Run on the Dask cluster of this scheduler.")

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import IO, Any
 
 import click
 
 from .. import __version__
+from .options import (
+    app_option,
+    audio_option,
+    check_processes,
+    json_option,
+    output_option,
+    recording_argument,
+    seed_option,
+    upstream_option,
+    wall_options,
+)
 
 
 class Refusal(click.ClickException):
@@ -27,65 +37,10 @@ def main() -> None:
     """Deterministic simulation of phone calls, to test voice bridges between Twilio and Vapi."""
 
 
-def _processes(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    """Return how many processes; None for ``auto``."""
-    if value is None or value == "auto":
-        return None
-    if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= 1000):
-        raise click.BadParameter(f"expected auto, or a number from 1 to 1000; found {value!r}")
-    return int(value)
-
-
-processes_option = click.option(
-    "-n",
-    "processes",
-    callback=_processes,
-    metavar="N",
-    help="Processes that run at once; as many as there are processors if not given, or auto.",
-)
-upstream_option = click.option(
-    "--upstream",
-    metavar="SERVICE",
-    help="What the bridge speaks to in Vapi's place: openai-realtime, or HOST=MODULE:ATTR with a "
-    "dialect.",
-)
-
-
-def wall_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that run a command in real time, against a process."""
-    for option in reversed(
-        (
-            click.option(
-                "--wall", is_flag=True, help="In real time on real sockets, not in a simulation."
-            ),
-            click.option(
-                "--bridge",
-                metavar="URL",
-                help="With --wall: where the bridge listens, with the path of its voice webhook if "
-                "that is not /voice/inbound.",
-            ),
-            click.option(
-                "--exec",
-                "command",
-                metavar="COMMAND",
-                help='With --wall: starts the bridge, as in --exec "node server.js"; it is to '
-                "listen on $PORT, or where --bridge says.",
-            ),
-            click.option(
-                "-v", "--verbose", is_flag=True, help="With --wall: show what the bridge prints."
-            ),
-        )
-    ):
-        command = option(command)
-    return command
-
-
 @main.command("replay")
-@click.argument("recording", type=click.Path())
-@click.option(
-    "--app", metavar="MODULE:ATTR", help="The bridge to replay against; simkit's own if not given."
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the simulation.")
+@recording_argument
+@app_option("The bridge to replay against; simkit's own if not given.")
+@seed_option
 @click.option(
     "--leg",
     "legs",
@@ -105,18 +60,13 @@ def wall_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "-n",
     "processes",
-    callback=_processes,
+    callback=check_processes,
     metavar="N",
     help="With --all: recordings that are replayed at once; as many as there are processors if "
     "not given, or auto.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-@click.option(
-    "--audio",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Write the call as stereo WAV or FLAC: left mouth, right ear.",
-)
+@json_option
+@audio_option
 @wall_options
 def replay_command(
     recording: str,
@@ -242,14 +192,7 @@ def record_command(**options: str) -> None:
 
 @main.command("import")
 @click.argument("files", type=click.Path(), nargs=-1, required=True)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(),
-    metavar="FOLDER",
-    help="Where the recording goes; must not exist.",
-)
+@output_option("Where the recording goes; must not exist.")
 @click.option(
     "--kind",
     type=click.Choice(
@@ -279,15 +222,8 @@ def import_command(
 
 
 @main.command("scrub")
-@click.argument("recording", type=click.Path())
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(),
-    metavar="FOLDER",
-    help="Where the copy goes; must not exist.",
-)
+@recording_argument
+@output_option("Where the copy goes; must not exist.")
 @click.option(
     "--name", "names", multiple=True, metavar="WORD", help="Replace this, too; repeatable."
 )
@@ -326,7 +262,7 @@ def check_command(recordings: tuple[str, ...], finish: bool) -> None:
 
 
 @recording_group.command("show")
-@click.argument("recording", type=click.Path())
+@recording_argument
 def show_command(recording: str) -> None:
     """Print every event of a recording, one a line."""
     from .recording import run_show
@@ -335,15 +271,8 @@ def show_command(recording: str) -> None:
 
 
 @recording_group.command("cut")
-@click.argument("recording", type=click.Path())
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(),
-    metavar="FOLDER",
-    help="Where the part goes; must not exist.",
-)
+@recording_argument
+@output_option("Where the part goes; must not exist.")
 @click.option(
     "--from",
     "from_s",
@@ -365,14 +294,7 @@ def cut_command(recording: str, output: str, from_s: float, to_s: float | None) 
 @recording_group.command("merge")
 @click.argument("first", type=click.Path())
 @click.argument("second", type=click.Path())
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(),
-    metavar="FOLDER",
-    help="Where the result goes; must not exist.",
-)
+@output_option("Where the result goes; must not exist.")
 @click.option(
     "--offset",
     "offset_s",
@@ -388,7 +310,7 @@ def merge_command(first: str, second: str, output: str, offset_s: float | None) 
 
 
 @main.command("scenarios")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@json_option
 def scenarios_command(as_json: bool) -> None:
     """List the scenarios that `simkit run` knows, and their parameters."""
     from .scenarios import list_scenarios
@@ -398,24 +320,17 @@ def scenarios_command(as_json: bool) -> None:
 
 @main.command("run")
 @click.argument("name")
-@click.option(
-    "--app", metavar="MODULE:ATTR", help="The bridge to run against; simkit's own if not given."
-)
+@app_option("The bridge to run against; simkit's own if not given.")
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the scenario."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the simulation.")
+@seed_option
 @click.option(
     "--varied", is_flag=True, help="Let the seed change distances, timings and the caller, too."
 )
 @upstream_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-@click.option(
-    "--audio",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Write the call as stereo WAV or FLAC: left mouth, right ear.",
-)
+@json_option
+@audio_option
 @wall_options
 def run_command(name: str, **options: Any) -> None:
     """Run a scenario against a bridge: timeline, measures and checks."""
@@ -426,7 +341,7 @@ def run_command(name: str, **options: Any) -> None:
 
 @main.command("fidelity")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--app", metavar="MODULE:ATTR", help="The bridge; simkit's own if not given.")
+@app_option("The bridge; simkit's own if not given.")
 @click.option(
     "--runs",
     type=click.IntRange(1, 100),
@@ -450,7 +365,7 @@ def run_command(name: str, **options: Any) -> None:
     metavar="MS",
     help="Time that each callback of the bridge takes in the simulation; as measured if not given.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@json_option
 def fidelity_command(names: tuple[str, ...], **options: Any) -> None:
     """Compare the simulation with real time on real sockets: order and instants of events."""
     from .fidelity import run_fidelity

@@ -1,0 +1,86 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+recording_argument = click.argument("recording", type=click.Path())
+seed_option = click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed of the simulation."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+audio_option = click.option(
+    "--audio",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the call as stereo WAV or FLAC: left mouth, right ear.",
+)
+
+
+def app_option(what: str) -> Decorator:
+    """Return the option that names an application; ``what`` says what for."""
+    return click.option("--app", metavar="MODULE:ATTR", help=what)
+
+
+def output_option(what: str) -> Decorator:
+    """Return the option that names the folder in which something is made."""
+    return click.option(
+        "-o", "--output", required=True, type=click.Path(), metavar="FOLDER", help=what
+    )
+
+
+def check_processes(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """Return how many processes; None for ``auto``."""
+    if value is None or value == "auto":
+        return None
+    if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= 1000):
+        raise click.BadParameter(f"expected auto, or a number from 1 to 1000; found {value!r}")
+    return int(value)
+
+
+processes_option = click.option(
+    "-n",
+    "processes",
+    callback=check_processes,
+    metavar="N",
+    help="Processes that run at once; as many as there are processors if not given, or auto.",
+)
+upstream_option = click.option(
+    "--upstream",
+    metavar="SERVICE",
+    help="What the bridge speaks to in Vapi's place: openai-realtime, or HOST=MODULE:ATTR with a "
+    "dialect.",
+)
+
+
+def wall_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that run a command in real time, against a process."""
+    for option in reversed(
+        (
+            click.option(
+                "--wall", is_flag=True, help="In real time on real sockets, not in a simulation."
+            ),
+            click.option(
+                "--bridge",
+                metavar="URL",
+                help="With --wall: where the bridge listens, with the path of its voice webhook if "
+                "that is not /voice/inbound.",
+            ),
+            click.option(
+                "--exec",
+                "command",
+                metavar="COMMAND",
+                help='With --wall: starts the bridge, as in --exec "node server.js"; it is to '
+                "listen on $PORT, or where --bridge says.",
+            ),
+            click.option(
+                "-v", "--verbose", is_flag=True, help="With --wall: show what the bridge prints."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
