@@ -35,7 +35,7 @@ Phase = Literal[
 _LOSSES: dict[Phase, Close] = {
     "before-greeting": Close(1006, on="status-update in-progress"),
     "greeting-announced": Close(1006, on="speech-update assistant started"),
-    "mid-greeting": Close(1011, on="speech-update assistant started", after=0.7),
+    "mid-greeting": Close(1006, on="speech-update assistant started", after=1.3),
     "after-greeting": Close(1012, on="speech-update assistant stopped", after=0.2),
     "caller-speaks": Close(1006, on="transcript partial user"),
     "caller-is-done": Close(1006, on="transcript final user", after=0.1),

@@ -73,6 +73,7 @@ def test_simkits_own_bridge_stands_it(seed):
         ("reconnect", {"phase": "mid-reply"}, 5010),  # a span was longer than what is said in it
         ("llm-timeout", {"thinks": 12.0}, 5000),  # ten seconds after a final that came late
         ("format-mismatch", {"rate": 8000}, 5012),  # frames of 100 ms, a little unevenly
+        ("packet-loss", {"loss": 0.05}, 5072),  # five of fourteen words were hit by losses
         ("packet-loss", {"loss": 0.05}, 5018),  # 34 ms between losses, taken for another place
     ],
 )
