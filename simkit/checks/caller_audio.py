@@ -12,6 +12,8 @@ from .spans import FRAGMENT_NS, Sessions, is_held_up, said_dropped
 _TOLERANCE_NS = 60_000_000
 """Sound at the edges of an utterance that is too quiet to recognise."""
 _STALE_NS = 5_000_000
+_ON_ITS_WAY_NS = 400_000_000
+"""Of sound, that a socket which is lost may take with it."""
 _TRANSIT_NS = 500_000_000
 """Speech this short before the end of a call may still be on its way."""
 
@@ -55,7 +57,14 @@ def _missing(timeline: Timeline, spoken: Event, pieces: list[Event], end_ns: int
         return 0
     begun_ns = spoken.t_ns + delay_ns
     lost_ns = carrier_lost_ns(timeline, spoken.call, "twilio", begun_ns, begun_ns + spoken_ns)
-    return due_ns - covered(pieces, due_ns) - lost_ns
+    # A socket that is lost takes with it what is on its way, and as much till that is known.
+    lost_ns += _ON_ITS_WAY_NS * sum(
+        event.fields.get("name") == "close"
+        for event in timeline.of("fault")
+        if begun_ns <= event.t_ns <= begun_ns + spoken_ns + _ON_ITS_WAY_NS
+    )
+    missing_ns: int = due_ns - covered(pieces, due_ns) - lost_ns
+    return missing_ns
 
 
 def covered(pieces: list[Event], until_ns: int) -> int:

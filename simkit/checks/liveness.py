@@ -13,7 +13,97 @@ _STALL_NS = 500_000_000
 """A longer pause in the caller's media is a stall of the network."""
 
 
+_REASONS = ("fault", "garbage", "stall", "slow-reader", "retry", "warning", "outside-world")
+_ENDED_BY_SERVER = (31921, 31920)
+
+
 def _liveness(timeline: Timeline, answer_ms: float, silence_ms: float) -> list[Violation]:
+    return [
+        *_waited(timeline, answer_ms, silence_ms),
+        *_hung_up_on(timeline, silence_ms),
+        *_left_on_the_line(timeline, answer_ms, silence_ms),
+    ]
+
+
+def _hung_up_on(timeline: Timeline, silence_ms: float) -> list[Violation]:
+    """Look for calls that the bridge ended while the assistant was there, and had not."""
+    if timeline.of(*_REASONS) or not timeline.of("ended"):
+        return []  # it may have had its reasons
+    found = []
+    left = {event.call for event in timeline.of("hangs-up", "stop")}
+    over = {
+        e.session: e.t_ns
+        for e in timeline.of("status-update", "transfer-update", "hang-up")
+        if e.kind != "status-update" or e.fields.get("status") == "ended"
+    }
+    sessions = Sessions(timeline)
+    for ended in timeline.of("ended"):
+        shut = [
+            e
+            for e in timeline.of("error", call=ended.call)
+            if e.fields.get("code") in _ENDED_BY_SERVER
+        ]
+        mine = sessions.of(ended.call)
+        told = [e for e in timeline.of("end-call") if e.session in mine and e.t_ns <= ended.t_ns]
+        if ended.call in left or not shut or not told or not mine:
+            continue
+        if any(over.get(session, ended.t_ns + 1) < told[-1].t_ns for session in mine):
+            continue
+        pieces = [*audible(timeline, ended.call or 0)]
+        spoken = timeline.of("speaks", call=ended.call)
+        last_ns = max(
+            [p.end_ns for p in pieces]
+            + [e.t_ns + e.fields["duration_ns"] for e in spoken]
+            + [e.t_ns for e in timeline.of("start", call=ended.call)]
+        )
+        if told[-1].t_ns - last_ns < silence_ms * 1e6:
+            found.append(
+                Violation(
+                    ended.t_ns,
+                    f"the bridge hung up on the caller at {seconds(ended.t_ns)}, while the "
+                    "assistant was there and neither of them had said so",
+                    (told[-1], shut[-1], ended),
+                )
+            )
+    return found
+
+
+def _left_on_the_line(timeline: Timeline, answer_ms: float, silence_ms: float) -> list[Violation]:
+    """Look for calls in which there is no assistant yet, or no more, and nobody says so."""
+    sessions = Sessions(timeline)
+    ends = {event.call: event.t_ns for event in timeline.of("ended", "hangs-up")}
+    found = []
+    for start in timeline.of("start"):
+        call = start.call
+        until_ns = min(ends.get(call, timeline.duration_ns), timeline.duration_ns)
+        pieces = audible(timeline, call or 0)
+        opened_ns = [e.t_ns for e in timeline.of("open") if e.session in sessions.of(call)]
+        quiet_ns, limit_ns = start.t_ns, round(silence_ms * 1e6)
+        end_ns = min([until_ns, *opened_ns, *(p.start_ns for p in pieces)])
+        why = "no assistant came"
+        over = [
+            e
+            for e in timeline.of("status-update")
+            if e.session in sessions.of(call) and e.fields.get("status") == "ended"
+        ]
+        told = {event.session for event in timeline.of("end-call")}
+        if over and over[-1].session not in told and not sessions.is_open(call, until_ns - 1):
+            quiet_ns = max([over[-1].t_ns, *(p.end_ns for p in pieces)])
+            limit_ns, end_ns = round(answer_ms * 1e6), until_ns
+            why = "the assistant had ended the call"
+        if end_ns - quiet_ns > limit_ns:
+            found.append(
+                Violation(
+                    quiet_ns,
+                    f"from {seconds(quiet_ns)} on the caller was alone on the line for "
+                    f"{milliseconds(limit_ns)} and more: {why}, and nobody said so",
+                    (start, *over[-1:]),
+                )
+            )
+    return found
+
+
+def _waited(timeline: Timeline, answer_ms: float, silence_ms: float) -> list[Violation]:
     sessions = Sessions(timeline)
     started = {event.call for event in timeline.of("start")}
     ends = {event.call: event.t_ns for event in timeline.of("ended", "hangs-up")}
@@ -88,6 +178,6 @@ LIVENESS = Check(
     _liveness,
     {
         "answer_ms": Limit(10_000, "until something is heard, while the assistant is there"),
-        "silence_ms": Limit(30_000, "until something is heard, or the call ends, while it is not"),
+        "silence_ms": Limit(22_000, "until something is heard, or the call ends, while it is not"),
     },
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from ..timeline import Event, Timeline, bridged, calls_of
+from ..timeline import Event, Timeline, bridged
 from ..timeline.text import quoted
 from .check import Check, Violation, seconds
 
@@ -36,11 +36,10 @@ def _one_reply_per_turn(timeline: Timeline) -> list[Violation]:
 
 def _conversations(timeline: Timeline) -> Iterator[tuple[int | None, set[int]]]:
     """Yield phone calls, each with its sessions, and every session that nothing ties to a call."""
-    tied, calls = bridged(timeline), calls_of(timeline)
+    tied = bridged(timeline)
     found: dict[tuple[int | None, int], set[int]] = {}
     for session in sorted({event.session or 0 for event in timeline.of("replies")}):
-        of_it = tied.get(session) or (calls if len(calls) == 1 else [])
-        key = (min(of_it), 0) if of_it else (None, session)
+        key = (min(tied[session]), 0) if session in tied else (None, session)
         found.setdefault(key, set()).add(session)
     return ((call, sessions) for (call, _), sessions in found.items())
 

@@ -12,6 +12,7 @@ from ..timeline.text import quoted
 from .check import Check, Violation, milliseconds, seconds
 from .spans import FRAGMENT_NS
 from .turns import evidence_of
+from .unheard import unheard
 
 _TOLERANCE_NS = 60_000_000
 """Sound at the edges of an utterance that is too quiet to recognise."""
@@ -71,11 +72,12 @@ def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
             text = f"at {seconds(heard.t_ns)}, of {text}, caller heard {what}"
             found.append(Violation(heard.t_ns, text, events))
         last[heard.call, key] = heard
-    return found + [
+    found += [
         violation
         for (call, key), heard in last.items()
         if (violation := _cut_short(timeline, replies[key], call, heard)) is not None
     ]
+    return found + unheard(timeline, last)
 
 
 def _cut_short(

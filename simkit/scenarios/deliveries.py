@@ -109,7 +109,6 @@ async def jitter(
 @scenario(
     needs=("vapi", "simulation"),
     variants=[{"stall": 5.0}, {"stall": 10.0}],
-    waives={"caller-audio-complete": "what is over two seconds old is not to be passed on"},
 )
 async def stale_burst(sim: Simulation, *, stall: Seconds = 5.0) -> Call:
     """What the caller said many seconds ago comes all at once, when a stall is over.

@@ -166,10 +166,6 @@ async def twilio_reset(sim: World, *, lead: Seconds = 60.0) -> list[Call]:
 @scenario(
     limit=600.0,
     variants=[{"phase": phase} for phase in get_args(Phase)],
-    waives={
-        "caller-audio-complete": "what is on its way when the socket is lost is lost with it; how "
-        "much may be is part of the scenario"
-    },
 )
 async def reconnect(sim: World, *, phase: Phase = "mid-reply") -> Call:
     """Vapi's socket is lost once, in some phase of a turn.

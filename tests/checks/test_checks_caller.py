@@ -238,11 +238,36 @@ def test_a_question_that_never_reached_an_open_assistant_is():
     assert LIVENESS.judge(timeline).sentence.endswith("the assistant was there and never got it")
 
 
-@pytest.mark.parametrize(("ends_ms", "passes"), [(33_000, True), (33_001, False)])
-def test_without_an_assistant_somebody_says_so_within_30_s(ends_ms, passes):
-    timeline = world(opens_ms=None, ends_ms=ends_ms)
+@pytest.mark.parametrize(("ends_ms", "passes"), [(25_000, True), (25_001, False)])
+def test_without_an_assistant_somebody_says_so_within_22_s(ends_ms, passes):
+    timeline = world(closes_ms=1000, ends_ms=ends_ms)
     says(timeline, 2000)
     assert LIVENESS.judge(timeline).passed is passes
+
+
+@pytest.mark.parametrize(("ends_ms", "passes"), [(22_100, True), (22_101, False)])
+def test_who_has_not_said_a_word_is_not_left_alone_either(ends_ms, passes):
+    result = LIVENESS.judge(world(opens_ms=None, ends_ms=ends_ms))
+    assert result.passed is passes
+    assert passes or result.sentence.endswith("no assistant came, and nobody said so")
+
+
+@pytest.mark.parametrize(("ends_ms", "passes"), [(15_000, True), (15_001, False)])
+def test_nor_is_who_hears_that_the_assistant_has_ended_the_call(ends_ms, passes):
+    timeline = world(closes_ms=5100, ends_ms=ends_ms)
+    timeline.record("status-update", "vapi", "bridge", t_ns=5000 * MS, session=1, status="ended")
+    assert LIVENESS.judge(timeline).passed is passes
+
+
+@pytest.mark.parametrize("reason", ["", "stop", "fault", "status-update"])
+def test_nobody_hangs_up_on_a_caller_without_a_reason(reason):
+    timeline = world(ends_ms=9000)
+    if reason:
+        timeline.record(reason, "vapi", "bridge", t_ns=4500 * MS, call=1, session=1, status="ended")
+    timeline.record("end-call", "bridge", "vapi", t_ns=5000 * MS, session=1)
+    timeline.record("error", "twilio", t_ns=5010 * MS, call=1, code=31921, reason="closed")
+    timeline.record("ended", "twilio", t_ns=5010 * MS, call=1, status="completed")
+    assert LIVENESS.judge(timeline).passed is bool(reason)
 
 
 @pytest.mark.parametrize("kind", ["hangs-up", "ended", "speaks"])

@@ -81,6 +81,14 @@ def broken_off(heard_ms: int, *, interrupted: bool = False, ends_ms: int = 20_00
         "hears", "caller", t_ns=1000 * MS, call=1, utterance=9, offset_ns=0, text="Yes.",
         duration_ns=heard_ms * MS,
     )  # fmt: skip
+    timeline.frame("vapi", "bridge", 1000 * MS, 20 * MS, session=1)
+    return timeline
+
+
+def speaks_at(timeline: Timeline, t_ms: int) -> Timeline:
+    timeline.record(
+        "speaks", "caller", t_ns=t_ms * MS, call=1, utterance=8, text="wait", duration_ns=MS
+    )
     return timeline
 
 
@@ -101,12 +109,39 @@ def test_the_sentence_says_how_much_was_lost():
     [
         broken_off(1500, interrupted=True),
         broken_off(1500, ends_ms=4999),
-        clear(broken_off(1500), 2400),
+        clear(speaks_at(broken_off(1500), 2000), 2400),
     ],
     ids=["interrupted", "the call ends", "cleared"],
 )
 def test_an_interruption_and_the_end_of_the_call_are_reasons(timeline):
     assert AGENT_AUDIO_INTACT.judge(timeline).passed
+
+
+def test_a_clear_is_none_when_nobody_has_said_a_word():
+    assert AGENT_AUDIO_INTACT.judge(clear(broken_off(1500), 2400)).sentence == (
+        'at 2.500 "Yes." broke off: the bridge had 500 ms more of it, and nobody had interrupted it'
+    )
+
+
+@pytest.mark.parametrize("speaks", [False, True])
+def test_a_reply_of_which_nothing_is_ever_heard_is_told(speaks):
+    timeline = Timeline(lambda: 9000 * MS)
+    timeline.record("start", "twilio", "bridge", t_ns=100 * MS, call=1)
+    timeline.frame("vapi", "bridge", 1000 * MS, 20 * MS, session=1)
+    fields = {"session": 1, "reply": 1, "utterance": 9}
+    timeline.record("replies", "agent", t_ns=900 * MS, text="Yes.", duration_ns=2000 * MS, **fields)
+    timeline.record(
+        "replied", "agent", t_ns=3000 * MS, interrupted=False, audio_ns=2000 * MS, **fields
+    )
+    result = AGENT_AUDIO_INTACT.judge(speaks_at(timeline, 2000) if speaks else timeline)
+    assert (
+        [violation.sentence for violation in result.violations] == []
+        if speaks
+        else [
+            'at 0.900 "Yes." was never heard: the bridge had 2000 ms more of it, and nobody had '
+            "interrupted it"
+        ]
+    )
 
 
 # Clips

@@ -65,7 +65,7 @@ class RetriesAfterSuccess(VapiLeg):
         await super()._open(attempt, greets)
 
 
-@bug("stop-missing", SCENARIO)
+@bug("twilio-reset", "clean-teardown")
 class WaitsForStop(Session):
     """Takes nothing but ``stop`` for the end of a stream."""
 
@@ -113,7 +113,7 @@ class LeavesTasksBehind(Session):
             await asyncio.sleep(0.5)
 
 
-@bug("stop-mid-tts", SCENARIO)
+@bug("stop-mid-tts", "liveness")
 class FiresIntoTheNextCall(Session):
     """The timer that clears up after a call ends the one that runs by then."""
 
@@ -125,7 +125,7 @@ class FiresIntoTheNextCall(Session):
         self._loop.call_later(0.8, lambda: self.running[-1].end("cleared up"))
 
 
-@bug("idle", SCENARIO)
+@bug("idle", "liveness")
 class EndsWhoIsSilent(CallCore):
     """A call in which the caller says nothing for five seconds is taken to be over."""
 
@@ -140,7 +140,7 @@ class EndsWhoIsSilent(CallCore):
         return actions
 
 
-@bug("hang-means-delay", SCENARIO)
+@bug("hang-means-delay", "liveness")
 class TakesHangForTheEnd(CallCore):
     """Reads ``hang`` as what it sounds like."""
 
@@ -148,7 +148,7 @@ class TakesHangForTheEnd(CallCore):
         return self._end([EndVapi(), CloseTwilio()], "hang")
 
 
-@bug("agent-hangs-up", SCENARIO)
+@bug("agent-hangs-up", "agent-audio-intact")
 class HangsUpAtOnce(CallCore):
     """Ends the call with Vapi's, whatever is still to be heard."""
 
@@ -156,7 +156,7 @@ class HangsUpAtOnce(CallCore):
         return self._end([EndVapi(), CloseTwilio()], outcome)
 
 
-@bug("agent-hangs-up", SCENARIO)
+@bug("agent-hangs-up", "liveness")
 class NeverHangsUp(CallCore):
     """Vapi is gone, and the caller is left with a dead line."""
 
@@ -173,7 +173,7 @@ class _NeverGivesUp(Reconnects):
         return now_ns + 2**self.tries * 1_000_000_000
 
 
-@bug("vapi-never-opens", SCENARIO)
+@bug("vapi-never-opens", "liveness")
 class NeverGivesUp(CallCore):
     """Waits twice as long after each try, and never tells the caller."""
 
@@ -231,7 +231,7 @@ class DiesOfOneCall(Bridge):
         self.is_dead = self.is_dead or not session._core.was_told
 
 
-@bug("stop-mid-tts", SCENARIO, depth=1, grade="1 in 300")
+@bug("stop-mid-tts", "agent-audio-intact", depth=1, grade="1 in 300")
 class KeepsCallsByTwoDigits(Session):
     """Calls are kept under the last two digits of their sid, and stay there."""
 

@@ -111,7 +111,7 @@ class AsksAgainTooSoon(CallCore):
         return [TellVapi("Please answer the caller.")]
 
 
-@bug("greeting", SCENARIO)
+@bug("greeting", "agent-audio-intact")
 class IgnoresTheRole(CallCore):
     """Any ``speech-update started`` is the caller's, the agent's own as well."""
 
@@ -121,7 +121,7 @@ class IgnoresTheRole(CallCore):
         )
 
 
-@bug("duplicate-turn", SCENARIO, stopped=1.2)
+@bug("duplicate-turn", "agent-audio-intact", stopped=1.2)
 class ResetsTheTurn(CallCore):
     """The caller's ``stopped`` begins a turn anew, even when the agent has begun to answer."""
 
@@ -129,7 +129,7 @@ class ResetsTheTurn(CallCore):
         return self._cut_off(now_ns) + super()._on_caller_stopped(event, now_ns)  # type: ignore[arg-type]
 
 
-@bug("greeting", SCENARIO, depth=1, grade="1 in 30")
+@bug("greeting", "agent-audio-intact", depth=1, grade="1 in 30")
 class ResetsTheTurnSometimes(ResetsTheTurn):
     """The same, where nobody delays that word: the answer must be quick, and the word slow."""
 
@@ -252,7 +252,7 @@ class ForgetsItsOwnQueue(Session):
             self._loop.call_later(0.02, self._next)
 
 
-@bug("barge-in", SCENARIO)
+@bug("barge-in", "agent-audio-intact")
 class IsDeafToTheNewReply(CallCore):
     """After an interruption drops four seconds of whatever comes, be it the new reply."""
 

@@ -12,7 +12,7 @@ from simkit.bridge.codec import FromVapi, ToVapi
 from simkit.bridge.events import Action, SendCallerAudio, VapiReady
 from simkit.bridge.session import Session
 from simkit.wire import twilio
-from tests.zoo.bug import SCENARIO, bug
+from tests.zoo.bug import bug
 
 
 def changed(config: Config, **settings: Any) -> Config:
@@ -51,7 +51,7 @@ class KeepsTooLittle(CallCore):
         return super()._on_caller_frame(frame)
 
 
-@bug("reconnect", SCENARIO, phase="after-greeting")
+@bug("reconnect", "caller-audio-complete", phase="after-greeting")
 class LosesTheBufferWithTheSocket(CallCore):
     """What the caller says between two sockets is thrown away when the second one opens."""
 
@@ -110,7 +110,7 @@ class SwapsFrames(CallCore):
         return actions + first
 
 
-@bug("stale-burst", SCENARIO)
+@bug("stale-burst", "caller-audio-complete")
 class AnswersWhatIsLongPast(CallCore):
     """However late the caller's audio comes, it is passed on."""
 
@@ -156,7 +156,7 @@ class ForgetsTheFilterEachFrame(CallCore):
         return super()._on_agent_frame(data, now_ns)
 
 
-@bug("greeting", SCENARIO)
+@bug("greeting", "agent-audio-intact")
 class FillsUpWithTheWrongSilence(CallCore):
     """Every tenth frame ends in zeros, which are no silence in mu-law."""
 
@@ -210,7 +210,7 @@ class CutsTheFirstSyllable(CallCore):
         return [] if now_ns - self._since_ns < 250_000_000 else actions
 
 
-@bug("jitter", SCENARIO)
+@bug("jitter", "agent-audio-intact")
 class CollectsSeconds(Session):
     """Sends the agent's audio on in pieces of a second, and what is less with the next."""
 
