@@ -22,20 +22,6 @@ def test_simkits_own_bridge_passes(name):
     assert len(outcome.ear) == len(outcome.mouth) > 8000
 
 
-@pytest.mark.parametrize(
-    ("name", "core", "settings"),
-    [
-        ("cold-start", bridges.DropsUntilReady, {"late": 1.2}),
-        ("barge-in", bridges.NeverClears, {"lead": 60.0, "silence_frames": False}),
-        ("rapid-interrupts", bridges.NeverClears, {}),
-        ("second-barge-in", bridges.LosesMarksToLateEchoes, {"latency": 0.15}),
-    ],
-)
-def test_a_wrong_bridge_fails(name, core, settings):
-    outcome = simulate(find(name), settings, app=wrong(core))
-    assert not outcome.passed
-
-
 @pytest.fixture
 def door():
     """A scenario that looks for a door which the bridge does not have."""

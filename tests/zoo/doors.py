@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from simkit.bridge import Bridge, CallCore, Config
-from simkit.bridge.events import Action, VapiReady
+from simkit.bridge.events import Action, CloseTwilio, EndVapi, Malformed, VapiReady
 from simkit.bridge.security import Webhooks
 from simkit.bridge.seed_sockets import SeedSockets, _Waiting
 from simkit.bridge.session import Session
@@ -131,6 +131,42 @@ class DiesOfNonsense(Session):
         except WireError:
             self._is_deaf = True
         return self._is_deaf or super()._hear(message)
+
+
+@bug("malformed", "liveness", side="vapi")
+class GoesDeaf(Session):
+    """Hears nothing more of a caller in whose call there was an error, and goes on."""
+
+    _deaf = False
+
+    def _handle(self, event: Any) -> None:
+        self._deaf = self._deaf or isinstance(event, Malformed)
+        if not (self._deaf and isinstance(event, twilio.Media)):
+            super()._handle(event)
+
+
+@bug("backpressure", SCENARIO, reader="vapi")
+class GivesUpOnSlowReaders(CallCore):
+    """Ends the call of who does not read."""
+
+    def _on_slow_reader(self, event: object, now_ns: int) -> list[Action]:
+        return self._end([EndVapi(), CloseTwilio()], "slow")
+
+
+@bug("crowd", "liveness", callers=2, lines=1)
+class LeavesInSilence(CallCore):
+    """Has nothing to say to who cannot be served."""
+
+    def _farewell(self, now_ns: int) -> list[Action]:
+        return []
+
+
+@bug("webhook-chaos", "liveness")
+class ForgetsWhichCall(Bridge):
+    """Takes whatever call is running for the one that it is told of."""
+
+    def session_of(self, call_sid: str) -> Any:
+        return next(iter(self.sessions), None)
 
 
 @bug("slow-configure", "bounded-buffers", config={"cold_start_limit": 60.0, "vapi_patience": 60.0})

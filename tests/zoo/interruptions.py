@@ -70,6 +70,33 @@ class SwallowsTheSecond(CallCore):
         return super()._cut_off(now_ns)
 
 
+@bug("three-interruptions", "stops-when-interrupted")
+class StopsTwice(CallCore):
+    """Two interruptions a call are enough for a flag that nobody resets."""
+
+    _times = 0
+
+    def _cut_off(self, now_ns: int) -> list[Action]:
+        actions = super()._cut_off(now_ns) if self._times < 2 else []
+        self._times += bool(actions)
+        return actions
+
+
+@bug("mark-storm", "stops-when-interrupted")
+class HasRoomForThreeMarks(CallCore):
+    """Keeps a list of three marks, and takes what has none there for heard."""
+
+    class speech(AgentSpeech):  # noqa: N801
+        named = 0
+
+        def next_mark(self) -> str:
+            self.named += 1
+            return super().next_mark()
+
+        def is_audible(self, now_ns: int) -> bool:
+            return self.named <= 3 and super().is_audible(now_ns)
+
+
 @bug("false-positive", "keeps-talking-when-not", config={
     "own_vad": True, "own_vad_level": -60.0, "own_vad_voice": 0.02,
 })  # fmt: skip

@@ -12,7 +12,7 @@ from simkit.bridge.codec import FromVapi, ToVapi
 from simkit.bridge.events import Action, SendCallerAudio, VapiReady
 from simkit.bridge.session import Session
 from simkit.wire import twilio
-from tests.zoo.bug import bug
+from tests.zoo.bug import SCENARIO, bug
 
 
 def changed(config: Config, **settings: Any) -> Config:
@@ -127,7 +127,28 @@ class SpeaksAnotherRateToVapi(CallCore):
         self._to_vapi = ToVapi(as_mulaw=False, rate=8000)
 
 
+@bug("packet-loss", "caller-audio-complete")
+class OpensTheGateLate(CallCore):
+    """After silence, waits until it is sure that it hears a voice, and sends silence meanwhile."""
+
+    _shut = 0
+
+    def _on_caller_frame(self, frame: bytes) -> list[Action]:
+        self._shut = 10 if not frame.strip(b"\xff\x7f") else max(0, self._shut - 1)
+        return super()._on_caller_frame(b"\xff" * len(frame) if self._shut else frame)
+
+
+@bug("jitter", SCENARIO, config={"stale_after": 0.2}, low=0.2, high=0.8)
+class DropsAtEveryStall(CallCore):
+    """What came a fifth of a second late is thrown away."""
+
+
 # The agent's
+
+
+@bug("format-mismatch", SCENARIO, config={"on_wrong_rate": "note"})
+class PlaysAnyRate(CallCore):
+    """Notices that the rate is not the declared one, and lets the caller listen to it."""
 
 
 @bug("greeting", "agent-audio-intact")
