@@ -9,12 +9,11 @@ from .check import Check, Limit, Violation, milliseconds, seconds
 from .spans import Sessions
 
 _DISTURBANCES = ("fault", "stall", "open", "close", "retry", "slow-reader")
+_REASONS = ("fault", "garbage", "stall", "slow-reader", "retry", "warning", "outside-world")
+"""After any of them a bridge may end a call."""
+_ENDED_BY_SERVER = (31920, 31921)
 _STALL_NS = 500_000_000
 """A longer pause in the caller's media is a stall of the network."""
-
-
-_REASONS = ("fault", "garbage", "stall", "slow-reader", "retry", "warning", "outside-world")
-_ENDED_BY_SERVER = (31921, 31920)
 
 
 def _liveness(timeline: Timeline, answer_ms: float, silence_ms: float) -> list[Violation]:
@@ -33,8 +32,8 @@ def _hung_up_on(timeline: Timeline, silence_ms: float) -> list[Violation]:
     left = {event.call for event in timeline.of("hangs-up", "stop")}
     over = {
         e.session: e.t_ns
-        for e in timeline.of("status-update", "transfer-update", "hang-up")
-        if e.kind != "status-update" or e.fields.get("status") == "ended"
+        for e in timeline.of("status-update", "transfer-update")
+        if e.kind == "transfer-update" or e.fields.get("status") == "ended"
     }
     sessions = Sessions(timeline)
     for ended in timeline.of("ended"):
@@ -49,13 +48,8 @@ def _hung_up_on(timeline: Timeline, silence_ms: float) -> list[Violation]:
             continue
         if any(over.get(session, ended.t_ns + 1) < told[-1].t_ns for session in mine):
             continue
-        pieces = [*audible(timeline, ended.call or 0)]
-        spoken = timeline.of("speaks", call=ended.call)
-        last_ns = max(
-            [p.end_ns for p in pieces]
-            + [e.t_ns + e.fields["duration_ns"] for e in spoken]
-            + [e.t_ns for e in timeline.of("start", call=ended.call)]
-        )
+        sounds = timeline.of("start", "speaks", "hears", call=ended.call)
+        last_ns = max((e.t_ns + e.fields.get("duration_ns", 0) for e in sounds), default=0)
         if told[-1].t_ns - last_ns < silence_ms * 1e6:
             found.append(
                 Violation(
