@@ -231,7 +231,7 @@ class DiesOfOneCall(Bridge):
         self.is_dead = self.is_dead or not session._core.was_told
 
 
-@bug("stop-mid-tts", "agent-audio-intact", depth=1, grade="1 in 300")
+@bug("stop-mid-tts", "liveness", depth=1, grade="1 in 300")
 class KeepsCallsByTwoDigits(Session):
     """Calls are kept under the last two digits of their sid, and stay there."""
 
