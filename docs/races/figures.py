@@ -65,13 +65,14 @@ def _tutorial_at_hand() -> Iterator[None]:
     before = dict(os.environ)
     os.environ.update(ENVIRONMENT)
     sys.path.insert(0, str(TUTORIAL))
-    logging.disable(logging.CRITICAL)  # its errors are in the picture, and what it leaves open
+    quiet = logging.NullHandler()  # its errors are in the picture, and what it leaves open
+    logging.getLogger().addHandler(quiet)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LeftOpenWarning)
             yield
     finally:
-        logging.disable(logging.NOTSET)
+        logging.getLogger().removeHandler(quiet)
         sys.path.remove(str(TUTORIAL))
         os.environ.clear()
         os.environ.update(before)
