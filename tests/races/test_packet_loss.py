@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simkit import checks
-from simkit.scenarios import leaves
+from simkit.scenarios import leaves, understood
 from simkit.scenarios.deliveries import NUMBER, REQUEST, packet_loss
 from simkit.twilio import Profile
 
@@ -23,10 +23,12 @@ async def test_transcripts_degrade_gracefully(sim, serve, loss, snapshot):
     assert [check.name for check in checks.run(sim.timeline) if not check.passed] == []
 
 
-async def test_a_line_that_loses_a_third_is_not_understood(sim, serve):
+async def test_no_bridge_is_blamed_for_the_words_that_a_line_loses(sim, serve):
     serve()
-    with pytest.raises(AssertionError, match="of 14 words that the caller said"):
-        await packet_loss(sim, loss=0.33, burst=0.1)
+    await packet_loss(sim, loss=0.33, burst=0.1)
+    words = " ".join(understood(sim)).split()
+    assert 0 < len(words) <= 7
+    assert len(REQUEST.split()) == 14
 
 
 @pytest.mark.parametrize("profile", ["jitter-800", "patient-800"])
