@@ -46,7 +46,7 @@ def _hung_up_on(timeline: Timeline, silence_ms: float) -> list[Violation]:
         told = [e for e in timeline.of("end-call") if e.session in mine and e.t_ns <= ended.t_ns]
         if ended.call in left or not shut or not told or not mine:
             continue
-        if any(over.get(session, ended.t_ns + 1) < told[-1].t_ns for session in mine):
+        if any(over.get(session, ended.t_ns + 1) <= told[-1].t_ns for session in mine):
             continue
         sounds = timeline.of("start", "speaks", "hears", call=ended.call)
         last_ns = max((e.t_ns + e.fields.get("duration_ns", 0) for e in sounds), default=0)
