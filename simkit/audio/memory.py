@@ -77,7 +77,7 @@ class Memory:
             found = fit(x, track.said(at, at + len(x)))
             if track != current and found > best_fit:
                 best, best_fit = track, found
-        if best is None and search_too:
+        if best is None and search_too and not is_fleeting(x):
             for track in self._latest():
                 found, offset = search(x, track.reference, at - track.lag)
                 if found > best_fit:

@@ -75,6 +75,7 @@ def test_simkits_own_bridge_stands_it(seed):
         ("format-mismatch", {"rate": 8000}, 5012),  # frames of 100 ms, a little unevenly
         ("packet-loss", {"loss": 0.05}, 5072),  # five of fourteen words were hit by losses
         ("packet-loss", {"loss": 0.05}, 5018),  # 34 ms between losses, taken for another place
+        ("reconnect", {"phase": "mid-reply"}, 20007),  # a word ends so elsewhere, too
         ("agent-hangs-up", {"lead": 0.0}, 20023),  # told of the end and acting on it in one instant
     ],
 )
