@@ -59,7 +59,10 @@ class Span(Struct, frozen=True, kw_only=True):
 
 
 class Curve(Struct, frozen=True, kw_only=True):
-    """How much of something there was, from each instant on until the next."""
+    """How much of something there was: straight lines from point to point.
+
+    Two points of one instant are a step.
+    """
 
     name: str
     """``Twilio's play-out queue``, ..."""
@@ -87,6 +90,8 @@ class Bracket(Struct, frozen=True, kw_only=True):
 class Wave(Struct, frozen=True, kw_only=True):
     """The outline of a sound."""
 
+    start: int
+    """When it begins."""
     bucket: int
     """Microseconds that each pair is about."""
     peaks: str
@@ -96,6 +101,8 @@ class Wave(Struct, frozen=True, kw_only=True):
 class Sound(Struct, frozen=True, kw_only=True):
     """What can be played: left the mouth, right the ear."""
 
+    start: int
+    """When its first sample is said and heard."""
     mime: str
     data: str
     """Base64 of the file."""
@@ -123,8 +130,10 @@ class Proof(Struct, frozen=True, kw_only=True):
 
     at: int
     sentence: str
+    call: int
+    """Of whose events: 0 is the first panel, n the n-th of :attr:`Page.others`."""
     events: list[int]
-    """Indices into the first panel's events, as far as they are shown there."""
+    """Indices into that panel's events, as far as they are shown there."""
     lines: list[str]
 
 
@@ -165,6 +174,8 @@ class Page(Struct, kw_only=True):
     promises: list[Promise]
     panels: list[Panel]
     """One; or two, of which the first is what was expected."""
+    others: list[Panel]
+    """The other calls of the run, to be looked at in place of the first panel; without sound."""
     differences: list[Difference]
     remarks: list[str]
     """What else is to be known: that the recording was cut, that sound is missing, ..."""
