@@ -11,6 +11,7 @@ from .options import (
     app_option,
     audio_option,
     check_processes,
+    html_option,
     json_option,
     output_option,
     recording_argument,
@@ -67,6 +68,7 @@ def main() -> None:
 )
 @json_option
 @audio_option
+@html_option
 @wall_options
 def replay_command(
     recording: str,
@@ -83,7 +85,7 @@ def replay_command(
 
         run_replay(recording, legs=ways, as_json=as_json, **options)
         return
-    for name in ("wall", "bridge", "command", "verbose", "audio"):
+    for name in ("wall", "bridge", "command", "verbose", "audio", "html"):
         if options.pop(name):
             option = "exec" if name == "command" else name
             raise Refusal(f"--{option}: does not go with --all")
@@ -331,6 +333,7 @@ def scenarios_command(as_json: bool) -> None:
 @upstream_option
 @json_option
 @audio_option
+@html_option
 @wall_options
 def run_command(name: str, **options: Any) -> None:
     """Run a scenario against a bridge: timeline, measures and checks."""

@@ -20,6 +20,13 @@ audio_option = click.option(
     help="Write the call as stereo WAV or FLAC: left mouth, right ear.",
 )
 
+html_option = click.option(
+    "--html",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the call as a page to look at and listen to, in one file.",
+)
+
 
 def app_option(what: str) -> Decorator:
     """Return the option that names an application; ``what`` says what for."""

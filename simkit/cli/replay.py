@@ -13,7 +13,7 @@ from ..report import console
 from ..wall import WallError
 from .diverged import divergence_as_plain, print_divergence
 from .main import Refusal
-from .outcome import ENVIRONMENT, check_audio_name, report
+from .outcome import ENVIRONMENT, check_audio_name, check_html_name, report
 from .wall import open_wall
 
 
@@ -26,6 +26,7 @@ def run_replay(
     tolerance_ms: float | None,
     as_json: bool,
     audio: str | None,
+    html: str | None,
     wall: bool,
     bridge: str | None,
     command: str | None,
@@ -33,6 +34,7 @@ def run_replay(
 ) -> None:
     """Replay, report, and exit with 0, 1 or 2."""
     check_audio_name(audio)
+    check_html_name(html)
     os.environ.update(ENVIRONMENT)
     try:
         recording = read(folder)
@@ -72,7 +74,9 @@ def run_replay(
         result,
         what,
         as_json=as_json,
+        title=f"{result.recording.name}, replayed",
         audio=audio,
+        html=html,
         remarks=remarks,
         also=lambda out: print_divergence(out, result.divergence),
     )

@@ -16,7 +16,7 @@ from ..scenarios import REGISTRY, ScenarioError, find, play, simulate
 from ..scenarios.substitute import ACCOUNTS
 from ..wall import WallError
 from .main import Refusal
-from .outcome import ENVIRONMENT, check_audio_name, report
+from .outcome import ENVIRONMENT, check_audio_name, check_html_name, report
 from .wall import open_wall
 
 
@@ -54,6 +54,7 @@ def run_scenario(
     upstream: str | None,
     as_json: bool,
     audio: str | None,
+    html: str | None,
     wall: bool,
     bridge: str | None,
     command: str | None,
@@ -61,6 +62,7 @@ def run_scenario(
 ) -> None:
     """Run a scenario, report, and exit with 0, 1 or 2."""
     check_audio_name(audio)
+    check_html_name(html)
     if varied and (wall or bridge or command):
         raise Refusal("--varied changes a simulated world: leave out --wall")
     if upstream is not None and (wall or bridge or command):
@@ -89,4 +91,5 @@ def run_scenario(
     except (ScenarioError, AppError, WallError) as error:
         raise Refusal(str(error)) from None
     what = {"scenario": name, "settings": chosen, "seed": seed, "varied": varied}
-    report(result, what, as_json=as_json, audio=audio)
+    title = " ".join([name, *(f"{key}={value}" for key, value in chosen.items())])
+    report(result, what, title=f"{title}, seed {seed}", as_json=as_json, audio=audio, html=html)

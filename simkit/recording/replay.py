@@ -155,6 +155,7 @@ def replay(
                 sim.checks.judge(), recording, timeline, lambda: (sound()[1], ear_ns)
             ),
             sound=sound,
+            sound_starts_ns=ear_ns,
             call_seconds=recording.duration_ms / 1000,
             cpu_seconds=cpu_seconds,
             failure=failure,

@@ -25,6 +25,8 @@ class Outcome:
     sound: Callable[[], tuple[Sound, Sound]]
     """Returns :attr:`mouth` and :attr:`ear`, which are put together when somebody asks: an hour of
     them is 115 MB."""
+    sound_starts_ns: int = 0
+    """Instant of their first sample."""
     call_seconds: float
     cpu_seconds: float
     failure: str = ""

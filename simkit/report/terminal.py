@@ -120,11 +120,12 @@ def print_barge_ins(out: Console, barge_ins: list[BargeIn]) -> None:
 
 def print_measures(out: Console, found: CallMeasures) -> None:
     """Print what happened of all that is measured, a line each."""
-    for name, value in _measured(found):
+    for name, value in measured(found):
         out.print(Text(f"{name:<19}{value}"), soft_wrap=True)
 
 
-def _measured(found: CallMeasures) -> Iterable[tuple[str, str]]:
+def measured(found: CallMeasures) -> Iterable[tuple[str, str]]:
+    """Yield name and value, with its unit, of what happened of all that is measured."""
     if found.time_to_stop.samples > 1:
         yield "stops after", _spread(found.time_to_stop)
     if found.response_latency.samples:

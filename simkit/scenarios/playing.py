@@ -95,12 +95,14 @@ def play(scenario: Scenario, world: World, settings: dict[str, Any] | None = Non
     silence = np.zeros(0, np.int16)
     calls = world.twilio.calls
     sides = calls[0].sound() if calls else (silence, silence)
+    ear = calls[0].ear if calls else None
     return Outcome(
         timeline=timeline,
         barge_ins=barge_ins(timeline),
         measures=measures(timeline),
         checks=world.checks.judge(),
         sound=lambda: sides,
+        sound_starts_ns=0 if ear is None else ear.origin_ns,
         call_seconds=world.now - began,
         cpu_seconds=time.process_time() - started,
         failure=failure,

@@ -16,7 +16,7 @@ from .intervals import upstreams_of
 
 def render(timeline: Timeline) -> str:
     """Return the whole timeline as text, a newline at its end."""
-    shown = [event for event in timeline.events if event.kind not in _SILENT]
+    shown = [event for event in timeline.events if event.kind not in SILENT]
     several = len({event.call for event in shown} - {None}) > 1
     services = upstreams_of(timeline)
     lines = [
@@ -207,7 +207,8 @@ def _value(value: Any) -> str:
 
 _SHOWN = 64
 _PLACES = ("task", "line")
-_SILENT = ("receives", "log", "slow-reader", "clip")
+SILENT = ("receives", "log", "slow-reader", "clip")
+"""Kinds that are not printed: for measures and checks."""
 _WORDS: dict[str, Callable[[Event], str]] = {
     "media": _media,
     "request": _request,

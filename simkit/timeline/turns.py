@@ -13,20 +13,29 @@ DIRECTED_NS = 1_000_000_000
 
 
 def response_latencies(timeline: Timeline, call: int) -> list[float]:
-    """Return, per turn that was answered, ms from the caller's last sample to the agent's first.
+    """Return, per turn that was answered, ms from the caller's last sample to the agent's first."""
+    return [
+        (answered_ns - turn.end_ns) / 1e6
+        for turn, answered_ns in answered_turns(timeline, call)
+        if answered_ns is not None
+    ]
+
+
+def answered_turns(timeline: Timeline, call: int) -> list[tuple[Interval, int | None]]:
+    """Return the caller's turns, each with the agent's first sample after it; None: no answer.
 
     Who goes on before the answer has not ended the turn: only the last sample counts.
     """
     spoken = [event for event in timeline.of("speaks", call=call) if is_directed(event)]
     turns = merged(spans_of(spoken), 1)
     starts = [piece.start_ns for piece in audible(timeline, call)]
-    latencies = []
+    found: list[tuple[Interval, int | None]] = []
     for number, turn in enumerate(turns):
         next_ns = turns[number + 1].start_ns if number + 1 < len(turns) else None
         at = bisect_left(starts, turn.end_ns)
-        if at < len(starts) and (next_ns is None or starts[at] < next_ns):
-            latencies.append((starts[at] - turn.end_ns) / 1e6)
-    return latencies
+        is_answered = at < len(starts) and (next_ns is None or starts[at] < next_ns)
+        found.append((turn, starts[at] if is_answered else None))
+    return found
 
 
 def overlap_ms(timeline: Timeline, call: int) -> float:

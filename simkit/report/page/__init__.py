@@ -3,3 +3,9 @@
 One file, nothing from elsewhere: :mod:`.model` is what the page is told, as JSON within it; the
 scripts beside this file draw it. Built from the timeline, the measures, the checks and the sound.
 """
+
+from .filling import page_of
+from .model import Page
+from .render import PageFileError, render_page, write_page
+
+__all__ = ["Page", "PageFileError", "page_of", "render_page", "write_page"]

@@ -1,0 +1,116 @@
+"""A page as one HTML file: its data, its scripts and its style, and nothing from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import errno
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from markupsafe import Markup
+
+from .model import Page
+
+
+class PageFileError(ValueError):
+    """A page cannot be written where it is to be."""
+
+
+_FOLDER = Path(__file__).parent
+_ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"}
+
+
+def render_page(page: Page) -> str:
+    """Return a page as HTML: the same for the same page.
+
+    What no UTF-8 can hold is a question mark where it is read, and itself in the data.
+    """
+    script, style = _joined(".js"), _joined(".css")
+    html: str = _template().render(
+        page=page,
+        # Our own files, and JSON without a sign that markup begins with.
+        data=Markup(as_json(page)),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        style=Markup(style),  # noqa: S704
+        policy=_policy(script, style),
+    )
+    return html.encode("utf-8", "replace").decode()
+
+
+def write_page(path: Path, page: Page) -> None:
+    """Write a page; the file is there whole or not at all.
+
+    Raises:
+        PageFileError: the place cannot be written; one that was there before is as it was.
+    """
+    html = render_page(page)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "found a folder, expected a place for a file")
+        part.write_text(html, encoding="utf-8", newline="\n")
+        part.replace(path)
+    except (OSError, ValueError) as error:
+        _discard(part)
+        reason = getattr(error, "strerror", None) or error
+        raise PageFileError(f"{path}: cannot be written: {reason}") from None
+    except BaseException:
+        _discard(part)
+        raise
+
+
+def _discard(part: Path) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        part.unlink(missing_ok=True)
+
+
+def as_json(page: Page) -> str:
+    """Return a page's data as JSON that may stand within a script element."""
+    data = json.dumps(msgspec.to_builtins(page), separators=(",", ":"), allow_nan=False)
+    return data.translate(_ESCAPES)
+
+
+def _policy(script: str, style: str) -> str:
+    """Return what a browser may run and load of the page: what is in it, and nothing else."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'sha256-{_digest(script)}'",
+            f"style-src 'sha256-{_digest(style)}'",
+            "media-src blob: data:",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _joined(ending: str) -> str:
+    """Return all files beside this one that end so as one, by name; ``page`` comes last."""
+    files = sorted(_FOLDER.glob(f"*{ending}"), key=lambda file: (file.stem == "page", file.name))
+    return "".join(file.read_text(encoding="utf-8") for file in files)
+
+
+@cache
+def _template() -> Any:
+    import jinja2
+
+    there = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER, encoding="utf-8"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return there.get_template("page.html")

@@ -1,0 +1,179 @@
+"""What lasts in a call: what was said, sent, heard and flushed, turns, disturbances, barge-ins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...timeline import BargeIn, Event, Timeline
+from ...timeline.alignment import unheard_of
+from ...timeline.carrier import PACKET_NS
+from ...timeline.text import line
+from ...timeline.turns import answered_turns
+from .events import CallEvents, microseconds
+from .model import Bracket, Span
+from .plain import clipped
+
+_FRAME_NS = 20_000_000
+"""What is shorter was not flushed: the codec swallows as much at the edges of sound."""
+
+
+class Replies:
+    """The replies of a run by their utterances, numbered for their colours."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.events = timeline.of("replies")
+        self._numbers = {
+            event.fields["utterance"]: number for number, event in enumerate(self.events)
+        }
+
+    def number(self, utterance: int | None) -> int:
+        """Return the number of the reply that an utterance is, from 0; -1: of none."""
+        return -1 if utterance is None else self._numbers.get(utterance, -1)
+
+
+def spans(events: CallEvents, replies: Replies) -> list[Span]:
+    """Return everything that lasts in a call, by row and time."""
+    timeline, call = events.timeline, events.call
+    found = [*_mouth(timeline, call), *_agent(events, replies), *_ear(events, replies)]
+    found += [*_turns(timeline, call), *_disturbances(events)]
+    return found
+
+
+def _span(row: str, start_ns: int, end_ns: int, title: str, text: str = "", **more: int) -> Span:
+    return Span(
+        row=row,
+        start=microseconds(start_ns),
+        end=microseconds(max(start_ns, end_ns)),
+        text=clipped(text),
+        title=clipped(title),
+        reply=more.get("reply", -1),
+        unheard=bool(more.get("unheard")),
+    )
+
+
+def _mouth(timeline: Timeline, call: int) -> Iterator[Span]:
+    for event in timeline.of("speaks", "noise", call=call):
+        fields = event.fields
+        text = fields["text"] if event.kind == "speaks" else fields["name"]
+        end_ns = event.t_ns + fields["duration_ns"]
+        yield _span("mouth", event.t_ns, end_ns, line(event).strip(), text)
+
+
+def _agent(events: CallEvents, replies: Replies) -> Iterator[Span]:
+    """Yield each reply for as long as it was sent."""
+    ended = {
+        (event.session, event.fields["reply"]): event
+        for event in events.own(events.timeline.of("replied"))
+    }
+    for event in events.own(replies.events):
+        fields = event.fields
+        end_ns = event.t_ns + fields["duration_ns"]
+        end = ended.get((event.session, fields["reply"]))
+        if end is not None:
+            end_ns = min(end_ns, end.t_ns)
+        title = line(event).strip()
+        number = replies.number(fields["utterance"])
+        yield _span("agent", event.t_ns, end_ns, title, fields["text"], reply=number)
+
+
+def _ear(events: CallEvents, replies: Replies) -> Iterator[Span]:
+    """Yield what was heard, and behind the last of each reply what of it was sent in vain."""
+    timeline, call = events.timeline, events.call
+    ends_ns: dict[int | None, int] = {}
+    for event in timeline.of("hears", call=call):
+        fields = event.fields
+        utterance, end_ns = fields["utterance"], event.t_ns + fields["duration_ns"]
+        number = replies.number(utterance)
+        yield _span(
+            "ear", event.t_ns, end_ns, line(event).strip(), fields["text"] or "", reply=number
+        )
+        ends_ns[utterance] = end_ns
+    for reply in events.own(replies.events):
+        unheard_ns = round(unheard_of(timeline, call, reply) * 1e6)
+        if unheard_ns < _FRAME_NS:
+            continue
+        fields = reply.fields
+        start_ns = ends_ns.get(fields["utterance"], reply.arrived_ns or reply.t_ns)
+        title = f"{unheard_ns / 1e9:.3f} s of reply {fields['reply']} were sent and never heard"
+        number = replies.number(fields["utterance"])
+        yield _span(
+            "ear", start_ns, start_ns + unheard_ns, title, fields["text"], reply=number, unheard=1
+        )
+
+
+def _turns(timeline: Timeline, call: int) -> Iterator[Span]:
+    for number, (turn, answered_ns) in enumerate(answered_turns(timeline, call), 1):
+        told = "never answered"
+        if answered_ns is not None:
+            told = f"answered after {(answered_ns - turn.end_ns) / 1e6:.0f} ms"
+        end_ns = turn.end_ns if answered_ns is None else answered_ns
+        yield _span("turn", turn.start_ns, end_ns, f"turn {number}, {told}", f"turn {number}")
+
+
+def _disturbances(events: CallEvents) -> Iterator[Span]:
+    timeline = events.timeline
+    over_ns = min(
+        (event.t_ns for event in timeline.of("ended", call=events.call)),
+        default=timeline.duration_ns,
+    )
+    until_ns: dict[object, int] = {}
+    """From when on another setting of the same is in force."""
+    found = []
+    for event in reversed(events.own(timeline.of(*_DISTURBANCES))):
+        fields = event.fields
+        key = (event.kind, fields.get("towards"))
+        end_ns = event.t_ns + fields.get("duration_ns", 0)
+        if event.kind in ("carrier", "background"):
+            end_ns = until_ns.get(key, over_ns)
+            until_ns[key] = event.t_ns
+        elif "last_ns" in fields:
+            last_ns = fields["last_ns"]
+            end_ns = over_ns if last_ns is None else last_ns
+            end_ns += PACKET_NS if event.kind == "lost" else 0
+        if not (event.kind == "background" and fields["name"] == "nothing"):
+            name = fields["name"] if event.kind in ("fault", "background") else event.kind
+            found.append(_span("disturbance", event.t_ns, end_ns, line(event).strip(), str(name)))
+    yield from reversed(found)
+
+
+_DISTURBANCES = (
+    "background",
+    "carrier",
+    "fault",
+    "forged",
+    "garbage",
+    "lost",
+    "slow-reader",
+    "stall",
+)
+
+
+def brackets(
+    timeline: Timeline, found: list[BargeIn], call: int, replies: Replies
+) -> list[Bracket]:
+    """Return the barge-ins of a call."""
+    return [
+        Bracket(
+            onset=microseconds(one.onset_ns),
+            text=clipped(one.text),
+            stop_ms=one.time_to_stop_ms,
+            parts_ms=list(one.parts),
+            told_by=one.detected_by,
+            reply=_interrupted(timeline.of("hears", call=call), one.onset_ns, replies),
+            unheard_ms=one.unheard_ms,
+            yielded=one.yielded,
+        )
+        for one in found
+        if one.call == call
+    ]
+
+
+def _interrupted(heard: list[Event], onset_ns: int, replies: Replies) -> int | None:
+    """Return the number of the reply that was heard last before an instant."""
+    utterances = [
+        event.fields["utterance"]
+        for event in heard
+        if event.t_ns <= onset_ns and event.fields["utterance"] is not None
+    ]
+    number = replies.number(utterances[-1]) if utterances else -1
+    return None if number < 0 else number
