@@ -33,6 +33,7 @@ class Mishaps:
         loop.realm.on_stall = self._on_stall
         loop.realm.on_unawaited = self._on_unawaited
         loop.network.on_backlog = self._on_backlog
+        loop.network.on_disturbed = timeline.disturb
         self._backlogs: dict[asyncio.Transport, Event] = {}
 
     def _on_stall(self, duration_ns: int) -> None:
@@ -87,6 +88,10 @@ class Mishaps:
             peer = network.describe(transport.get_extra_info("peername"), host)
             event = self._record("slow-reader", peer=peer, most=0, last_ns=None)
             self._backlogs[transport] = event
+        level = self._timeline.level(
+            f"waiting for {event.fields['peer']} to read", event.source, "bytes", tolerance=4096.0
+        )
+        level.add(self._loop.calendar.now_ns, size)
         if size:
             event.fields["most"] = max(event.fields["most"], size)
         else:

@@ -74,6 +74,10 @@ class AddressFaults:
         self.where = where
         self.turned: dict[str, Any] = {}
 
+    def turn(self, name: str, value: Any) -> None:
+        """Note what a knob was set to."""
+        self.turned[name] = value
+
 
 class Host:
     """A machine: code that it runs listens on its ports and connects from its addresses.

@@ -59,6 +59,9 @@ class Network:
         """Told of every name that was looked up and is not here."""
         self.on_backlog: Callable[[asyncio.Transport, int], object] = lambda transport, size: None
         """Told how many bytes wait to be sent, where they are many; 0: none any more."""
+        self.on_disturbed: Callable[[str, str, Any, int, int | None], object] = lambda *what: None
+        """Told which link gets which knob turned to what, from when on, until when if that is
+        known."""
         self.has_certificates = False
         """Some program here has begun to speak TLS as a server."""
         self.home = self.host("home")

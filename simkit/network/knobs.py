@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Knob(Generic[T]):
-    """A setting of a direction, or of whatever else has ``turned`` and ``where``.
+    """A setting of a direction, or of whatever else has ``turned``, ``turn`` and ``where``.
 
     Args:
         default: what it is until somebody turns it.
@@ -51,7 +51,7 @@ class Knob(Generic[T]):
         converted = checked(direction.where, self.name, self.allowed, self.convert, value)
         if self.shapes is not None:
             setattr(direction.shaped(), self.shapes, converted)
-        direction.turned[self.name] = value
+        direction.turn(self.name, value)
 
 
 class Both:

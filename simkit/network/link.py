@@ -148,6 +148,7 @@ class Direction:
             if start_ns < now_ns:
                 raise wrong(self.where, "the start of a stall", allowed, start)
         self.shaped().stall(start_ns, start_ns + length_ns)
+        self._tell("stall", duration, start_ns, start_ns + length_ns)
 
     def reset_after(self, size: int | None) -> None:
         """Reset the connection whose byte is the one after which it shall happen, once.
@@ -162,10 +163,24 @@ class Direction:
         allowed = "in bytes, an integer of 0 or more, or None"
         left = checked(self.where, "reset_after", allowed, count_or_none, size)
         self.shaped().reset_left = left
+        self._tell("reset_after", size)
 
     def half_open(self) -> None:
         """Let nothing through from now on, and tell nobody: the same as ``silent = True``."""
         self.silent = True
+
+    def turn(self, name: str, value: Any) -> None:
+        """Note what a knob was set to."""
+        self.turned[name] = value
+        self._tell(name, value)
+
+    def _tell(
+        self, what: str, value: Any, start_ns: int | None = None, end_ns: int | None = None
+    ) -> None:
+        if self.loop is not None:
+            now_ns = self.loop.calendar.now_ns
+            start_ns = now_ns if start_ns is None else start_ns
+            self.loop.network.on_disturbed(self.where, what, value, start_ns, end_ns)
 
     def signal(self, action: Callable[[], object]) -> None:
         """Carry a segment that opens a connection, and call ``action`` when it arrives."""

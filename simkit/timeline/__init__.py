@@ -9,6 +9,7 @@ from .carrier import carrier_delay_ns, carrier_lost_ns
 from .clock import Clock
 from .events import Event, Timeline
 from .intervals import audible, bridged, calls_of, is_directed, sessions_of, upstreams_of
+from .levels import Level
 from .measures import CallMeasures, PacingError, measures
 from .turns import chances
 
@@ -17,6 +18,7 @@ __all__ = [
     "CallMeasures",
     "Clock",
     "Event",
+    "Level",
     "PacingError",
     "Timeline",
     "audible",

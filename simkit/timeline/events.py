@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from .levels import Level
 from .loudness import Loudness, Piece
 
 MEDIA_GAP_NS = 100_000_000
@@ -55,6 +56,10 @@ class Timeline:
         self._runs: dict[_Leg, tuple[Event, list[int]]] = {}
         self._loudness: dict[int, Loudness] = {}
         self._paces: dict[_Leg, list[int]] = {}
+        self._levels: dict[tuple[str, int | None], Level] = {}
+        self.disturbances: list[Event] = []
+        """What was done to links between hosts, in the order in which it was asked for. It is no
+        part of what happened: nothing of it is printed or judged."""
         self._in_order = True
         self._by_time: list[Event] | None = None
         self._by_kind: dict[str, list[Event]] = {}
@@ -175,6 +180,28 @@ class Timeline:
         """Return the speech and the silence in a run of media; nothing where nobody listened."""
         loudness = self._loudness.get(id(run))
         return [] if loudness is None else loudness.pieces
+
+    def disturb(self, where: str, what: str, value: Any, t_ns: int, end_ns: int | None) -> None:
+        """Note what was done to a link; ``end_ns``: when that is over, if it is known."""
+        fields = {"where": where, "value": value, "end_ns": end_ns}
+        self.disturbances.append(Event(t_ns=t_ns, source="network", kind=what, fields=fields))
+
+    def level(
+        self, name: str, lane: str, unit: str, *, tolerance: float, call: int | None = None
+    ) -> Level:
+        """Return what keeps the level of something, made when it is new; see :class:`Level`.
+
+        Like :attr:`disturbances`, levels are for pictures.
+        """
+        key = (name, call)
+        if key not in self._levels:
+            self._levels[key] = Level(name, lane, unit, tolerance=tolerance, call=call)
+        return self._levels[key]
+
+    @property
+    def levels(self) -> list[Level]:
+        """All levels that were kept."""
+        return list(self._levels.values())
 
     def end_run(
         self, source: str, target: str, *, call: int | None = None, session: int | None = None

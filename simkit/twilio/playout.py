@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 
 from ..audio import mulaw
 from ..audio.spool import Spool
-from ..timeline import Clock
+from ..timeline import Clock, Level
 
 PACKET = 160
 """Bytes of mu-law in one packet."""
 PACKET_NS = 20_000_000
 BYTE_NS = 125_000
+_BYTES_PER_MS = 8
 _SILENT = bytes([mulaw.SILENCE])
 
 
@@ -47,6 +48,7 @@ class PlayOut:
         mark_delay_ns: from the end of the audio before a mark to its return.
         limit: bytes of queued audio beyond which more is discarded.
         pads: fill each piece of audio up with silence to whole packets.
+        depth: kept up to date with the milliseconds that are queued; None: nobody asks.
         returns: called with the name of a mark whose audio has played or was cleared.
     """
 
@@ -60,6 +62,7 @@ class PlayOut:
         limit: int,
         returns: Callable[[str], object],
         pads: bool = False,
+        depth: Level | None = None,
     ) -> None:
         self._clock = clock
         self._grid_ns = grid_ns
@@ -68,6 +71,9 @@ class PlayOut:
         self._limit = limit
         self._returns = returns
         self._pads = pads
+        self._depth = depth
+        self._noted = 0
+        """The last depth that was kept, in bytes: a packet more or less is no news."""
         self._pending: deque[tuple[int, str, asyncio.TimerHandle]] = deque()
         self._marks_seen = 0
         self._over = Spool()
@@ -86,18 +92,41 @@ class PlayOut:
         """Queue audio; False when the queue was full and some of it was discarded."""
         if self._pads:
             data += _SILENT * (-len(data) % PACKET)
+        now_ns = self._clock.read_ns()
+        waits = 0
         if self.bursts:
             burst = self.bursts[-1]
-            waits = len(burst.data) - self._left(burst, self._clock.read_ns())
+            waits = len(burst.data) - self._left(burst, now_ns)
             if 0 < waits <= self._limit - len(data):
                 burst.data.extend(data)  # as nearly always: behind what has not left yet
+                if not -PACKET <= waits + len(data) - self._noted <= PACKET:
+                    self._note(now_ns, waits, waits + len(data))
                 return True
-        room = self._limit - self.queued
+        room = self._limit - waits
         fits = len(data) <= room
         data = data if fits else data[: max(0, room)]
         if data:
-            self._burst_for(self._clock.read_ns()).data.extend(data)
+            self._note(now_ns, waits, waits + len(data))
+            self._burst_for(now_ns).data.extend(data)
         return fits
+
+    def _note(self, now_ns: int, before: int, after: int) -> None:
+        """Keep the depth, in bytes just before and after something happened."""
+        depth = self._depth
+        self._noted = after
+        if depth is None:
+            return
+        if not before:
+            end_ns = self.bursts[-1].end_ns if self.bursts else now_ns
+            if depth.value and (end_ns < now_ns - PACKET_NS or not after):
+                depth.add(min(end_ns, now_ns), 0.0)  # it had run empty, not just then
+            if not depth.value:
+                depth.add(now_ns, 0.0)
+        if after < before or after > before + PACKET:
+            depth.add(now_ns, before / _BYTES_PER_MS)
+            depth.jump(now_ns, after / _BYTES_PER_MS)
+        else:
+            depth.add(now_ns, after / _BYTES_PER_MS)
 
     def _burst_for(self, now_ns: int) -> Burst:
         if self.bursts:
@@ -146,6 +175,7 @@ class PlayOut:
             burst = self.bursts[-1]
             left = self._left(burst, self._clock.read_ns())
             dropped = len(burst.data) - left
+            self._note(self._clock.read_ns(), dropped, 0)
             del burst.data[left:]
             if len(burst.data) == burst.padding[1]:
                 # What the packet was filled up for does not come any more.

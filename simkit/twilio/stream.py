@@ -136,6 +136,9 @@ class MediaStream(StreamSocket):
                 limit=settings.buffer_limit,
                 returns=self._return_mark,
                 pads=settings.odd_sizes == "pad",
+                depth=self._timeline.level(
+                    "Twilio's play-out queue", "twilio", "ms", tolerance=10.0, call=self._number
+                ),
             )
         self._mouth.begin(now_ns - PACKET_NS)
         self._next_ns = now_ns

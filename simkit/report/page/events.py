@@ -18,6 +18,8 @@ _NAMES = {
     "agent": "Agent",
 }
 
+_TESTS_HOST = "home"
+
 
 def microseconds(ns: int) -> int:
     """Return an instant as pages tell it."""
@@ -58,6 +60,16 @@ class CallEvents:
         return [place for place in found if place is not None]
 
 
+_OF_HOSTS = ("leaks", "log", "outside-world", "slow-reader", "stall", "unhandled-error")
+"""Kinds whose source is the host on which a program ran."""
+
+
+def lane_of(event: Event) -> str:
+    """Return the lane on which an event lies: what happens to served programs is the bridge's."""
+    is_program = event.kind in _OF_HOSTS and event.source != _TESTS_HOST
+    return "bridge" if is_program else event.source
+
+
 def lanes(events: CallEvents) -> list[Lane]:
     """Return the parties between which messages went, from the caller's end to the agent's."""
     there = dict.fromkeys(
@@ -78,7 +90,7 @@ def columns(events: CallEvents, there: list[Lane]) -> tuple[list[str], Events]:
     shown = events.shown
     return [clipped(kind) for kind in kinds], Events(
         t=[microseconds(event.t_ns) for event in shown],
-        source=[rows[event.source] for event in shown],
+        source=[rows[lane_of(event)] for event in shown],
         target=[-1 if event.target is None else rows[event.target] for event in shown],
         kind=[kinds[event.kind] for event in shown],
         sent=[microseconds(_or(event.sent_ns, event.t_ns)) for event in shown],

@@ -11,6 +11,7 @@ from ...timeline import BargeIn, calls_of
 from ...timeline.text import printable
 from ..outcome import Outcome
 from ..terminal import measured
+from .curves import curves
 from .events import CallEvents, columns, lanes, microseconds
 from .meanings import MEANINGS
 from .model import FORMAT, Page, Panel, Promise, Proof, Sound, Wave
@@ -77,7 +78,7 @@ def _panel(events: CallEvents, found: list[BargeIn], title: str) -> Panel:
         kinds=kinds,
         events=told,
         spans=spans(events, replies),
-        curves=[],
+        curves=curves(timeline, events.call, [lane.id for lane in there]),
         brackets=brackets(timeline, found, events.call, replies),
         waves={},
         sound=None,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ...timeline import BargeIn, Event, Timeline
 from ...timeline.alignment import unheard_of
 from ...timeline.carrier import PACKET_NS
-from ...timeline.text import line
+from ...timeline.text import line, printable
 from ...timeline.turns import answered_turns
 from .events import CallEvents, microseconds
 from .model import Bracket, Span
@@ -134,6 +134,23 @@ def _disturbances(events: CallEvents) -> Iterator[Span]:
             name = fields["name"] if event.kind in ("fault", "background") else event.kind
             found.append(_span("disturbance", event.t_ns, end_ns, line(event).strip(), str(name)))
     yield from reversed(found)
+    yield from _network(timeline, over_ns)
+
+
+def _network(timeline: Timeline, over_ns: int) -> Iterator[Span]:
+    """Yield what was done to links, each until it is over or the same is set anew."""
+    done = timeline.disturbances
+    for number, event in enumerate(done):
+        fields = event.fields
+        if not fields["value"]:
+            continue  # the end of another
+        key = (event.kind, fields["where"])
+        end_ns = fields["end_ns"]
+        if end_ns is None:
+            again = (e.t_ns for e in done[number + 1 :] if (e.kind, e.fields["where"]) == key)
+            end_ns = event.t_ns if event.kind == "reset_after" else next(again, over_ns)
+        title = printable(f"{fields['where']}: {event.kind} {fields['value']}")
+        yield _span("disturbance", event.t_ns, end_ns, title, event.kind)
 
 
 _DISTURBANCES = (
