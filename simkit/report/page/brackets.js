@@ -1,0 +1,114 @@
+// Barge-ins: from the caller's first sound to silence, divided into who took how long.
+
+const NEVER = 2000;
+
+/** @param {Sheet} sheet @param {Call} call @param {Row} row @param {number} bottom @param {Row[]} rows */
+function drawBrackets(sheet, call, row, bottom, rows) {
+  const ear = rows.find((it) => it.id === "ear");
+  const { brackets } = call.panel;
+  for (const [i, bracket] of brackets.entries()) {
+    const stop = (bracket.stop_ms ?? NEVER) * 1000;
+    const next = brackets[i + 1];
+    const x = sheet.x(bracket.onset);
+    const toX = Math.max(sheet.x(bracket.onset + stop), x + 2);
+    const limit = next ? sheet.x(next.onset) - 8 : sheet.right;
+    if (limit < sheet.left || x > sheet.right) continue;
+    drawBracket(sheet, call, row, bracket, x, toX, limit, ear ? ear.top + ear.height : bottom, bottom);
+  }
+}
+
+/**
+ * @param {Sheet} sheet @param {Call} call @param {Row} row @param {Bracket} bracket
+ * @param {number} x @param {number} toX @param {number} limit where the next one begins
+ * @param {number} voices where the voices end @param {number} bottom
+ */
+function drawBracket(sheet, call, row, bracket, x, toX, limit, voices, bottom) {
+  const { pen, colours } = sheet;
+  const bar = row.top + row.height - 16;
+  pen.fillStyle = colours.wash;
+  pen.fillRect(x, bar, toX - x, voices - bar);
+  const parts = bracket.parts_ms;
+  const isDivided = bracket.stop_ms !== null && parts.every((part) => part !== null);
+  const isOpen = bracket.stop_ms === null;
+  /** @type {[string, number, number, number][]} name, from, to, milliseconds */
+  const pieces = [];
+  if (isDivided) {
+    let at = bracket.onset;
+    for (const [i, part] of parts.entries()) {
+      const until = at + /** @type {number} */ (part) * 1000;
+      pieces.push([PARTS[i], sheet.x(at), sheet.x(until), /** @type {number} */ (part)]);
+      at = until;
+    }
+  }
+  const isWide = toX - x > 60;
+  if (!isDivided) {
+    pen.fillStyle = colours.bad;
+    pen.globalAlpha = isOpen ? 0.5 : 0.75;
+    pen.fillRect(x, bar, toX - x, 12);
+    pen.globalAlpha = 1;
+  }
+  let outside = 0;
+  for (const [name, from, to, ms] of pieces) {
+    const [low, high] = ms < 0 ? [to, from] : [from, to];
+    // A negative tail lies within what came before: silence was there first.
+    const [y, height] = ms < 0 ? [bar + 9, 3] : [bar, 12];
+    pen.fillStyle = colours[name];
+    pen.fillRect(low, y, Math.max(high - low, ms ? 1 : 0), height);
+    if (isWide) dashed(sheet, to, bar + 12, bottom, colours[name]);
+    const isLong = sheet.wide(`${name} ${stretch(ms * 1000)}`, true) + 8 < high - low;
+    const isShort = sheet.wide(stretch(ms * 1000), true) + 6 < high - low;
+    if (ms >= 0 && (isLong || isShort)) {
+      pen.fillStyle = colours.paper;
+      sheet.font(true);
+      pen.textAlign = "center";
+      pen.textBaseline = "middle";
+      const middle = (Math.max(low, sheet.left) + Math.min(high, sheet.right)) / 2;
+      pen.fillText(isLong ? `${name} ${stretch(ms * 1000)}` : stretch(ms * 1000), middle, bar + 6.5);
+    }
+    if (!isLong) outside++;
+  }
+  if (isWide) dashed(sheet, x, bar, bottom, colours.ink);
+  sheet.place(x, row.top, toX, row.top + row.height, { call: call.number, bracket });
+  // Above the bar: the sum, and the parts where the bar has no room for them.
+  const total = isOpen ? "never stops" : stretch((bracket.stop_ms ?? 0) * 1000);
+  let at = clamp(x, sheet.left + 4, Math.max(sheet.left + 4, toX - 40));
+  const y = row.top + 14;
+  if (at + sheet.wide(total, true) > limit) return;
+  pen.textAlign = "left";
+  pen.textBaseline = "alphabetic";
+  sheet.font(true);
+  pen.fillStyle = colours.bad;
+  pen.fillText(total, at, y);
+  const began = at;
+  at += sheet.wide(total, true);
+  const words = pieces.map(([name, , , ms]) => `${name} ${stretch(ms * 1000)}`);
+  const wide = words.reduce((sum, word) => sum + sheet.wide(word) + 9, 14);
+  if (outside && at + wide < limit) {
+    at += 8;
+    for (const [i, [name]] of pieces.entries()) {
+      const sign = i ? "+" : "=";
+      sheet.font();
+      pen.fillStyle = colours.dim;
+      pen.fillText(sign, at, y);
+      at += 9;
+      pen.fillStyle = colours[name];
+      pen.fillText(words[i], at, y);
+      at += sheet.wide(words[i]) + 3;
+    }
+  }
+  sheet.take(began, y - 10, at, y + 3);
+}
+
+/** @param {Sheet} sheet @param {number} x @param {number} y @param {number} toY @param {string} colour */
+function dashed({ pen }, x, y, toY, colour) {
+  pen.strokeStyle = colour;
+  pen.lineWidth = 1;
+  pen.globalAlpha = 0.55;
+  pen.setLineDash([2, 3]);
+  pen.beginPath();
+  pen.moveTo(x, y);
+  pen.lineTo(x, toY);
+  pen.stroke();
+  pen.setLineDash([]);
+  pen.globalAlpha = 1;
+}
