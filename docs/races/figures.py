@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from simkit.cli.files import verdict
 from simkit.cli.outcome import ENVIRONMENT
 from simkit.network.openings import LeftOpenWarning
 from simkit.report import Outcome, draw
@@ -46,13 +47,7 @@ def picture(name: str, *, tutorial: bool) -> str:
     """Return what came of it as SVG, with the verdict above."""
     result = outcome(name, tutorial=tutorial)
     whose = "As tutorials write it" if tutorial else "simkit's bridge"
-    broken = [check.sentence for check in result.checks if not check.passed]
-    if result.inapplicable:
-        verdict = f"not applicable: {result.inapplicable}"
-    else:
-        reasons = [*([result.failure] if result.failure else []), *broken]
-        verdict = f"FAILED: {reasons[0]}" if reasons else "passed"
-    return draw(result.timeline, heading=f"{whose}: {verdict}")
+    return draw(result.timeline, heading=f"{whose}: {verdict(result)}")
 
 
 def place(name: str, *, tutorial: bool) -> Path:

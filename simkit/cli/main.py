@@ -11,6 +11,7 @@ from .options import (
     app_option,
     audio_option,
     check_processes,
+    drawing_options,
     html_option,
     json_option,
     output_option,
@@ -69,6 +70,7 @@ def main() -> None:
 @json_option
 @audio_option
 @html_option
+@drawing_options
 @wall_options
 def replay_command(
     recording: str,
@@ -85,9 +87,10 @@ def replay_command(
 
         run_replay(recording, legs=ways, as_json=as_json, **options)
         return
-    for name in ("wall", "bridge", "command", "verbose", "audio", "html"):
+    kept_for_one = ("audio", "html", "trace", "svg", "from_s", "to_s")
+    for name in ("wall", "bridge", "command", "verbose", *kept_for_one):
         if options.pop(name):
-            option = "exec" if name == "command" else name
+            option = {"command": "exec"}.get(name, name.removesuffix("_s"))
             raise Refusal(f"--{option}: does not go with --all")
     from .replay_all import run_all
 
@@ -334,6 +337,7 @@ def scenarios_command(as_json: bool) -> None:
 @json_option
 @audio_option
 @html_option
+@drawing_options
 @wall_options
 def run_command(name: str, **options: Any) -> None:
     """Run a scenario against a bridge: timeline, measures and checks."""

@@ -28,6 +28,38 @@ html_option = click.option(
 )
 
 
+def drawing_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that write a run as a trace and as a picture."""
+    for option in reversed(
+        (
+            click.option(
+                "--trace",
+                type=click.Path(dir_okay=False),
+                metavar="FILE",
+                help="Write the run as trace events, for ui.perfetto.dev or chrome://tracing.",
+            ),
+            click.option(
+                "--svg",
+                type=click.Path(dir_okay=False),
+                metavar="FILE",
+                help="Draw the first call, for a document or a pull request.",
+            ),
+            click.option(
+                "--from",
+                "from_s",
+                type=float,
+                metavar="SECONDS",
+                help="With --svg: where it begins.",
+            ),
+            click.option(
+                "--to", "to_s", type=float, metavar="SECONDS", help="With --svg: where it ends."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 def app_option(what: str) -> Decorator:
     """Return the option that names an application; ``what`` says what for."""
     return click.option("--app", metavar="MODULE:ATTR", help=what)

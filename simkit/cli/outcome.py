@@ -5,40 +5,25 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 from rich.console import Console
 
-from ..audio import files
 from ..recording import ENVIRONMENT as ENVIRONMENT
 from ..report import Outcome, console, print_barge_ins, print_checks, print_measures, print_timeline
 from ..timeline.text import printable
-from .main import Refusal
-
-
-def check_audio_name(audio: str | None) -> None:
-    """Refuse a name that no sound file of ours has, before anything runs."""
-    if audio is not None and Path(audio).suffix.lower() not in files.ENDINGS:
-        raise Refusal(f"--audio {audio}: expected a file ending in .wav or .flac")
-
-
-def check_html_name(html: str | None) -> None:
-    """Refuse a name that no page has, before anything runs."""
-    if html is not None and Path(html).suffix.lower() not in (".html", ".htm"):
-        raise Refusal(f"--html {html}: expected a file ending in .html")
+from .files import Files
 
 
 def report(
     result: Outcome,
     what: dict[str, Any],
     *,
-    title: str,
     as_json: bool,
-    audio: str | None,
-    html: str | None,
+    title: str,
+    files: Files,
     remarks: Sequence[str] = (),
     also: Callable[[Console], None] | None = None,
 ) -> None:
@@ -47,35 +32,18 @@ def report(
     Args:
         result: what came of it.
         what: was run, and what else is known of it, for the JSON.
-        title: what was run, for people.
         as_json: print JSON instead of text.
-        audio: where the sound goes.
-        html: where the page goes.
+        title: what was run, for people.
+        files: to write.
         remarks: lines for people.
         also: prints what comes after the checks.
     """
-    if audio is not None:
-        try:
-            files.write(Path(audio), result.mouth, result.ear)
-        except files.AudioFileError as error:
-            raise Refusal(f"--audio {error}") from None
-    if html is not None:
-        write_page(html, result, title, remarks)
+    files.write(result, title, remarks)
     if as_json:
         click.echo(json.dumps(what | as_plain(result), indent=2))
     else:
         _print(result, remarks, also)
     sys.exit(0 if result.passed else 1)
-
-
-def write_page(html: str, result: Outcome, title: str, remarks: Sequence[str]) -> None:
-    """Write what came of a run as a page."""
-    from ..report.page import PageFileError, page_of, write_page
-
-    try:
-        write_page(Path(html), page_of(result, title, remarks))
-    except PageFileError as error:
-        raise Refusal(f"--html {error}") from None
 
 
 def _print(result: Outcome, remarks: Sequence[str], also: Callable[[Console], None] | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from ..network.serve import AppError
 from ..recording import RecordingError, read, replay
@@ -12,8 +13,9 @@ from ..recording.own_bridge import environment
 from ..report import console
 from ..wall import WallError
 from .diverged import divergence_as_plain, print_divergence
+from .files import Files
 from .main import Refusal
-from .outcome import ENVIRONMENT, check_audio_name, check_html_name, report
+from .outcome import ENVIRONMENT, report
 from .wall import open_wall
 
 
@@ -25,16 +27,15 @@ def run_replay(
     legs: Mapping[str, str],
     tolerance_ms: float | None,
     as_json: bool,
-    audio: str | None,
-    html: str | None,
     wall: bool,
     bridge: str | None,
     command: str | None,
     verbose: bool,
+    **written: Any,
 ) -> None:
     """Replay, report, and exit with 0, 1 or 2."""
-    check_audio_name(audio)
-    check_html_name(html)
+    files = Files(**written)
+    files.check()
     os.environ.update(ENVIRONMENT)
     try:
         recording = read(folder)
@@ -74,9 +75,8 @@ def run_replay(
         result,
         what,
         as_json=as_json,
-        title=f"{result.recording.name}, replayed",
-        audio=audio,
-        html=html,
+        title=result.recording.name,
+        files=files,
         remarks=remarks,
         also=lambda out: print_divergence(out, result.divergence),
     )

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 from rich.table import Table
@@ -15,8 +16,9 @@ from ..report import console
 from ..scenarios import REGISTRY, ScenarioError, find, play, simulate
 from ..scenarios.substitute import ACCOUNTS
 from ..wall import WallError
+from .files import Files
 from .main import Refusal
-from .outcome import ENVIRONMENT, check_audio_name, check_html_name, report
+from .outcome import ENVIRONMENT, report
 from .wall import open_wall
 
 
@@ -53,16 +55,15 @@ def run_scenario(
     varied: bool,
     upstream: str | None,
     as_json: bool,
-    audio: str | None,
-    html: str | None,
     wall: bool,
     bridge: str | None,
     command: str | None,
     verbose: bool,
+    **written: Any,
 ) -> None:
     """Run a scenario, report, and exit with 0, 1 or 2."""
-    check_audio_name(audio)
-    check_html_name(html)
+    files = Files(**written)
+    files.check()
     if varied and (wall or bridge or command):
         raise Refusal("--varied changes a simulated world: leave out --wall")
     if upstream is not None and (wall or bridge or command):
@@ -91,5 +92,5 @@ def run_scenario(
     except (ScenarioError, AppError, WallError) as error:
         raise Refusal(str(error)) from None
     what = {"scenario": name, "settings": chosen, "seed": seed, "varied": varied}
-    title = " ".join([name, *(f"{key}={value}" for key, value in chosen.items())])
-    report(result, what, title=f"{title}, seed {seed}", as_json=as_json, audio=audio, html=html)
+    title = " ".join([name, *settings, *([f"seed {seed}"] if seed else [])])
+    report(result, what, as_json=as_json, title=title, files=files)

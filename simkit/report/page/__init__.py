@@ -6,6 +6,6 @@ scripts beside this file draw it. Built from the timeline, the measures, the che
 
 from .filling import page_of
 from .model import Page
-from .render import PageFileError, render_page, write_page
+from .render import render_page
 
-__all__ = ["Page", "PageFileError", "page_of", "render_page", "write_page"]
+__all__ = ["Page", "page_of", "render_page"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import errno
 import hashlib
 import json
 from functools import cache
@@ -15,10 +13,6 @@ import msgspec
 from markupsafe import Markup
 
 from .model import Page
-
-
-class PageFileError(ValueError):
-    """A page cannot be written where it is to be."""
 
 
 _FOLDER = Path(__file__).parent
@@ -40,33 +34,6 @@ def render_page(page: Page) -> str:
         policy=_policy(script, style),
     )
     return html.encode("utf-8", "replace").decode()
-
-
-def write_page(path: Path, page: Page) -> None:
-    """Write a page; the file is there whole or not at all.
-
-    Raises:
-        PageFileError: the place cannot be written; one that was there before is as it was.
-    """
-    html = render_page(page)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "found a folder, expected a place for a file")
-        part.write_text(html, encoding="utf-8", newline="\n")
-        part.replace(path)
-    except (OSError, ValueError) as error:
-        _discard(part)
-        reason = getattr(error, "strerror", None) or error
-        raise PageFileError(f"{path}: cannot be written: {reason}") from None
-    except BaseException:
-        _discard(part)
-        raise
-
-
-def _discard(part: Path) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        part.unlink(missing_ok=True)
 
 
 def as_json(page: Page) -> str:

@@ -1,0 +1,103 @@
+"""The files that a run can be written to: its sound, its page, its trace, its picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..audio import files
+from ..report import Outcome, draw, trace
+from ..report.writing import write_whole
+from .main import Refusal
+
+PAGE_ENDINGS = (".html", ".htm")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """Where what came of a run goes, as the options of these names say."""
+
+    audio: str | None = None
+    html: str | None = None
+    trace: str | None = None
+    svg: str | None = None
+    from_s: float | None = None
+    to_s: float | None = None
+
+    def check(self) -> None:
+        """Refuse what cannot be written, before anything runs.
+
+        Raises:
+            Refusal: names the option, and what to do.
+        """
+        if self.audio is not None and Path(self.audio).suffix.lower() not in files.ENDINGS:
+            raise Refusal(f"--audio {self.audio}: expected a file ending in .wav or .flac")
+        if self.html is not None and Path(self.html).suffix.lower() not in PAGE_ENDINGS:
+            raise Refusal(f"--html {self.html}: expected a file ending in .html")
+        taken: dict[Path, str] = {}
+        for option in ("audio", "html", "trace", "svg"):
+            option, name = f"--{option}", getattr(self, option)
+            if name is None:
+                continue
+            folder = Path(name).parent
+            if not folder.is_dir():
+                raise Refusal(f"{option} {name}: there is no folder {folder}; make it first")
+            if not os.access(name if os.path.lexists(name) else folder, os.W_OK):
+                raise Refusal(f"{option} {name}: this place cannot be written to; choose another")
+            other = taken.setdefault(Path(name).absolute(), option)
+            if other != option:
+                raise Refusal(f"{option} {name}: {other} writes to it, too; give each its own file")
+        if self.svg is None and (self.from_s is not None or self.to_s is not None):
+            raise Refusal("--from and --to choose a part of the picture: add --svg FILE")
+        if self.to_s is not None and not (self.from_s or 0.0) < self.to_s:
+            raise Refusal(f"--to {self.to_s:g}: expected more than --from {self.from_s or 0.0:g}")
+
+    def write(self, result: Outcome, heading: str, remarks: Sequence[str] = ()) -> None:
+        """Write each file that was asked for.
+
+        Args:
+            result: what came of the run.
+            heading: what was run; the picture says it with the verdict.
+            remarks: what else is to be known; for the page.
+
+        Raises:
+            Refusal: a file cannot be written, or the picture would show nothing.
+        """
+        if self.audio is not None:
+            try:
+                files.write(Path(self.audio), result.mouth, result.ear)
+            except files.AudioFileError as error:
+                raise Refusal(f"--audio {error}") from None
+        if self.html is not None:
+            from ..report.page import page_of, render_page
+
+            _write("--html", self.html, render_page(page_of(result, heading, remarks)))
+        if self.trace is not None:
+            _write("--trace", self.trace, trace(result.timeline))
+        if self.svg is not None:
+            heading = f"{heading}: {verdict(result)}"
+            try:
+                drawn = draw(
+                    result.timeline, start=self.from_s or 0.0, end=self.to_s, heading=heading
+                )
+            except ValueError as error:
+                raise Refusal(f"--svg {self.svg}: {error}") from None
+            _write("--svg", self.svg, drawn)
+
+
+def verdict(result: Outcome) -> str:
+    """Return in a line how a run came out."""
+    if result.inapplicable:
+        return f"not applicable: {result.inapplicable}"
+    broken = [check.sentence for check in result.checks if not check.passed]
+    reasons = [*([result.failure] if result.failure else []), *broken]
+    return f"FAILED: {reasons[0]}" if reasons else "passed"
+
+
+def _write(option: str, name: str, text: str) -> None:
+    try:
+        write_whole(Path(name), text)
+    except OSError as error:
+        raise Refusal(f"{option} {name}: cannot be written: {error.strerror}") from None
