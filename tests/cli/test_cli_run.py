@@ -129,3 +129,37 @@ def test_a_seed_varies_the_world_but_not_the_real_one():
     assert plain.exit_code == varied.exit_code == 0
     assert plain.stdout != varied.stdout
     assert "--varied changes a simulated world" in refused("greeting", "--varied", "--wall")
+
+
+def test_a_run_is_drawn_and_traced_the_same_each_time(tmp_path):
+    written = []
+    for name in ("a", "b"):
+        trace, picture = tmp_path / f"{name}.json", tmp_path / f"{name}.svg"
+        result = invoke("run", "barge-in", "--trace", str(trace), "--svg", str(picture))
+        assert result.exit_code == 0
+        written.append((trace.read_bytes(), picture.read_bytes()))
+    assert written[0] == written[1]
+    assert {event["ph"] for event in json.loads(written[0][0])["traceEvents"]} >= set("MXisfC")
+    assert b">barge-in: passed</text>" in written[0][1]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--svg", "no/out.svg"], "--svg no/out.svg: there is no folder no; make it first"),
+        (["--trace", "out", "--svg", "out"], "--svg out: --trace writes to it, too; give each its"),
+        (["--from", "1"], "--from and --to choose a part of the picture: add --svg FILE"),
+        (["--svg", "a.svg", "--from", "3", "--to", "2"], "--to 2: expected more than --from 3"),
+        (
+            ["--svg", "a.svg", "--from", "99"],
+            "--svg a.svg: a picture from 99 s on ends later; found",
+        ),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_a_line(tmp_path, monkeypatch, options, told):
+    monkeypatch.chdir(tmp_path)
+    result = invoke("run", "greeting", *options)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"simkit: {told}")
+    assert result.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())

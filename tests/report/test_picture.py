@@ -60,9 +60,50 @@ def test_an_interruption_says_how_long_the_agent_went_on_and_what_the_caller_was
     assert 'class="unheard"' in picture
 
 
-def test_an_agent_that_never_stops_is_told_so():
-    story = Story(3000).replies(900, 5000).hears(1000, 3000).speaks(2000)
-    assert ">never stops</text>" in draw(story.timeline)
+def test_an_interruption_is_divided_into_its_four_parts_with_their_milliseconds():
+    story = Story().replies(900, 5000, arrived=1000).hears(1100, 2400).speaks(2000)
+    picture = draw(story.tells(2210).clears(2215, 2250).timeline)
+    written = re.findall(
+        r">(1: \S+ s|stops after .*?|(?:detect|react|fly|tail) .*?)</text>", picture
+    )
+    assert written == [
+        "1: 2.000 s",
+        "stops after 400 ms",
+        "detect 210 ms",
+        "react 5 ms",
+        "fly 35 ms",
+        "tail 150 ms",
+    ]
+    widths = [
+        float(w)
+        for w in re.findall(r'class="p\d" x="\S+" y="\S+" width="(\S+)" height="10"', picture)
+    ]
+    assert widths == pytest.approx([210 / 1.6, 5 / 1.6, 35 / 1.6, 150 / 1.6], abs=0.1)
+
+
+def test_what_never_was_has_no_width_and_no_figure():
+    picture = draw(Story(3000).replies(900, 5000).hears(1000, 3000).speaks(2000).timeline)
+    assert ">never stops</text>" in picture
+    assert ">detect -</text>" in picture
+    assert 'height="10"' not in picture
+
+
+def test_numbers_of_interruptions_never_stand_on_each_other():
+    story = Story().replies(900, 5000).hears(1000, 4000)
+    for t_ms in (2000, 2010, 2020, 3000):
+        story.speaks(t_ms, 5, utterance=t_ms)
+    picture = draw(story.timeline)
+    assert re.findall(r'class="name bad">(\d)</text>', picture) == ["1", "4"]
+    assert len(re.findall(r">stops after", picture)) == 4
+
+
+def test_of_very_many_interruptions_the_first_are_listed():
+    story = Story().replies(900, 8000).hears(1000, 9000)
+    for number in range(20):
+        story.speaks(2000 + 300 * number, 100, utterance=number + 2)
+    picture = draw(story.timeline)
+    assert len(re.findall(r">stops after", picture)) == 12
+    assert ">and 8 more</text>" in picture
 
 
 def test_what_matters_has_its_name_and_the_rest_on_hovering():
