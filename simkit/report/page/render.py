@@ -14,7 +14,6 @@ from markupsafe import Markup
 
 from .model import Page
 
-
 _FOLDER = Path(__file__).parent
 _ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"}
 
