@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from ..timeline import BargeIn, Event, Timeline, barge_ins, sessions_of, upstreams_of
+from ..timeline import BargeIn, Event, Timeline, barge_ins, upstreams_of
 from ..timeline.text import line, printable
+from .voices import colour, voices
 
 _WIDTH = 860
 _LEFT = 74
@@ -110,9 +111,6 @@ class _Picture:
         self._taken: dict[str, list[tuple[float, float]]] = {}
         self._names: list[str] = []
         """Written last, over all lines."""
-        self._numbers = {
-            event.fields["utterance"]: number for number, event in enumerate(timeline.of("replies"))
-        }
 
     def draw(self) -> str:
         """Return the whole picture."""
@@ -224,25 +222,10 @@ class _Picture:
             )
 
     def _voices(self) -> None:
-        sessions = sessions_of(self._timeline, self._call)
-        cut = {
-            (event.session, event.fields["reply"]): event.t_ns
-            for event in self._timeline.of("replied")
-            if event.fields["interrupted"]
-        }
-        for event in self._timeline.of("speaks", "replies", "hears"):
-            fields = event.fields
-            if event.call != self._call and event.session not in sessions:
-                continue
-            style, y = "mouth", self._mouth_y
-            if event.kind != "speaks":
-                number = self._numbers.get(fields["utterance"])
-                style = "unknown" if number is None else f"r{number % 4}"
-                y = self._agent_y if event.kind == "replies" else self._ear_y
-            end_ns = event.t_ns + fields["duration_ns"]
-            if event.kind == "replies":
-                end_ns = min(end_ns, cut.get((event.session, fields["reply"]), end_ns))
-            self._span(event.t_ns, end_ns, y, style, line(event).strip(), fields["text"] or "")
+        rows = {"mouth": self._mouth_y, "agent": self._agent_y, "ear": self._ear_y}
+        for one in voices(self._timeline, self._call):
+            title, text = line(one.event).strip(), one.event.fields["text"] or ""
+            self._span(one.start_ns, one.end_ns, rows[one.row], colour(one), title, text)
 
     def _span(
         self, start_ns: int, end_ns: int, y: int, style: str, title: str, text: str = ""
