@@ -97,6 +97,34 @@ def replay_command(
     run_all(recording, processes=processes, as_json=as_json, legs=ways, **options)
 
 
+@main.command("report")
+@click.argument("what", metavar="RUN|RECORDING", type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Where the page goes; ends in .html.",
+)
+@click.option(
+    "--audio",
+    type=click.Path(),
+    metavar="FILE",
+    help="With a RUN: what its --audio wrote, to be listened to.",
+)
+def report_command(what: str, output: str, audio: str | None) -> None:
+    """Write a page of a run that was saved as JSON, or of a recording as it was recorded.
+
+    A RUN is what `simkit run --json` or `simkit replay --json` printed. Of a recording, the page
+    shows what its events and its audio tell; no bridge is run. What cannot be read to its end is
+    shown as far as it goes.
+    """
+    from .report import run_report
+
+    run_report(what, output, audio=audio)
+
+
 @main.command("fakes")
 @click.option(
     "--bridge",

@@ -64,6 +64,8 @@ class Recording:
         self.events = events
         self.cut_tail = cut_tail
         """The beginning of an unfinished last line, left out; empty when there was none."""
+        self.damage = ""
+        """Why nothing is known of what comes after the last event; empty: nothing does."""
         self._sounds = sounds
         self._tapes = tapes or {}
         self.formats = formats or {}
@@ -135,10 +137,14 @@ _event = msgspec.json.Decoder(RecordedEvent)
 _speaks = msgspec.json.Decoder(Speaks)
 
 
-def read(folder: str | os.PathLike[str]) -> Recording:
+def read(folder: str | os.PathLike[str], *, damaged: bool = False) -> Recording:
     """Read a recording.
 
     An unfinished last line, as a crash leaves it, is left out and told of in ``cut_tail``.
+
+    Args:
+        folder: in which it is.
+        damaged: take it as far as it can be read; why that is not its end is in ``damage``.
 
     Raises:
         RecordingError: with the file, the line, the field, what was found and what was expected.
@@ -152,19 +158,28 @@ def read(folder: str | os.PathLike[str]) -> Recording:
     events: list[RecordedEvent] = []
     shelf = _Shelf(path)
     known: dict[int, int] = {}
+    damage = ""
     for number in range(2, len(lines) + 1):
-        event = _decode(_event, lines[number - 1], there, number)
+        try:
+            event = _decode(_event, lines[number - 1], there, number)
+            _check(number, event, header, shelf)
+        except RecordingError as error:
+            if not damaged:
+                raise
+            damage = str(error)
+            break
         lines[number - 1] = b""
         events.append(event)
-        _check(number, event, header, shelf)
         if event.media is not None and len(known) < _MOST_KNOWN:
             # Most steps are alike, and each number of its own takes 28 bytes.
             steps = event.media.after_us
             steps[:] = [known.setdefault(step, step) for step in steps]
     events.sort(key=lambda event: event.t_ms)
-    return Recording(
+    found = Recording(
         path.resolve().name, header, events, shelf.sounds, shelf.tapes, shelf.formats, cut_tail
     )
+    found.damage = damage
+    return found
 
 
 class _Shelf:

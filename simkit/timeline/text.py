@@ -230,3 +230,16 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "truncate": _truncate,
     "close": _close,
 }
+
+OWN_KINDS = frozenset(_WORDS) | {
+    "clip",
+    "fault",
+    "forged",
+    "garbage",
+    "leaks",
+    "outside-world",
+    "pacing",
+    "stall",
+    "unhandled-error",
+}
+"""Kinds that tell of no message, or whose fields something relies on."""

@@ -16,7 +16,7 @@ from ..audio.sums import product
 from ..timeline import Event, Timeline
 from .concealment import Carried
 from .pieces import UNDERSTOOD, tellings
-from .playout import BYTE_NS
+from .playout import BYTE_NS, PlayOut
 
 _EDGE = 80
 """Samples at either end of an utterance that need not be heard: a codec holds back a few."""
@@ -64,13 +64,13 @@ class Ear:
         self._repertoire = repertoire
         self._call = call
         self._tracker = Tracker(repertoire)
-        self._playouts: list[Carried] = []
+        self._playouts: list[Carried | PlayOut] = []
         self._next: list[tuple[int, int]] = []  # per play-out: burst, bytes of it listened to
         self._events: list[Event] = []
         self.origin_ns = origin_ns
         """Instant of the first sample."""
 
-    def listen_to(self, playout: Carried) -> None:
+    def listen_to(self, playout: Carried | PlayOut) -> None:
         """Hear what leaves ``playout`` from now on."""
         self._playouts.append(playout)
         self._next.append((0, 0))
@@ -83,7 +83,7 @@ class Ear:
             ended = ended and (not playout.bursts or playout.bursts[-1].end_ns < now_ns)
         return self._tracker.update(final=ended)
 
-    def _update_one(self, number: int, playout: Carried, now_ns: int) -> None:
+    def _update_one(self, number: int, playout: Carried | PlayOut, now_ns: int) -> None:
         index, heard = self._next[number]
         while index < len(playout.bursts):
             burst = playout.bursts[index]

@@ -79,6 +79,8 @@ class PlayOut:
         self._over = Spool()
         self.bursts: list[Burst] = []
         """Everything that was or will be played, in order; cleared audio is not in it."""
+        self.is_clear = True
+        """Nothing stands between it and who listens."""
 
     @property
     def queued(self) -> int:

@@ -13,8 +13,8 @@ from .events import CallEvents, microseconds
 from .model import Bracket, Span
 from .plain import clipped
 
-_FRAME_NS = 20_000_000
-"""What is shorter was not flushed: the codec swallows as much at the edges of sound."""
+_EDGES_NS = 100_000_000
+"""What is shorter need not have been flushed: as much is too faint at the edges of sound."""
 
 
 class Replies:
@@ -90,7 +90,7 @@ def _ear(events: CallEvents, replies: Replies) -> Iterator[Span]:
         ends_ns[utterance] = end_ns
     for reply in events.own(replies.events):
         unheard_ns = round(unheard_of(timeline, call, reply) * 1e6)
-        if unheard_ns < _FRAME_NS:
+        if unheard_ns < _EDGES_NS:
             continue
         fields = reply.fields
         start_ns = ends_ns.get(fields["utterance"], reply.arrived_ns or reply.t_ns)

@@ -1,0 +1,317 @@
+"""A recording as it is: what its events and its audio tell of the call, without a bridge.
+
+What the caller heard is worked out: the bridge's audio goes through the play-out of the fake, and
+is recognised by what the agent said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec.structs import replace
+
+from ..audio import RATE, Repertoire, Samples, mulaw
+from ..report import Outcome
+from ..timeline import Clock, Timeline, barge_ins, measures
+from ..timeline.text import OWN_KINDS, printable
+from ..twilio import TwilioSettings
+from ..twilio.ear import Ear
+from ..twilio.playout import PACKET, PACKET_NS, PlayOut
+from ..vapi.commands import asked
+from ..vapi.transport import describe
+from ..wire import WireError, vapi
+from .format import RecordedEvent
+from .outputs import in_order, tells_begin
+from .reading import Recording
+from .telling import instant_ns
+from .utterances import Utterance, track, utterances
+
+_KIND = 60
+"""Letters of a kind that are taken over."""
+
+
+def as_recorded(recording: Recording) -> Outcome:
+    """Return what a recording tells of its call; no promise is looked at."""
+    end_ns = round(recording.duration_ms * 1e6)
+    timeline = Timeline(lambda: end_ns)
+    repertoire = Repertoire()
+    for event in recording.events:
+        _retell(timeline, recording, event)
+    early_ns = PACKET_NS + _flight_ns(recording, "twilio") if tells_begin(recording) else 0
+    mouth = track(recording, "caller")
+    for said in utterances(recording, "caller", mouth):
+        timeline.record(
+            "speaks",
+            "caller",
+            t_ns=max(0, round(said.t_ms * 1e6) - early_ns),
+            call=1,
+            utterance=repertoire.add(said.speech),
+            text=said.speech.text,
+            duration_ns=said.speech.duration_ns,
+        )
+    spoken = utterances(recording, "agent")
+    for number, said in enumerate(spoken, 1):
+        came_ns = round(said.t_ms * 1e6)
+        timeline.record(
+            "replies",
+            "agent",
+            t_ns=max(0, came_ns - _flight_ns(recording, "vapi")),
+            session=1,
+            arrived_ns=came_ns,
+            reply=number,
+            utterance=repertoire.add(said.speech),
+            text=said.speech.text,
+            duration_ns=said.speech.duration_ns,
+        )
+    ear = _heard(recording, timeline, repertoire, spoken, end_ns)
+    found = measures(timeline)
+    return Outcome(
+        timeline=timeline,
+        barge_ins=barge_ins(timeline),
+        # What reached the assistant is not known.
+        measures=replace(found, first_words_lost_ms=None, caller_to_agent=None),
+        checks=[],
+        sound=lambda: _both(mouth[early_ns * RATE // 10**9 :], ear),
+        call_seconds=end_ns / 1e9,
+        cpu_seconds=0.0,
+    )
+
+
+def remarks(recording: Recording) -> Iterator[str]:
+    """Yield what is to be known of a recording before one believes it."""
+    header = recording.header
+    yield "the call as it was recorded: no bridge was run"
+    yield "what the caller heard is worked out from what the bridge sent"
+    if header.source:
+        yield f"source: {header.source}"
+    if header.links_ms:
+        told = ", ".join(f"{ms:g} ms to {name}" for name, ms in sorted(header.links_ms.items()))
+        yield f"flight times are what the header says: {told}"
+    made_up = [event for event in recording.events if event.origin in ("inferred", "composed")]
+    if made_up:
+        yield f"{len(made_up)} of {len(recording.events)} events are inferred or composed"
+    if header.cut is not None:
+        part = header.cut
+        yield f"a part of a longer call: {part.from_ms / 1000:g} to {part.to_ms / 1000:g} s of it"
+    yield from header.notes
+    endings = [event.message for event in recording.events if event.leg == "call"]
+    for said in endings:
+        if said.get("event") == "lost":
+            yield f"not whole: {said.get('reason')}"
+    if recording.cut_tail:
+        yield "not whole: its last line was cut"
+    if recording.damage:
+        yield f"not whole: it cannot be read to its end: {recording.damage}"
+    elif not endings and header.duration_ms is None:
+        yield "not finished: the end of the call is missing"
+
+
+def _flight_ns(recording: Recording, leg: str) -> int:
+    return round(dict(recording.header.links_ms).get(leg, 0.0) * 1e6)  # type: ignore[call-overload]
+
+
+# Events
+
+
+def _retell(timeline: Timeline, recording: Recording, event: RecordedEvent) -> None:
+    """Put an event on the timeline as the fakes would."""
+    t_ns, message = instant_ns(event), event.message
+    if event.leg == "call":
+        kind = message.get("event")
+        if kind == "ended":
+            timeline.record("ended", "twilio", t_ns=t_ns, call=1, status="completed")
+        elif kind == "note":
+            timeline.record("note", "twilio", t_ns=t_ns, call=1, about=str(message.get("text")))
+        return
+    if event.leg not in ("twilio", "vapi"):
+        return
+    is_in = event.direction == "in"
+    source, target = (event.leg, "bridge") if is_in else ("bridge", event.leg)
+    whose = {"call": 1} if event.leg == "twilio" else {"session": 1}
+    if event.media is not None:
+        format_ = recording.formats[event.media.file]
+        each_s = format_.rate * format_.width
+        sizes = event.media.sizes
+        for number, after_us in enumerate((*event.media.after_us, 0)):
+            size = sizes if isinstance(sizes, int) else sizes[number]
+            timeline.frame(source, target, t_ns, size * 10**9 // each_s, **whose)
+            t_ns += after_us * 1000
+        return
+    kind, fields = _told(event)
+    if kind == "clear":
+        timeline.end_run("bridge", "twilio", call=1)
+    flight_ns = _flight_ns(recording, event.leg)
+    timeline.record(
+        kind,
+        source,
+        target,
+        t_ns=t_ns,
+        sent_ns=max(0, t_ns - flight_ns) if is_in else t_ns,
+        arrived_ns=t_ns if is_in else t_ns + flight_ns,
+        **whose,
+        **fields,
+    )
+
+
+def _told(event: RecordedEvent) -> tuple[str, dict[str, Any]]:
+    """Return kind and fields of a message, as timelines have them."""
+    message = event.message
+    kind = str(message.get("event") or message.get("type") or "message")
+    if event.leg == "vapi" and "type" in message:
+        return _of_vapi(kind, message, is_in=event.direction == "in")
+    if kind == "mark":
+        mark = message.get("mark")
+        return "mark", {"name": str(mark.get("name", "")) if isinstance(mark, dict) else ""}
+    if kind in ("closed", "disconnected"):
+        return "close", {"code": message.get("code")}
+    if kind == "opened":
+        return "open", {}
+    if kind == "request":
+        return "request", {
+            "method": str(message.get("method", "")),
+            "path": str(message.get("path", "")),
+            "shown": {},
+        }
+    if kind == "response":
+        return "response", {
+            "status": message.get("status"),
+            "summary": str(message.get("path", "")),
+        }
+    if kind == "start":
+        start = message.get("start")
+        form = start.get("mediaFormat") if isinstance(start, dict) else None
+        return "start", {"encoding": form.get("encoding")} if isinstance(form, dict) else {}
+    if kind in ("connected", "stop", "clear"):
+        return kind, {}
+    return _foreign(kind, message)
+
+
+def _of_vapi(kind: str, message: dict[str, Any], *, is_in: bool) -> tuple[str, dict[str, Any]]:
+    try:
+        data = msgspec.json.encode(message)
+        fields = describe(vapi.decode(data)) if is_in else asked(vapi.decode_for_vapi(data))
+    except (WireError, ValueError, TypeError):
+        fields = {}
+    if kind in _FILLED and not fields:
+        return _foreign(kind, message)
+    if kind in OWN_KINDS and kind not in _FILLED:
+        return _foreign(kind, message)
+    return printable(kind[:_KIND]), fields
+
+
+_FILLED = ("transcript", "speech-update")
+"""Kinds of Vapi's whose fields timelines rely on."""
+
+
+def _foreign(kind: str, message: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return a message of which only its own words are known, apart from kinds of ours."""
+    name = printable(kind[:_KIND])
+    fields = {
+        "text" if key == "text" else printable(str(key)[:_KIND]): value
+        for key, value in message.items()
+        if isinstance(value, str | int | float) and key not in ("event", "type")
+    }
+    return (f"({name})" if name in OWN_KINDS else name), fields
+
+
+# Sound
+
+
+class _Hand(Clock):
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.t_ns = 0
+        self.read_ns = lambda: self.t_ns
+
+
+def _heard(
+    recording: Recording,
+    timeline: Timeline,
+    repertoire: Repertoire,
+    spoken: list[Utterance],
+    end_ns: int,
+) -> Samples:
+    """Play what the bridge sent, put on the timeline what the caller heard, and return it."""
+    flight_ns = _flight_ns(recording, "twilio")
+    steps = in_order(_sent(recording)) if _has_frames(recording) else _as_said(recording, spoken)
+    clock = _Hand()
+    settings = TwilioSettings()
+    playout: PlayOut | None = None
+    ear = Ear(timeline, repertoire, call=1, origin_ns=0)
+    for t_ns, data in steps:
+        clock.t_ns = t_ns + flight_ns
+        if clock.t_ns >= end_ns:
+            break
+        if playout is None:
+            playout = PlayOut(
+                clock,
+                grid_ns=clock.t_ns,
+                buffer_ns=round(settings.play_out_buffer * 1e9),
+                mark_delay_ns=0,
+                limit=settings.buffer_limit,
+                returns=lambda _: None,
+                depth=timeline.level(
+                    "Twilio's play-out queue", "twilio", "ms", tolerance=10.0, call=1
+                ),
+            )
+            ear.listen_to(playout)
+        if data is None:
+            playout.clear()
+        else:
+            playout.media(data)
+    if playout is not None:
+        clock.t_ns = end_ns
+        playout.stop()
+    ear.settle(end_ns)
+    return ear.samples(end_ns)
+
+
+def _has_frames(recording: Recording) -> bool:
+    return any(
+        event.media is not None and (event.leg, event.direction) == ("twilio", "out")
+        for event in recording.events
+    )
+
+
+_Step = tuple[int, bytes | None]
+"""Instant at the bridge, and audio; None: a clear."""
+
+
+def _sent(recording: Recording) -> Iterator[Iterator[_Step]]:
+    """Yield audio and clears that the bridge sent to Twilio."""
+    for event in recording.events:
+        if (event.leg, event.direction) != ("twilio", "out"):
+            continue
+        if event.media is None:
+            if event.message.get("event") == "clear":
+                yield iter([(instant_ns(event), None)])
+        elif recording.formats[event.media.file].encoding == "mulaw":
+            yield ((frame.t_ns, data) for frame, data in recording.frames_of(event))
+
+
+def _as_said(recording: Recording, spoken: list[Utterance]) -> Iterator[_Step]:
+    """Yield what the agent said, as if it was sent as it was spoken, until a clear or the next."""
+    clears = sorted(instant_ns(event) for event in recording.messages("twilio", "out", "clear"))
+    starts = [round(said.t_ms * 1e6) for said in spoken]
+    steps: list[_Step] = [(t_ns, None) for t_ns in clears]
+    for number, said in enumerate(spoken):
+        start_ns = starts[number]
+        cuts = [t_ns for t_ns in (*clears, *starts[number + 1 :]) if t_ns > start_ns]
+        data = mulaw.encode(said.speech.samples)
+        for at in range(0, len(data), PACKET):
+            t_ns = start_ns + at // PACKET * PACKET_NS
+            if cuts and t_ns >= min(cuts):
+                break
+            steps.append((t_ns, data[at : at + PACKET]))
+    yield from sorted(steps, key=lambda step: step[0])
+
+
+def _both(mouth: Samples, ear: Samples) -> tuple[Samples, Samples]:
+    """Return both sides, the shorter one filled up with silence."""
+    length = max(len(mouth), len(ear))
+    sides = [np.pad(side, (0, length - len(side))) for side in (mouth, ear)]
+    return sides[0], sides[1]
