@@ -7,7 +7,7 @@ is recognised by what the agent said.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -109,8 +109,8 @@ def remarks(recording: Recording) -> Iterator[str]:
         yield "not finished: the end of the call is missing"
 
 
-def _flight_ns(recording: Recording, leg: str) -> int:
-    return round(dict(recording.header.links_ms).get(leg, 0.0) * 1e6)  # type: ignore[call-overload]
+def _flight_ns(recording: Recording, leg: Literal["twilio", "vapi"]) -> int:
+    return round(recording.header.links_ms.get(leg, 0.0) * 1e6)
 
 
 # Events
@@ -130,14 +130,15 @@ def _retell(timeline: Timeline, recording: Recording, event: RecordedEvent) -> N
         return
     is_in = event.direction == "in"
     source, target = (event.leg, "bridge") if is_in else ("bridge", event.leg)
-    whose = {"call": 1} if event.leg == "twilio" else {"session": 1}
+    call, session = (1, None) if event.leg == "twilio" else (None, 1)
     if event.media is not None:
         format_ = recording.formats[event.media.file]
         each_s = format_.rate * format_.width
         sizes = event.media.sizes
         for number, after_us in enumerate((*event.media.after_us, 0)):
             size = sizes if isinstance(sizes, int) else sizes[number]
-            timeline.frame(source, target, t_ns, size * 10**9 // each_s, **whose)
+            audio_ns = size * 10**9 // each_s
+            timeline.frame(source, target, t_ns, audio_ns, call=call, session=session)
             t_ns += after_us * 1000
         return
     kind, fields = _told(event)
@@ -151,9 +152,9 @@ def _retell(timeline: Timeline, recording: Recording, event: RecordedEvent) -> N
         t_ns=t_ns,
         sent_ns=max(0, t_ns - flight_ns) if is_in else t_ns,
         arrived_ns=t_ns if is_in else t_ns + flight_ns,
-        **whose,
-        **fields,
-    )
+        call=call,
+        session=session,
+    ).fields = fields
 
 
 def _told(event: RecordedEvent) -> tuple[str, dict[str, Any]]:
@@ -192,7 +193,11 @@ def _told(event: RecordedEvent) -> tuple[str, dict[str, Any]]:
 def _of_vapi(kind: str, message: dict[str, Any], *, is_in: bool) -> tuple[str, dict[str, Any]]:
     try:
         data = msgspec.json.encode(message)
-        fields = describe(vapi.decode(data)) if is_in else asked(vapi.decode_for_vapi(data))
+        if is_in:
+            known = vapi.decode(data)
+            fields = {} if isinstance(known, vapi.Unknown) else describe(known)
+        else:
+            fields = asked(vapi.decode_for_vapi(data))
     except (WireError, ValueError, TypeError):
         fields = {}
     if kind in _FILLED and not fields:
