@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from . import _reported_tests
+
 if TYPE_CHECKING:
     from .recording import Replay
 
@@ -80,6 +82,7 @@ class RecordedCall(pytest.Item):
         """Replay the call."""
         folder = self.path.parent
         result = _replay(self.config, folder)
+        _reported_tests.note(self, result)
         faults = result.faults
         kept = folder.with_name(f"{folder.name}.timeline.txt")
         if self.config.getoption("simkit_update"):

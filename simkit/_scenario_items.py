@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from . import _reported_tests
+
 _PACKAGE = "simkit.scenarios"
 _FOLDER = Path(__file__).parent / "scenarios"
 _SHOWN_LINES = 60
@@ -86,6 +88,7 @@ class ScenarioItem(pytest.Item):
             outcome = simulate(
                 find(job.scenario), job.settings, app=job.app, seed=job.seed, upstream=job.upstream
             )
+        _reported_tests.note(self, outcome)
         verdict = verdict_on(job, outcome)
         if verdict.result == "not applicable":
             pytest.skip(verdict.reason)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import _judged_tests, _recorded_calls, _scenario_items
+from . import _judged_tests, _recorded_calls, _reported_tests, _scenario_items
 
 if TYPE_CHECKING:
     from .recording import Replay
@@ -48,6 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="write the timelines beside the recordings of simkit_recordings anew",
     )
     _judged_tests.add_options(parser, group)
+    _reported_tests.add_options(group)
     _scenario_items.add_options(parser, group)
     parser.addini("simkit_app", "bridge of recordings and scenarios, MODULE:ATTR")
     parser.addini("simkit_recordings", "folder in which each recording is a test")
@@ -67,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "`replayed` fixture replays",
     )
     _recorded_calls.add_folder(config)
+    _reported_tests.prepare(config)
     if config.option.simkit_verify:
         from . import _second_run
 
@@ -104,6 +106,7 @@ def sim(request: pytest.FixtureRequest, simkit_checks: str) -> Iterator[Simulati
     yield simulation
     try:
         _report(request.node, simulation)
+        _reported_tests.show(request.node, simulation)
     finally:
         simulation.close()
 
@@ -111,7 +114,9 @@ def sim(request: pytest.FixtureRequest, simkit_checks: str) -> Iterator[Simulati
 @pytest.fixture
 def replayed(request: pytest.FixtureRequest) -> Replay:
     """The call of the test's marker ``recording``, replayed."""
-    return _recorded_calls.replay_for(request)
+    result = _recorded_calls.replay_for(request)
+    _reported_tests.note(request.node, result)
+    return result
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -143,14 +148,22 @@ class SimFunction(pytest.Function):
 def pytest_runtest_call(item: Any) -> Generator[None, None, None]:
     """Judge the promises when a test has gone to its end."""
     item._simkit_failed = True
-    yield
-    _judged_tests.judge(item)
-    item._simkit_failed = False
+    try:
+        yield
+    except Exception as error:
+        item._simkit_failure = f"{type(error).__name__}: {error}"
+        raise
+    else:
+        _judged_tests.judge(item)
+        item._simkit_failed = False
+    finally:
+        _reported_tests.show_noted(item)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name the tests that passed and yet broke promises."""
+    """Name the tests that passed and yet broke promises, and where pages are."""
     _judged_tests.summarise(terminalreporter)
+    _reported_tests.summarise(terminalreporter)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,15 +7,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from .._outcomes import outcome_of
 from ..kernel import SimulationError
 from ..network.serve import AppError
 from ..recording import own_bridge
 from ..recording.own_bridge import knows_own_line
 from ..report import Outcome
 from ..simulation import Simulation
-from ..timeline import barge_ins, measures
 from ..twilio import CallFailed
 from ..world import BRIDGE_HOST, World
 from .patience import Hung, at_most
@@ -92,17 +90,10 @@ def play(scenario: Scenario, world: World, settings: dict[str, Any] | None = Non
         timeline = world.finish()
     except (SimulationError, Hung) as error:
         failure, timeline = str(error), world.timeline
-    silence = np.zeros(0, np.int16)
-    calls = world.twilio.calls
-    sides = calls[0].sound() if calls else (silence, silence)
-    ear = calls[0].ear if calls else None
-    return Outcome(
-        timeline=timeline,
-        barge_ins=barge_ins(timeline),
-        measures=measures(timeline),
-        checks=world.checks.judge(),
-        sound=lambda: sides,
-        sound_starts_ns=0 if ear is None else ear.origin_ns,
+    return outcome_of(
+        world,
+        timeline,
+        world.checks.judge(),
         call_seconds=world.now - began,
         cpu_seconds=time.process_time() - started,
         failure=failure,

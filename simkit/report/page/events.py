@@ -73,7 +73,10 @@ def lane_of(event: Event) -> str:
 def lanes(events: CallEvents) -> list[Lane]:
     """Return the parties between which messages went, from the caller's end to the agent's."""
     there = dict.fromkeys(
-        name for event in events.shown for name in (event.source, event.target) if name is not None
+        name
+        for event in events.shown
+        for name in (lane_of(event), event.target)
+        if name is not None
     )
     of_sessions = upstreams_of(events.timeline)
     services = [of_sessions[one] for one in sorted(events.sessions) if one in of_sessions]

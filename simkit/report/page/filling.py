@@ -49,7 +49,7 @@ def page_of(outcome: Outcome, title: str, remarks: Sequence[str] = ()) -> Page:
         format=FORMAT,
         title=clipped(printable(title)),
         passed=_passed(outcome),
-        verdict=[clipped(printable(sentence)) for sentence in verdict(outcome)],
+        verdict=[clipped(printable(" ".join(said.split()))) for said in verdict(outcome)],
         measures=[
             (name, value, MEANINGS.get(name, "")) for name, value in measured(outcome.measures)
         ],

@@ -17,7 +17,7 @@ def verdict(outcome: Outcome) -> Iterator[str]:
     if outcome.inapplicable:
         yield f"This says nothing of the bridge: {outcome.inapplicable}."
     if outcome.failure:
-        yield f"The call failed: {outcome.failure}"
+        yield f"It failed: {outcome.failure}"
     if broken:
         of = len(outcome.checks)
         yield f"{len(broken)} of {of} promises {'were' if len(broken) > 1 else 'was'} broken."

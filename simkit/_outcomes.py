@@ -1,0 +1,38 @@
+"""What came of a world, gathered while it is still there."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .checks import CheckResult
+from .report import Outcome
+from .timeline import Timeline, barge_ins, measures
+from .world import World
+
+
+def outcome_of(
+    world: World,
+    timeline: Timeline,
+    checks: list[CheckResult],
+    *,
+    call_seconds: float,
+    cpu_seconds: float = 0.0,
+    failure: str = "",
+    inapplicable: str = "",
+) -> Outcome:
+    """Return what a world shows now; the sound is that of its first call."""
+    calls = world.twilio.calls
+    ear = calls[0].ear if calls else None
+    sides = calls[0].sound() if calls else (np.zeros(0, np.int16), np.zeros(0, np.int16))
+    return Outcome(
+        timeline=timeline,
+        barge_ins=barge_ins(timeline),
+        measures=measures(timeline),
+        checks=checks,
+        sound=lambda: sides,
+        sound_starts_ns=0 if ear is None else ear.origin_ns,
+        call_seconds=call_seconds,
+        cpu_seconds=cpu_seconds,
+        failure=failure,
+        inapplicable=inapplicable,
+    )
