@@ -169,6 +169,7 @@ def brackets(
     timeline: Timeline, found: list[BargeIn], call: int, replies: Replies
 ) -> list[Bracket]:
     """Return the barge-ins of a call."""
+    heard = timeline.of("hears", call=call)
     return [
         Bracket(
             onset=microseconds(one.onset_ns),
@@ -176,7 +177,7 @@ def brackets(
             stop_ms=one.time_to_stop_ms,
             parts_ms=list(one.parts),
             told_by=one.detected_by,
-            reply=_interrupted(timeline.of("hears", call=call), one.onset_ns, replies),
+            reply=_interrupted(heard, one.onset_ns, replies),
             unheard_ms=one.unheard_ms,
             yielded=one.yielded,
         )
