@@ -82,18 +82,17 @@ function drawBracket(sheet, call, row, bracket, x, toX, limit, voices, bottom) {
   const began = at;
   at += sheet.wide(total, true);
   const words = pieces.map(([name, , , ms]) => `${name} ${stretch(ms * 1000)}`);
-  const wide = words.reduce((sum, word) => sum + sheet.wide(word) + 9, 14);
+  const wide = words.reduce((sum, word) => sum + sheet.wide(word) + 15, 14);
   if (outside && at + wide < limit) {
     at += 8;
     for (const [i, [name]] of pieces.entries()) {
-      const sign = i ? "+" : "=";
       sheet.font();
       pen.fillStyle = colours.dim;
-      pen.fillText(sign, at, y);
-      at += 9;
+      pen.fillText(i ? "+" : "=", at, y);
+      at += 11;
       pen.fillStyle = colours[name];
       pen.fillText(words[i], at, y);
-      at += sheet.wide(words[i]) + 3;
+      at += sheet.wide(words[i]) + 4;
     }
   }
   sheet.take(began, y - 10, at, y + 3);

@@ -68,7 +68,7 @@ function watchChosen(scene, copy) {
 
 /** @param {string} name @param {string} value */
 function row(name, value) {
-  const isWide = value.length > 60 || value.includes("\n");
+  const isWide = name.length + value.length > 20 || value.includes("\n");
   return make("div", isWide ? { class: "wide" } : {}, make("dt", {}, name), make("dd", {}, value));
 }
 

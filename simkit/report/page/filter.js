@@ -29,37 +29,46 @@ function watchFilter(scene) {
     scene.tell("filter");
   };
 
-  const counted = new Map();
-  for (const call of scene.calls) {
-    for (let i = 0; i < call.panel.events.t.length; i++) {
-      for (const key of [`leg ${legOf(call, i)}`, `kind ${call.kind(i)}`]) {
-        counted.set(key, (counted.get(key) ?? 0) + 1);
+  const offer = () => {
+    const counted = new Map();
+    hidden.clear();
+    choices.replaceChildren();
+    for (const call of scene.calls) {
+      for (let i = 0; i < call.panel.events.t.length; i++) {
+        for (const key of [`leg ${legOf(call, i)}`, `kind ${call.kind(i)}`]) {
+          counted.set(key, (counted.get(key) ?? 0) + 1);
+        }
       }
     }
-  }
-  for (const group of ["leg", "kind"]) {
-    const names = [...counted.keys()].filter((key) => key.startsWith(`${group} `)).sort();
-    const boxes = names.map((key) => {
-      const box = make("input", { type: "checkbox", checked: "" });
-      box.addEventListener("change", () => {
-        if (box.checked) hidden.delete(key);
-        else hidden.add(key);
-        apply();
+    for (const group of ["leg", "kind"]) {
+      const names = [...counted.keys()].filter((key) => key.startsWith(`${group} `)).sort();
+      const boxes = names.map((key) => {
+        const box = make("input", { type: "checkbox", checked: "" });
+        box.addEventListener("change", () => {
+          if (box.checked) hidden.delete(key);
+          else hidden.add(key);
+          apply();
+        });
+        return make("label", {}, box, make("bdi", {}, key.slice(group.length + 1)), make("span", {}, String(counted.get(key))));
       });
-      return make("label", {}, box, make("bdi", {}, key.slice(group.length + 1)), make("span", {}, String(counted.get(key))));
+      choices.append(make("fieldset", {}, make("legend", {}, group === "leg" ? "Legs" : "Kinds"), ...boxes));
+    }
+    const every = make("button", { type: "button" }, "All or none");
+    every.addEventListener("click", () => {
+      const isNone = hidden.size > 0;
+      for (const box of choices.querySelectorAll("input")) box.checked = isNone;
+      if (isNone) hidden.clear();
+      else for (const key of counted.keys()) if (key.startsWith("kind ")) hidden.add(key);
+      if (!isNone) for (const box of choices.querySelectorAll("fieldset:first-of-type input")) box.checked = true;
+      apply();
     });
-    choices.append(make("fieldset", {}, make("legend", {}, group === "leg" ? "Legs" : "Kinds"), ...boxes));
-  }
-  const every = make("button", { type: "button" }, "All or none");
-  every.addEventListener("click", () => {
-    const isNone = hidden.size > 0;
-    for (const box of choices.querySelectorAll("input")) box.checked = isNone;
-    if (isNone) hidden.clear();
-    else for (const key of counted.keys()) if (key.startsWith("kind ")) hidden.add(key);
-    if (!isNone) for (const box of choices.querySelectorAll("fieldset:first-of-type input")) box.checked = true;
+    choices.append(every);
+  };
+  offer();
+  scene.addEventListener("calls", () => {
+    offer();
     apply();
   });
-  choices.append(every);
 
   search.addEventListener("input", apply);
   search.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {

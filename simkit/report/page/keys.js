@@ -88,6 +88,7 @@ function nextBracket(scene) {
 /** @param {Scene} scene @param {{call: number, bracket: Bracket}} thing */
 function showBracket(scene, thing) {
   const [from, to] = scene.instant(thing);
+  bringUp();
   const span = Math.max((to - from) * 2.2, 300_000);
   scene.view.glide((from + to - span) / 2, (from + to + span) / 2);
   scene.choose(thing);

@@ -63,13 +63,19 @@ function drawEvent(sheet, call, lineOf, i, pass, seen) {
     y = (y0 + y1) / 2;
     const flight = x1 - x0 > 46 ? ` · ${stretch(arrived[i] - sent[i])}` : "";
     const text = (seen <= 70 ? what(call, i).slice(0, 48) : call.kind(i)) + flight;
+    const gap = `${call.number} ${[source[i], target[i]].sort().join(" ")}`;
+    const crossings = sheet.crossings.get(gap);
+    if (crossings) crossings.push(x);
+    else sheet.crossings.set(gap, [x]);
     const tries = /** @type {[number, number][]} */ ([
-      [6, 4], [-6, 4], [6, -9], [6, 16], [-6, -9], [-6, 16],
+      [6, 4], [6, -9], [6, 17], [-6, 4], [-6, -9], [-6, 17],
     ]);
     const rank = pass === 3 ? -1 : isFound ? 0 : 3 - pass;
-    if (!isFaded) sheet.ask({ x, y, text, colour: pass ? colour : colours.dim, rank, tries });
+    const short = call.kind(i);
+    if (!isFaded) sheet.ask({ x, y, text, short, gap, colour: pass ? colour : colours.dim, rank, tries });
   } else {
     const isVoice = !from.id.startsWith("lane ");
+    if (isVoice && pass < 3 && SPANNED.has(call.kind(i))) return;
     const [up, down] = isVoice ? [9, 0] : pass > 1 ? [7, 7] : [4, 4];
     if (isFound) glow(sheet, x, y - up, x, y + down);
     pen.beginPath();
@@ -82,7 +88,7 @@ function drawEvent(sheet, call, lineOf, i, pass, seen) {
       pen.fill();
     }
     sheet.place(x - 2, y - up, x + 2, y + down, thing);
-    if (!isVoice && !isFaded) {
+    if (!isFaded) {
       const tries = /** @type {[number, number][]} */ ([[5, -5], [-5, -5], [5, 13]]);
       const text = seen <= 70 ? what(call, i).slice(0, 48) : call.kind(i);
       sheet.ask({ x, y, text, colour: pass ? colour : colours.dim, rank: 4 - pass, tries });
@@ -127,7 +133,7 @@ function glow({ pen, colours }, x0, y0, x1, y1) {
 }
 
 /**
- * A run of media, from its first frame to its last: above the middle what goes down, below what goes up.
+ * A run of media, from its first frame to its last, along the lane that it comes from.
  * @param {Sheet} sheet @param {Call} call @param {Map<number, Row>} lineOf @param {number} i
  */
 function drawRail(sheet, call, lineOf, i, isChosen = false) {
@@ -138,8 +144,7 @@ function drawRail(sheet, call, lineOf, i, isChosen = false) {
   if (!from || !to || !call.shown[i] || t[i] > sheet.to || call.until[i] < sheet.from) return;
   const isDown = to.line > from.line;
   const [upper, lower] = isDown ? [from.line, to.line] : [to.line, from.line];
-  const below = lower - Math.min(lower - upper, 52);
-  const y = Math.round(isDown ? below + 9 : lower - 14);
+  const y = Math.round(isDown ? upper + 2 : lower - 7);
   const x = Math.max(sheet.x(t[i]), sheet.left - 9);
   const toX = Math.min(Math.max(sheet.x(call.until[i]), x + 2), sheet.right + 9);
   const isFaded = call.found !== null && call.found[i] === 0 && !isChosen;
@@ -154,7 +159,7 @@ function drawRail(sheet, call, lineOf, i, isChosen = false) {
   const start = Math.max(x, sheet.left);
   const text = `${isDown ? "↓" : "↑"} ${what(call, i)}`;
   if (Math.min(toX, sheet.right) - start > sheet.wide(text) + 8) {
-    sheet.ask({ x: start + 2, y: isDown ? y + 15 : y - 3, text, colour: colours.dim, rank: 5 });
+    sheet.ask({ x: start + 2, y: isDown ? y + 16 : y - 4, text, colour: colours.dim, rank: 5 });
   }
 }
 

@@ -11,19 +11,20 @@
  * @typedef {{onset: number, text: string, stop_ms: number|null, parts_ms: (number|null)[],
  *   told_by: string|null, reply: number|null, unheard_ms: number|null,
  *   yielded: boolean|null}} Bracket
- * @typedef {{bucket: number, peaks: string}} Outline
- * @typedef {{mime: string, data: string, lossless: boolean}} Sound
+ * @typedef {{start: number, bucket: number, peaks: string}} Outline
+ * @typedef {{start: number, mime: string, data: string, lossless: boolean}} Sound
  * @typedef {{title: string, duration: number, lanes: Lane[], kinds: string[], events: Events,
  *   spans: Span[], curves: Curve[], brackets: Bracket[], waves: Object<string, Outline>,
  *   sound: Sound|null}} Panel
- * @typedef {{at: number, sentence: string, events: number[], lines: string[]}} Proof
+ * @typedef {{at: number, sentence: string, call: number, events: number[],
+ *   lines: string[]}} Proof
  * @typedef {{name: string, promise: string, passed: boolean, waived: string,
  *   proofs: Proof[]}} Promised
  * @typedef {{number: number, above: number|null, below: number|null, sentence: string,
  *   cause: number|null}} Difference
  * @typedef {{format: number, title: string, passed: boolean|null, verdict: string[],
  *   measures: [string, string, string][], promises: Promised[], panels: Panel[],
- *   differences: Difference[], remarks: string[]}} Page
+ *   others: Panel[], differences: Difference[], remarks: string[]}} Page
  */
 
 const FORMAT = 1;
@@ -34,6 +35,8 @@ const NAMED = new Set([
   "clear", "close", "disconnect", "end-call", "error", "fault", "hang", "hangs-up", "interrupt",
   "start", "stop", "stall", "unhandled-error", "user-interrupted", "warning",
 ]);
+/** Kinds that are drawn as spans. */
+const SPANNED = new Set(["hears", "noise", "replied", "replies", "speaks"]);
 const BAD = new Set(["error", "fault", "stall", "unhandled-error", "warning"]);
 
 /** @returns {Page} */
@@ -77,6 +80,8 @@ class Call {
       this.until[i] = typeof last === "number" ? Math.max(t[i], last / 1000) : t[i];
       this.reach = Math.max(this.reach, Math.abs(t[i] - sent[i]), Math.abs(arrived[i] - t[i]));
     }
+    /** Lanes between which messages went. */
+    this.joined = new Set([...panel.events.source.filter((_, i) => panel.events.target[i] >= 0), ...panel.events.target]);
     /** Runs of media: they are drawn as rails. @type {number[]} */
     this.rails = [];
     for (let i = 0; i < t.length; i++) if (this.until[i] > t[i]) this.rails.push(i);

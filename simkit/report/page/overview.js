@@ -14,6 +14,7 @@ class Overview {
     this.isAsked = false;
     new ResizeObserver(() => this.renew()).observe(this.canvas);
     scene.view.addEventListener("change", () => this.ask());
+    scene.addEventListener("calls", () => this.renew());
     for (const what of ["cursor", "played"]) scene.addEventListener(what, () => this.ask());
     this.watch();
   }
@@ -34,7 +35,7 @@ class Overview {
 
   /** Draw the ground anew: another width, other colours. */
   renew() {
-    if (!this.width) return;
+    if (this.width < 20) return;
     const ratio = devicePixelRatio;
     const ground = (this.ground = document.createElement("canvas"));
     for (const canvas of [this.canvas, ground]) {
@@ -59,7 +60,7 @@ class Overview {
     for (const [row, middle] of /** @type {[string, number][]} */ ([["mouth", top + half / 2], ["ear", top + half * 1.5]])) {
       for (const span of call.track(row).spans) {
         pen.fillStyle = row === "mouth" ? colours.mouth : replyColour(colours, span.reply);
-        pen.globalAlpha = span.unheard ? 0.2 : 0.35;
+        pen.globalAlpha = span.unheard ? 0.12 : 0.25;
         const x = this.x(span.start);
         pen.fillRect(x, middle - half / 2 + 1, Math.max(this.x(span.end) - x, 0.5), half - 2);
       }
@@ -69,9 +70,15 @@ class Overview {
       /** @type {[number, number]} */
       const pair = [0, 0];
       const end = this.x(call.panel.duration);
-      pen.fillStyle = colours.dim;
+      const { spans } = call.track(row);
+      let next = 0;
       for (let x = 8; x < end; x += 0.5) {
-        wave.between(this.instant(x), this.instant(x + 0.5), pair);
+        const t = this.instant(x);
+        while (next < spans.length && spans[next].end <= t) next++;
+        const span = next < spans.length && spans[next].start <= t ? spans[next] : null;
+        if (!span) pen.fillStyle = colours.faint;
+        else pen.fillStyle = row === "mouth" ? colours.mouth : replyColour(colours, span.reply);
+        wave.between(t, this.instant(x + 0.5), pair);
         const up = (Math.max(pair[1], -pair[0]) / 127) * call.gain * (half / 2 - 1);
         if (up > 0.3) pen.fillRect(x, middle - up, 0.5, 2 * up);
       }
@@ -82,7 +89,8 @@ class Overview {
     }
     if (call.number) return;
     for (const promise of this.scene.page.promises) {
-      for (const { at } of promise.passed ? [] : promise.proofs) {
+      for (const { at, call: number } of promise.passed ? [] : promise.proofs) {
+        if (number !== this.scene.number) continue;
         const x = this.x(at);
         pen.beginPath();
         pen.moveTo(x - 4, this.height);
@@ -138,7 +146,7 @@ class Overview {
       canvas.setPointerCapture(event.pointerId);
       const at = event.offsetX;
       const begun = this.instant(at);
-      const [from, to] = [view.from, view.to];
+      const { from, to } = view;
       const [x, toX] = [this.x(from), this.x(to)];
       if (Math.abs(at - x) < EDGE_REACH) drag = (t) => view.show(Math.min(t, to - SHORTEST), to);
       else if (Math.abs(at - toX) < EDGE_REACH) drag = (t) => view.show(from, Math.max(t, from + SHORTEST));

@@ -18,17 +18,23 @@ class Picture {
     this.pointer = null;
     /** What is being marked to zoom into. @type {[number, number]|null} */
     this.marked = null;
+    /** @type {{rows: Row[], top: number, bottom: number}[]} */
+    this.panels = [];
     this.layOut();
     new ResizeObserver(() => this.measure()).observe(this.stage);
     scene.view.addEventListener("change", () => this.ask());
     for (const what of ["chosen", "filter"]) scene.addEventListener(what, () => this.ask());
+    scene.addEventListener("calls", () => {
+      this.layOut();
+      this.resize(this.width, this.ratio);
+      this.draw();
+    });
     for (const what of ["cursor", "played"]) scene.addEventListener(what, () => this.drawOver());
   }
 
   layOut() {
     const { calls } = this.scene;
     let y = RULER;
-    /** @type {{rows: Row[], top: number, bottom: number}[]} */
     this.panels = calls.map((call, i) => {
       if (i) y += SEAM;
       const top = y;
@@ -45,7 +51,7 @@ class Picture {
 
   measure() {
     const width = this.stage.clientWidth;
-    if (!width || (width === this.width && this.ratio === devicePixelRatio)) return;
+    if (width === this.width && this.ratio === devicePixelRatio) return;
     this.resize(width, devicePixelRatio);
     this.draw();
   }
@@ -73,7 +79,7 @@ class Picture {
   }
 
   draw() {
-    if (!this.width) return;
+    if (this.width < this.left + 20) return; // nobody sees it, or not yet
     const { scene, width, height, colours, left } = this;
     const pen = this.base.getContext("2d", { alpha: false });
     pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);

@@ -11,27 +11,24 @@ class Player {
     this.loaded = -1;
     /** @type {{mouth: GainNode, ear: GainNode}|null} */
     this.ears = null;
-    this.calls = scene.calls.filter((call) => call.panel.sound);
-    this.number = this.calls[0]?.number ?? -1;
+    /** Which of the calls that are drawn is played; -1: none has sound. */
+    this.number = -1;
+    scene.addEventListener("calls", () => this.offer());
     scene.addEventListener("cursor", () => {
       this.show();
       if (this.loaded >= 0) this.seek();
     });
     this.watch();
+    this.offer();
     this.show();
   }
 
   watch() {
     const { audio, button } = this;
-    button.disabled = this.number < 0;
-    for (const id of ["speed", "ears"]) element(id).disabled = this.number < 0;
-    if (this.number < 0) button.title = "There is no sound";
     button.addEventListener("click", () => this.toggle());
     element("speed").addEventListener("change", () => (audio.playbackRate = Number(element("speed").value)));
     element("ears").addEventListener("change", () => this.solo());
     const which = element("which");
-    which.hidden = this.calls.length < 2;
-    for (const { panel, number } of this.calls) which.append(make("option", { value: String(number) }, panel.title));
     which.addEventListener("change", () => {
       const isPlaying = !audio.paused;
       this.number = Number(which.value);
@@ -39,6 +36,26 @@ class Player {
     });
     for (const what of ["play", "pause", "ended"]) audio.addEventListener(what, () => this.shown());
     audio.addEventListener("error", () => notify("this browser cannot play the sound of this page"));
+  }
+
+  /** What can be played of what is drawn. */
+  offer() {
+    this.audio.pause();
+    this.loaded = -1;
+    const calls = this.scene.calls.filter((call) => call.panel.sound);
+    this.number = calls[0]?.number ?? -1;
+    for (const id of ["play", "speed", "ears"]) element(id).disabled = this.number < 0;
+    this.button.title = this.number < 0 ? "There is no sound" : "Play (space)";
+    const which = element("which");
+    which.hidden = calls.length < 2;
+    which.replaceChildren(
+      ...calls.map(({ panel, number }) => make("option", { value: String(number) }, panel.title)),
+    );
+  }
+
+  /** When the sound begins. */
+  get start() {
+    return this.scene.calls[this.number]?.panel.sound?.start ?? 0;
   }
 
   toggle() {
@@ -68,7 +85,7 @@ class Player {
   }
 
   seek() {
-    const t = this.scene.cursor / 1e6;
+    const t = Math.max(0, this.scene.cursor - this.start) / 1e6;
     if (Math.abs(this.audio.currentTime - t) > 0.005) this.audio.currentTime = t;
   }
 
@@ -106,7 +123,7 @@ class Player {
     const path = isPlaying ? "M4.5 3h2.5v10H4.5zM9 3h2.5v10H9z" : "M4.5 2.8v10.4l8.5-5.2z";
     this.button.querySelector("path").setAttribute("d", path);
     const step = () => {
-      this.scene.goTo(this.audio.currentTime * 1e6, true);
+      this.scene.goTo(this.start + this.audio.currentTime * 1e6, true);
       this.scene.view.follow(this.scene.cursor);
       this.show();
       if (!this.audio.paused) requestAnimationFrame(step);

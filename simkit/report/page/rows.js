@@ -52,7 +52,8 @@ function layOut(call, top, isTitled) {
   const gap = clamp(620 / Math.max(lines.length, 1), 40, 66);
   for (const [i, lane] of lines.entries()) {
     const curves = panel.curves.filter((curve) => curve.lane === lane.id);
-    const room = Math.max(i ? gap : 22, curves.length * CURVE + (i ? 44 : 6));
+    const isAlone = !call.joined.has(panel.lanes.indexOf(lane));
+    const room = Math.max(isAlone ? 30 : i ? gap : 22, curves.length * CURVE + (i ? 44 : 6));
     const row = add(`lane ${lane.id}`, lane.name, lane.name, room);
     row.lane = panel.lanes.indexOf(lane);
     row.curves = curves;
@@ -138,11 +139,11 @@ function drawNames(sheet, rows) {
     const y = isLane ? row.line : row.top + row.height / 2;
     pen.textAlign = "left";
     pen.fillStyle = colours.ink;
-    sheet.font(isLane, 11);
+    sheet.font(isLane);
     const x = isNarrow ? 6 : 14;
     pen.fillText(sheet.cut(isNarrow ? row.short : row.name, sheet.left - x - 4, isLane), x, y);
     for (const [i, curve] of row.curves.entries()) {
-      sheet.font(false, 11);
+      sheet.font();
       pen.fillStyle = colours.dim;
       const middle = row.line - 8 - CURVE * (row.curves.length - i) + CURVE / 2;
       pen.fillText(sheet.cut(curve.name, sheet.left - x - 4), x, middle);

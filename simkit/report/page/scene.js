@@ -5,15 +5,35 @@ class Scene extends EventTarget {
   constructor(page) {
     super();
     this.page = page;
+    /** What is drawn, one above the other. */
     this.calls = page.panels.map((panel, number) => new Call(panel, number));
-    this.view = new View(Math.max(0, ...page.panels.map((panel) => panel.duration)));
+    /** Which call of the run the first of them is. */
+    this.number = 0;
+    this.view = new View();
+    this.view.renew(this.duration);
     /** The instant that is looked at, or played. */
     this.cursor = 0;
     /** @type {Thing|null} */
     this.chosen = null;
   }
 
-  /** "cursor", "chosen" or "filter" is another. @param {string} what */
+  get duration() {
+    return Math.max(0, ...this.calls.map((call) => call.panel.duration));
+  }
+
+  /** Look at another call of the run. @param {number} number 0: the first one */
+  open(number) {
+    if (number === this.number) return;
+    const { panels, others } = this.page;
+    this.number = number;
+    this.calls[0] = new Call(number ? others[number - 1] : panels[0], 0);
+    this.chosen = null;
+    this.view.renew(this.duration);
+    this.tell("calls");
+    this.tell("chosen");
+  }
+
+  /** "calls", "cursor", "chosen" or "filter": which is another. @param {string} what */
   tell(what) {
     this.dispatchEvent(new Event(what));
   }
@@ -36,6 +56,7 @@ class Scene extends EventTarget {
 
   /** Choose, and bring it into sight. @param {Thing} thing */
   visit(thing) {
+    bringUp();
     const [from, to] = this.instant(thing);
     const { view } = this;
     if (from < view.from + view.span * 0.05 || to > view.to - view.span * 0.05) {
@@ -80,6 +101,12 @@ class Scene extends EventTarget {
     }
     return thing;
   }
+}
+
+/** Let the page show as much of the picture as it can. */
+function bringUp() {
+  const stage = element("stage").getBoundingClientRect();
+  if (stage.bottom > innerHeight * 0.75 || stage.top < 0) element("call").scrollIntoView({ block: "start" });
 }
 
 /** Tell people briefly. @param {string} text */

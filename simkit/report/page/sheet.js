@@ -7,7 +7,7 @@
  * @typedef {{x: number, y: number, toX: number, toY: number, thing: Thing,
  *   isLine?: boolean}} Place
  * @typedef {{x: number, y: number, text: string, colour: string, rank: number, bold?: boolean,
- *   least?: number, tries?: [number, number][]}} Label
+ *   short?: string, gap?: string, tries?: [number, number][]}} Label
  */
 
 const widths = new Map();
@@ -30,6 +30,8 @@ class Sheet {
     this.places = [];
     /** @type {Label[]} */
     this.labels = [];
+    /** Where arrows cross the gaps between lanes. @type {Map<string, number[]>} */
+    this.crossings = new Map();
     /** @type {Map<number, [number, number, number, number][]>} */
     this.taken = new Map();
   }
@@ -39,9 +41,14 @@ class Sheet {
     return this.left + (t - this.from) * this.scale;
   }
 
+  /** @param {number} x */
+  t(x) {
+    return this.from + (x - this.left) / this.scale;
+  }
+
   /** @param {boolean} [bold] */
-  font(bold = false, size = 11) {
-    this.pen.font = `${bold ? "600 " : ""}${size}px ${FONT}`;
+  font(bold = false) {
+    this.pen.font = `${bold ? "600 " : ""}11px ${FONT}`;
   }
 
   /** @param {string} text @param {boolean} [bold] */
@@ -102,26 +109,39 @@ class Sheet {
     pen.textAlign = "left";
     pen.lineJoin = "round";
     this.labels.sort((a, b) => a.rank - b.rank);
+    for (const crossings of this.crossings.values()) crossings.sort((a, b) => a - b);
     let written = 0;
     for (const label of this.labels) {
       if (written > 400) break;
-      const width = this.wide(label.text, label.bold);
-      for (const [dx, dy] of label.tries ?? [[0, 0]]) {
-        const x = label.x + (dx < 0 ? dx - width : dx);
-        const y = label.y + dy;
-        if (x < this.left + 2 || x + width > this.right - 2) continue;
-        if (!this.isFree(x - 3, y - 10, x + width + 3, y + 3)) continue;
-        this.take(x - 3, y - 10, x + width + 3, y + 3);
-        this.font(label.bold);
-        pen.strokeStyle = this.colours.paper;
-        pen.lineWidth = 3;
-        pen.strokeText(label.text, x, y);
-        pen.fillStyle = label.colour;
-        pen.fillText(label.text, x, y);
-        written++;
-        break;
-      }
+      if (this.fit(label, label.text) || (label.short && this.fit(label, label.short))) written++;
     }
+  }
+
+  /** Write a text where there is room for it. @param {Label} label @param {string} text */
+  fit(label, text) {
+    const { pen } = this;
+    const width = this.wide(text, label.bold);
+    for (const [dx, dy] of label.tries ?? [[0, 0]]) {
+      const x = label.x + (dx < 0 ? dx - width : dx);
+      const y = label.y + dy;
+      if (x < this.left + 2 || x + width > this.right - 2) continue;
+      if (!this.isFree(x - 3, y - 10, x + width + 3, y + 3) || this.isCrossed(label, x, x + width)) continue;
+      this.take(x - 3, y - 10, x + width + 3, y + 3);
+      this.font(label.bold);
+      pen.strokeStyle = this.colours.paper;
+      pen.lineWidth = 3;
+      pen.strokeText(text, x, y);
+      pen.fillStyle = label.colour;
+      pen.fillText(text, x, y);
+      return true;
+    }
+    return false;
+  }
+
+  /** Whether others' arrows go through a text of no great account. @param {Label} label @param {number} x @param {number} toX */
+  isCrossed({ gap, rank }, x, toX) {
+    const crossings = gap && rank > 1 ? this.crossings.get(gap) : undefined;
+    return crossings !== undefined && crossings[lowerBound(crossings, x - 2)] < toX + 2;
   }
 
   /** @param {number} x @param {number} y @param {number} toX @param {number} toY @param {Thing} thing */

@@ -3,15 +3,20 @@
 const SHORTEST = 2000;
 
 class View extends EventTarget {
-  /** @param {number} duration */
-  constructor(duration) {
+  constructor() {
     super();
+    this.gliding = 0;
+    this.duration = this.first = this.last = this.from = this.to = 0;
+    this.renew(0);
+  }
+
+  /** All of another call. @param {number} duration */
+  renew(duration) {
     this.duration = Math.max(duration, SHORTEST);
     this.first = -0.012 * this.duration;
     this.last = 1.012 * this.duration;
     this.from = this.first;
     this.to = this.last;
-    this.gliding = 0;
   }
 
   get span() {

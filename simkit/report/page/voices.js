@@ -12,7 +12,7 @@ function drawVoice(sheet, call, row) {
   const middle = row.top + EDGE + (row.height - EDGE) / 2;
   pen.fillStyle = colours.line;
   pen.fillRect(sheet.left, Math.round(middle), sheet.right - sheet.left, 1);
-  drawSpans(sheet, call, row, spans, colourOf, Boolean(wave));
+  drawSpans(sheet, call, row, spans, colourOf, true);
   if (wave) {
     const heard = spans.filter((span) => !span.unheard);
     drawWave(sheet, call, wave, middle, (row.height - EDGE) / 2 - 1, heard, colourOf);
@@ -25,26 +25,43 @@ function drawVoice(sheet, call, row) {
  */
 function drawWave(sheet, call, wave, middle, half, spans, colourOf) {
   const { pen, colours } = sheet;
-  const step = Math.max(1 / devicePixelRatio, wave.bucket * sheet.scale > 3 ? 1 : 0);
+  const isNear = wave.bucket * sheet.scale > 2;
+  const step = isNear ? wave.bucket * sheet.scale : 1 / devicePixelRatio;
   const scale = (half / 127) * call.gain;
   /** @type {[number, number]} */
   const pair = [0, 0];
-  const from = Math.max(sheet.left, sheet.x(0));
-  const to = Math.min(sheet.right, sheet.x(call.panel.duration));
+  let x = Math.max(sheet.left - step, sheet.x(wave.start));
+  // Near by, each step is one bucket.
+  if (isNear) x = sheet.x(wave.start + Math.floor((sheet.t(x) - wave.start) / wave.bucket) * wave.bucket);
+  const to = Math.min(sheet.right + step, sheet.x(call.panel.duration));
   let next = 0;
+  let [lastUp, lastDown] = [0, 0];
   /** @type {Span|null} */
   let current = null;
-  for (let x = from; x < to; x += step) {
-    const t = sheet.from + (x - sheet.left) / sheet.scale;
+  for (; x < to; x += step) {
+    const t = sheet.t(x + step / 2);
     while (next < spans.length && spans[next].start <= t) current = spans[next++];
     if (current && current.end <= t) current = null;
-    wave.between(t, t + step / sheet.scale, pair);
-    const up = Math.min(half, pair[1] * scale);
-    const down = Math.min(half, -pair[0] * scale);
-    if (up + down < 0.6 && !current) continue;
-    pen.fillStyle = current ? colourOf(current) : colours.faint;
-    pen.fillRect(x, middle - Math.max(up, 0.4), step, Math.max(up, 0.4) + Math.max(down, 0.4));
+    wave.between(t - step / sheet.scale / 2, t + step / sheet.scale / 2, pair);
+    const up = Math.min(half, Math.max(pair[1] * scale, 0.4));
+    const down = Math.min(half, Math.max(-pair[0] * scale, 0.4));
+    if (up + down > 0.9 || current) {
+      pen.fillStyle = current ? colourOf(current) : colours.faint;
+      if (isNear) slope(pen, x - step / 2, x + step / 2, middle, [lastUp, up, lastDown, down]);
+      else pen.fillRect(x, middle - up, step, up + down);
+    }
+    [lastUp, lastDown] = [up, down];
   }
+}
+
+/** @param {CanvasRenderingContext2D} pen @param {number} x @param {number} toX @param {number} middle @param {number[]} heights */
+function slope(pen, x, toX, middle, [up, toUp, down, toDown]) {
+  pen.beginPath();
+  pen.moveTo(x, middle - up);
+  pen.lineTo(toX + 0.3, middle - toUp);
+  pen.lineTo(toX + 0.3, middle + toDown);
+  pen.lineTo(x, middle + down);
+  pen.fill();
 }
 
 /**
@@ -52,52 +69,80 @@ function drawWave(sheet, call, wave, middle, half, spans, colourOf) {
  * @param {(span: Span) => string} colourOf @param {boolean} isBacked a sound is drawn over it
  */
 function drawSpans(sheet, call, row, spans, colourOf, isBacked) {
-  const { pen, colours } = sheet;
-  const height = row.slots > 1 || !isBacked ? row.height / row.slots - 3 : row.height;
+  const { pen } = sheet;
+  const height = isBacked ? row.height : row.height / row.slots - 3;
   let lastX = -1;
-  for (const span of spans) {
+  for (const [i, span] of spans.entries()) {
     const x = Math.max(sheet.x(span.start), sheet.left - 6);
     const toX = Math.min(Math.max(sheet.x(span.end), x + 1.5), sheet.right + 6);
     if (toX < lastX + 1 && row.slots === 1) continue; // folded into the one before
-    lastX = toX;
     const y = row.top + (row.slots > 1 ? (slotOf.get(span) ?? 0) * (row.height / row.slots) : 0);
-    const colour = colourOf(span);
-    pen.beginPath();
-    pen.roundRect(x, y, toX - x, height, Math.min(4, (toX - x) / 2));
+    const thing = { call: call.number, span };
     if (span.unheard) {
-      pen.fillStyle = hatching(pen, colour);
-      pen.globalAlpha = 0.55;
-      pen.fill();
-      pen.globalAlpha = 1;
-      pen.strokeStyle = colour;
-      pen.lineWidth = 1;
-      pen.setLineDash([3, 3]);
-      pen.stroke();
-      pen.setLineDash([]);
-    } else {
-      pen.globalAlpha = isBacked ? 0.13 : 0.9;
-      pen.fillStyle = colour;
-      pen.fill();
-      pen.globalAlpha = 1;
-    }
-    sheet.place(x, y, toX, y + height, { call: call.number, span });
-    const text = span.text || (span.unheard ? span.title : "");
-    const start = Math.max(x, sheet.left) + 6;
-    const room = Math.min(toX, sheet.right) - start - 4;
-    if (!text || room < 22) continue;
-    const shown = sheet.cut(text, room, span.unheard);
-    const textY = isBacked ? y + EDGE - 4 : y + height / 2 + 4;
-    if (span.unheard) {
-      sheet.ask({ x: start, y: textY, text: shown, colour: colours.ink, rank: 3 });
+      const next = spans.slice(i + 1).find((it) => !it.unheard);
+      drawUnheard(sheet, span, [x, y, toX, y + height], next ? sheet.x(next.start) - 2 : Infinity, colourOf(span), thing);
       continue;
     }
-    sheet.font();
-    pen.textBaseline = "alphabetic";
-    pen.textAlign = "left";
-    pen.fillStyle = isBacked ? colours.ink : colours.paper;
-    pen.fillText(shown, start, textY);
-    sheet.take(start, textY - 9, start + sheet.wide(shown), textY + 2);
+    lastX = toX;
+    pen.beginPath();
+    pen.roundRect(x, y, toX - x, height, Math.min(4, (toX - x) / 2));
+    pen.globalAlpha = isBacked ? 0.13 : 0.9;
+    pen.fillStyle = colourOf(span);
+    pen.fill();
+    pen.globalAlpha = 1;
+    sheet.place(x, y, toX, y + height, thing);
+    drawText(sheet, span.text, x, toX, isBacked ? y + EDGE - 4 : y + height / 2 + 4, isBacked ? "ink" : "paper");
   }
+}
+
+/** @param {Sheet} sheet @param {string} text @param {number} x @param {number} toX @param {number} y @param {string} colour */
+function drawText(sheet, text, x, toX, y, colour) {
+  const { pen, colours } = sheet;
+  const start = Math.max(x, sheet.left) + 6;
+  const room = Math.min(toX, sheet.right) - start - 4;
+  if (!text || room < 22) return;
+  const shown = sheet.cut(text, room);
+  const wide = sheet.wide(shown);
+  if (!shown) return;
+  if (colour === "dim") {
+    pen.fillStyle = colours.paper;
+    pen.beginPath();
+    pen.roundRect(start - 3, y - 11, wide + 6, 15, 3);
+    pen.fill();
+  }
+  sheet.font();
+  pen.textBaseline = "alphabetic";
+  pen.textAlign = "left";
+  pen.fillStyle = colours[colour];
+  pen.fillText(shown, start, y);
+  sheet.take(start, y - 9, start + wide, y + 2);
+}
+
+/**
+ * What was sent and flushed: hatched; where something else was heard meanwhile, only its foot.
+ * @param {Sheet} sheet @param {Span} span @param {[number, number, number, number]} box
+ * @param {number} limit @param {string} colour @param {Thing} thing
+ */
+function drawUnheard(sheet, span, [x, y, toX, bottom], limit, colour, thing) {
+  const { pen } = sheet;
+  const full = Math.min(toX, Math.max(limit, x));
+  const foot = bottom - 9;
+  pen.beginPath();
+  pen.moveTo(x, y);
+  for (const [a, b] of [[full, y], [full, foot], [toX, foot], [toX, bottom], [x, bottom]]) pen.lineTo(a, b);
+  pen.closePath();
+  pen.fillStyle = hatching(pen, colour);
+  pen.globalAlpha = 0.5;
+  pen.fill();
+  pen.strokeStyle = colour;
+  pen.lineWidth = 1;
+  pen.setLineDash([3, 3]);
+  pen.stroke();
+  pen.setLineDash([]);
+  pen.globalAlpha = 1;
+  sheet.place(x, y, full, bottom, thing);
+  sheet.place(full, foot, toX, bottom, thing);
+  drawText(sheet, `not heard: ${stretch(span.end - span.start)}`, x, full, y + EDGE + 1, "dim");
 }
 
 /** @type {Map<string, CanvasPattern>} */

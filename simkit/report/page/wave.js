@@ -5,6 +5,7 @@ const FOLD = 4;
 class Wave {
   /** @param {Outline} outline */
   constructor(outline) {
+    this.start = outline.start;
     this.bucket = outline.bucket;
     /** Each level has a quarter of the pairs of the one before. @type {Int8Array[]} */
     this.levels = [new Int8Array(bytes(outline.peaks).buffer)];
@@ -20,6 +21,8 @@ class Wave {
    * @param {number} from @param {number} to @param {[number, number]} into
    */
   between(from, to, into) {
+    into[0] = into[1] = 0;
+    if (to < this.start) return;
     let level = 0;
     let size = this.bucket;
     while (level + 1 < this.levels.length && size * FOLD <= to - from) {
@@ -27,8 +30,8 @@ class Wave {
       size *= FOLD;
     }
     const pairs = this.levels[level];
-    const first = Math.max(0, Math.floor(from / size));
-    const last = Math.min(pairs.length / 2 - 1, Math.max(first, Math.ceil(to / size) - 1));
+    const first = Math.max(0, Math.floor((from - this.start) / size));
+    const last = Math.min(pairs.length / 2 - 1, Math.max(first, Math.ceil((to - this.start) / size) - 1));
     let low = 0;
     let high = 0;
     for (let i = first; i <= last; i++) {

@@ -8,22 +8,31 @@ function watchSummary(scene) {
     if (!about || target.closest("details")) return;
     event.preventDefault();
     const { at, events, difference } = about.dataset;
-    if (about.closest(".brackets")) {
-      const tables = [...document.querySelectorAll(".brackets")];
-      const call = scene.calls.filter((it) => it.panel.brackets.length)[tables.indexOf(/** @type {Element} */ (about.closest(".brackets")))];
+    const table = /** @type {HTMLElement|null} */ (about.closest(".brackets"));
+    const number = Number((table ?? about).dataset.call ?? 0);
+    const isPair = scene.calls.length > 1;
+    if (!isPair) show(scene, number);
+    const call = isPair ? number : 0;
+    if (table) {
       const rows = [.../** @type {Element} */ (about.parentElement).children];
-      showBracket(scene, { call: call.number, bracket: call.panel.brackets[rows.indexOf(about)] });
+      showBracket(scene, { call, bracket: scene.calls[call].panel.brackets[rows.indexOf(about)] });
     } else if (difference) {
-      const number = Number(difference);
-      const it = scene.page.differences.find((one) => one.number === number);
+      const it = scene.page.differences.find((one) => one.number === Number(difference));
       if (it) scene.visit({ call: 0, difference: it });
     } else {
       scene.view.visit(Number(at));
-      scene.choose(events ? { call: 0, event: Number(events.split(",")[0]) } : null);
+      scene.choose(events ? { call, event: Number(events.split(",")[0]) } : null);
       scene.goTo(Number(at));
     }
-    element("call").scrollIntoView({ block: "start" });
+    bringUp();
   });
+}
+
+/** Look at another call of the run. @param {Scene} scene @param {number} number */
+function show(scene, number) {
+  scene.open(number);
+  const calls = element("calls");
+  if (calls) calls.value = String(number);
 }
 
 /** Tell what is not there. @param {Scene} scene @returns {boolean} whether there is anything to draw */
@@ -60,6 +69,7 @@ function begin() {
   watchChosen(scene, copy);
   watchSummary(scene);
   watchKeys(scene, { play: () => player.toggle(), table: () => table.toggle(), copy });
+  element("calls")?.addEventListener("change", () => show(scene, Number(element("calls").value)));
   element("copy").addEventListener("click", copy);
   picture.measure();
   overview.renew();
