@@ -11,7 +11,7 @@ function drawBrackets(sheet, call, row, bottom, rows) {
     const next = brackets[i + 1];
     const x = sheet.x(bracket.onset);
     const toX = Math.max(sheet.x(bracket.onset + stop), x + 2);
-    const limit = next ? sheet.x(next.onset) - 8 : sheet.right;
+    const limit = Math.min(next ? sheet.x(next.onset) - 8 : Infinity, sheet.right);
     if (limit < sheet.left || x > sheet.right) continue;
     drawBracket(sheet, call, row, bracket, x, toX, limit, ear ? ear.top + ear.height : bottom, bottom);
   }
@@ -81,21 +81,27 @@ function drawBracket(sheet, call, row, bracket, x, toX, limit, voices, bottom) {
   pen.fillText(total, at, y);
   const began = at;
   at += sheet.wide(total, true);
-  const words = pieces.map(([name, , , ms]) => `${name} ${stretch(ms * 1000)}`);
-  const wide = words.reduce((sum, word) => sum + sheet.wide(word) + 15, 14);
-  if (outside && at + wide < limit) {
-    at += 8;
-    for (const [i, [name]] of pieces.entries()) {
-      sheet.font();
-      pen.fillStyle = colours.dim;
-      pen.fillText(i ? "+" : "=", at, y);
-      at += 11;
-      pen.fillStyle = colours[name];
-      pen.fillText(words[i], at, y);
-      at += sheet.wide(words[i]) + 4;
-    }
+  if (outside) {
+    const long = pieces.map(([name, , , ms]) => `${name} ${stretch(ms * 1000)}`);
+    const short = pieces.map(([, , , ms]) => stretch(ms * 1000));
+    const words = [long, short].find((all) => at + all.reduce((sum, it) => sum + sheet.wide(it) + 15, 8) < limit);
+    if (words) at = writeParts(sheet, words, at + 8, y);
   }
   sheet.take(began, y - 10, at, y + 3);
+}
+
+/** What the sum is made of. @param {Sheet} sheet @param {string[]} words @param {number} x @param {number} y @returns {number} where it ends */
+function writeParts(sheet, words, x, y) {
+  const { pen, colours } = sheet;
+  sheet.font();
+  for (const [i, word] of words.entries()) {
+    pen.fillStyle = colours.dim;
+    pen.fillText(i ? "+" : "=", x, y);
+    pen.fillStyle = colours[PARTS[i]];
+    pen.fillText(word, x + 11, y);
+    x += 15 + sheet.wide(word);
+  }
+  return x;
 }
 
 /** @param {Sheet} sheet @param {number} x @param {number} y @param {number} toY @param {string} colour */

@@ -12,6 +12,7 @@ function watchKeys(scene, does) {
   element("in").addEventListener("click", () => view.zoom(0.5));
   element("out").addEventListener("click", () => view.zoom(2));
   element("fit").addEventListener("click", () => view.fit());
+  element("next-barge-in").hidden = !scene.calls.some((call) => call.panel.brackets.length);
   element("next-barge-in").addEventListener("click", () => nextBracket(scene));
   const share = (/** @type {KeyboardEvent} */ event) => view.span * (event.shiftKey ? 0.9 : 0.15);
   /** @type {Object<string, (event: KeyboardEvent) => void>} */
@@ -88,10 +89,10 @@ function nextBracket(scene) {
 /** @param {Scene} scene @param {{call: number, bracket: Bracket}} thing */
 function showBracket(scene, thing) {
   const [from, to] = scene.instant(thing);
-  bringUp();
   const span = Math.max((to - from) * 2.2, 300_000);
   scene.view.glide((from + to - span) / 2, (from + to + span) / 2);
   scene.choose(thing);
+  bringUp();
 }
 
 /** @param {Scene} scene */

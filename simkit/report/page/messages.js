@@ -173,23 +173,23 @@ function drawCurve(sheet, row, curve, number) {
   const last = Math.min(curve.t.length, lowerBound(curve.t, sheet.to) + 1);
   const yOf = (/** @type {number} */ value) => bottom - (value / most) * height;
   pen.beginPath();
-  let y = bottom;
-  let x = sheet.left;
-  pen.moveTo(x, y);
-  let high = 0;
-  for (let i = first; i < last; i++) {
-    const nextX = clamp(sheet.x(curve.t[i]), sheet.left, sheet.right);
-    high = Math.max(high, curve.value[i]);
-    // Of many within a pixel the highest is seen.
-    if (nextX - x < 0.7 && i + 1 < last) continue;
-    pen.lineTo(nextX, y);
-    y = yOf(nextX - x < 0.7 ? high : curve.value[i]);
-    pen.lineTo(nextX, y);
-    x = nextX;
-    high = 0;
+  const begun = sheet.x(curve.t[first] ?? 0);
+  let x = begun;
+  pen.moveTo(x, bottom);
+  for (let i = first; i < last; ) {
+    x = sheet.x(curve.t[i]);
+    let low = curve.value[i];
+    let high = low;
+    pen.lineTo(x, yOf(low));
+    // Of many within a pixel the highest and the lowest are seen.
+    for (i++; i < last && sheet.x(curve.t[i]) - x < 0.5; i++) {
+      low = Math.min(low, curve.value[i]);
+      high = Math.max(high, curve.value[i]);
+    }
+    for (const value of [high, low, curve.value[i - 1]]) pen.lineTo(x, yOf(value));
   }
-  pen.lineTo(sheet.right, y);
-  pen.lineTo(sheet.right, bottom);
+  pen.lineTo(x, bottom);
+  pen.lineTo(begun, bottom);
   pen.closePath();
   pen.fillStyle = colours.fly;
   pen.globalAlpha = 0.16;

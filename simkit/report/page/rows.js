@@ -142,11 +142,5 @@ function drawNames(sheet, rows) {
     sheet.font(isLane);
     const x = isNarrow ? 6 : 14;
     pen.fillText(sheet.cut(isNarrow ? row.short : row.name, sheet.left - x - 4, isLane), x, y);
-    for (const [i, curve] of row.curves.entries()) {
-      sheet.font();
-      pen.fillStyle = colours.dim;
-      const middle = row.line - 8 - CURVE * (row.curves.length - i) + CURVE / 2;
-      pen.fillText(sheet.cut(curve.name, sheet.left - x - 4), x, middle);
-    }
   }
 }

@@ -56,13 +56,13 @@ class Scene extends EventTarget {
 
   /** Choose, and bring it into sight. @param {Thing} thing */
   visit(thing) {
-    bringUp();
     const [from, to] = this.instant(thing);
     const { view } = this;
     if (from < view.from + view.span * 0.05 || to > view.to - view.span * 0.05) {
       view.visit(from, Math.min(to, from + 20e6));
     }
     this.choose(thing);
+    bringUp();
   }
 
   /** @param {Thing} thing @returns {[number, number]} from when until when */
