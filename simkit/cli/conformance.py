@@ -20,6 +20,7 @@ from ..report import console
 from ..scenarios import ScenarioError, find, play
 from ..scenarios.job import Job, Result, Verdict, inapplicable, not_run, verdict_on
 from ..scenarios.registry import missing
+from ..scenarios.shown import shown
 from ..scenarios.written import written
 from ..timeline.measures import PacingError
 from ..timeline.text import printable
@@ -27,6 +28,7 @@ from ..wall import WallError
 from .junit import junit
 from .main import Refusal
 from .outcome import ENVIRONMENT
+from .pages import Pages
 from .wall import end_in_order, open_wall
 
 INTERRUPTED = 130
@@ -50,6 +52,7 @@ def run_conformance(
     processes: int | None,
     limit: float,
     as_json: bool,
+    html: str | None,
     junit_file: str | None,
     tests: str | None,
     force: bool,
@@ -65,6 +68,7 @@ def run_conformance(
         processes: that run scenarios at once; None: as many as there are processors.
         limit: seconds of real time for each run.
         as_json: print JSON instead of a table.
+        html: file or folder that pages go to.
         junit_file: where JUnit XML goes.
         tests: folder in which a file of tests is written.
         force: also over one that is there.
@@ -76,18 +80,22 @@ def run_conformance(
     place = _place_of_tests(tests, force=force) if tests is not None else None
     if junit_file is not None and not Path(junit_file).parent.is_dir():
         raise Refusal(f"{junit_file}: there is no folder {Path(junit_file).parent}")
+    pages = Pages(html) if html is not None else None
+    calls = pages.calls if pages is not None else None
     try:
         jobs = plan(names, app=app, seed=seed, upstream=upstream)
         if wall["wall"]:
-            with_bridge: Iterator[Verdict] = _in_real_time(jobs, wall)
+            with_bridge: Iterator[Verdict] = _in_real_time(jobs, wall, calls)
             found, is_interrupted = _collected(with_bridge, len(jobs))
         else:
             open_wall(app=app, env={}, seed=seed, **wall)
-            with Crew(processes, real_limit=limit) as crew:
+            with Crew(processes, real_limit=limit, pages=calls) as crew:
                 found, is_interrupted = _collected(judged(jobs, crew), len(jobs))
     except (ScenarioError, CrewError, WallError) as error:
         raise Refusal(str(error)) from None
     table = rows(jobs, found)
+    if pages is not None:
+        pages.write(table, len(jobs), app=app, seed=seed, how=_how(upstream, wall))
     if junit_file is not None:
         _write(Path(junit_file), junit(table))
     failed = [one for row in table for one in row.verdicts if one.result == "failed"]
@@ -101,6 +109,8 @@ def run_conformance(
             console().print(f"interrupted: {len(found)} of {len(jobs)} runs were done")
         if place is not None and failed:
             console().print(f"{len(failed)} failing tests are in {place}", soft_wrap=True)
+        if pages is not None:
+            console().print(f"the page: {pages.table}", soft_wrap=True)
     if is_interrupted:
         sys.exit(INTERRUPTED)
     results = {row.result for row in table}
@@ -147,7 +157,9 @@ def _collected(verdicts: Iterator[Verdict], total: int) -> tuple[list[Verdict], 
     return found, False
 
 
-def _in_real_time(jobs: Sequence[Job], options: dict[str, Any]) -> Iterator[Verdict]:
+def _in_real_time(
+    jobs: Sequence[Job], options: dict[str, Any], pages: Path | None
+) -> Iterator[Verdict]:
     """Run jobs one after the other on real sockets, each with a bridge of its own."""
     for job in jobs:
         scenario = find(job.scenario)
@@ -161,9 +173,18 @@ def _in_real_time(jobs: Sequence[Job], options: dict[str, Any]) -> Iterator[Verd
             with world:
                 outcome = play(scenario, world, job.settings)
             verdict = trusted(verdict_on(job, outcome), outcome.measures.pacing_error_ms)
+            if pages is not None:
+                verdict = shown(verdict, outcome, pages)
         except WallError as error:
             verdict = not_run(job, str(error))
         yield verdict
+
+
+def _how(upstream: str | None, wall: dict[str, Any]) -> list[str]:
+    if not wall["wall"]:
+        return ["simulated"] if upstream is None else ["simulated", f"to {upstream}"]
+    there = wall["command"] or wall["bridge"]
+    return ["in real time", *([there] if there else [])]
 
 
 def trusted(verdict: Verdict, pacing: PacingError | None) -> Verdict:

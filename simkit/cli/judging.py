@@ -31,6 +31,12 @@ limit_option = click.option(
 @limit_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option(
+    "--html",
+    type=click.Path(),
+    metavar="FILE|FOLDER",
+    help="Write the table as a page, and a page for each call beside it.",
+)
+@click.option(
     "--junit", "junit_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write XML."
 )
 @click.option(

@@ -11,6 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -41,11 +42,18 @@ class Crew:
     Args:
         workers: how many; None: one for each processor.
         real_limit: seconds of real time for each run.
+        pages: folder that the page of each call is written to; None: to none.
     """
 
-    def __init__(self, workers: int | None = None, *, real_limit: float = REAL_LIMIT) -> None:
+    def __init__(
+        self,
+        workers: int | None = None,
+        *,
+        real_limit: float = REAL_LIMIT,
+        pages: Path | None = None,
+    ) -> None:
         self._most = workers or processors()
-        self._orders = Orders(list(sys.path), real_limit)
+        self._orders = Orders(list(sys.path), real_limit, None if pages is None else str(pages))
         self._workers: list[_Process] = []
         self._selector = selectors.DefaultSelector()
 

@@ -22,6 +22,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from itertools import takewhile
+from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
@@ -46,6 +47,8 @@ class Orders(msgspec.Struct):
     path: list[str]
     """Where modules are looked for."""
     real_limit: float
+    pages: str | None = None
+    """Folder that the page of each call is written to; None: to none."""
 
 
 class Told(msgspec.Struct):
@@ -96,7 +99,7 @@ def main() -> None:
     warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside the threads of numpy
     # What is imported and reckoned here need not be in every fork.
     judge(Job("greeting"))
-    worker = Worker(orders.real_limit, told_out)
+    worker = Worker(orders, told_out)
     worker.tell("ready")
     # What bridges print would be from hundreds of runs at once; `simkit run` shows it of one.
     os.dup2(nowhere, 1)
@@ -115,12 +118,13 @@ class Worker:
     """Runs shares of jobs, each in a fork.
 
     Args:
-        real_limit: seconds of real time for each run.
+        orders: what it was told first.
         out: where verdicts go, in the order of the jobs.
     """
 
-    def __init__(self, real_limit: float, out: int) -> None:
-        self._real_limit = real_limit
+    def __init__(self, orders: Orders, out: int) -> None:
+        self._real_limit = real_limit = orders.real_limit
+        self._pages = None if orders.pages is None else Path(orders.pages)
         self._last_limit = real_limit + min(_GRACE, real_limit)
         self._out = os.fdopen(out, "wb")
         self._parent = os.getppid()
@@ -177,7 +181,7 @@ class Worker:
             out = os.fdopen(telling, "wb")
             for job in jobs:
                 faulthandler.dump_traceback_later(self._last_limit, exit=True, file=self._trace)
-                verdict = judge(job, real_limit=self._real_limit)
+                verdict = judge(job, real_limit=self._real_limit, pages=self._pages)
                 faulthandler.cancel_dump_traceback_later()
                 out.write(framed(Told(verdict, threading.active_count() - 1)))
                 out.flush()

@@ -9,6 +9,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -19,6 +20,7 @@ from ..recording import ENVIRONMENT
 from ..report import Outcome
 from .playing import simulate
 from .registry import find
+from .shown import shown
 from .substitute import ACCOUNTS
 
 Result = Literal["passed", "failed", "not applicable", "error"]
@@ -87,6 +89,10 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     cpu_seconds: float = 0.0
     digest: str = ""
     """Of the timeline: the same one gives the same."""
+    strip: str = ""
+    """A small picture of the call, where :func:`judge` was asked for pages."""
+    page: str = ""
+    """Name of the file with the call's page, where one was asked for and could be written."""
 
     @property
     def sentence(self) -> str:
@@ -97,10 +103,15 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
         return sentence if check == NOT_TO_ITS_END else f"{check}: {sentence}"
 
 
-def judge(job: Job, *, real_limit: float = REAL_LIMIT) -> Verdict:
+def judge(job: Job, *, real_limit: float = REAL_LIMIT, pages: Path | None = None) -> Verdict:
     """Run a job in a simulation, in this process, and judge what came of it.
 
     The bridge finds the simulated accounts in its environment, and what it prints goes to stderr.
+
+    Args:
+        job: what is to be run.
+        real_limit: seconds of real time that it may take.
+        pages: folder that the call's page is written to; None: to none.
 
     Raises:
         ScenarioError: there is no such scenario.
@@ -123,7 +134,8 @@ def judge(job: Job, *, real_limit: float = REAL_LIMIT) -> Verdict:
         return not_run(job, str(error))
     except Exception as error:
         return not_run(job, f"{type(error).__name__}: {error}")
-    return verdict_on(job, outcome)
+    verdict = verdict_on(job, outcome)
+    return verdict if pages is None else shown(verdict, outcome, pages)
 
 
 def verdict_on(job: Job, outcome: Outcome) -> Verdict:

@@ -164,7 +164,7 @@ class Listener:
         heard = [f'"{u.text}"' for u in ear.utterances(now_ns) if u.text] if ear is not None else []
         return (
             f"the caller did not hear {what} {limit} (now {now_ns / 1e9:.3f} s). Heard so far: "
-            f"{', '.join(heard) or 'nothing'}. {self._tail()}"
+            f"{', '.join(heard) or 'nothing'}.\n{self._tail()}"
         )
 
     def _tail(self) -> str:
