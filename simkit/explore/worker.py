@@ -98,7 +98,8 @@ def main() -> None:
     sys.path[:] = orders.path
     warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside the threads of numpy
     # What is imported and reckoned here need not be in every fork.
-    judge(Job("greeting"))
+    with tempfile.TemporaryDirectory() as nobodys:
+        judge(Job("greeting"), pages=Path(nobodys) if orders.pages is not None else None)
     worker = Worker(orders, told_out)
     worker.tell("ready")
     # What bridges print would be from hundreds of runs at once; `simkit run` shows it of one.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from ..report import Outcome
+from ..report.page import PageFileError, page_of, write_page
 from ..report.strip import strip
 
 if TYPE_CHECKING:
@@ -19,9 +20,22 @@ _NAME_LETTERS = 60
 
 
 def shown(verdict: Verdict, outcome: Outcome, folder: Path) -> Verdict:
-    """Write the page of a run into a folder, and return its verdict with what shows the call."""
-    broken = [one.at_ns for check in outcome.checks for one in check.violations if not check.passed]
-    return replace(verdict, strip=strip(outcome.timeline, broken))
+    """Write the page of a run into a folder, and return its verdict with what shows the call.
+
+    It is without a page where that cannot be written.
+    """
+    broken = [one.at_ns for check in outcome.checks if not check.passed for one in check.violations]
+    found = replace(verdict, strip=strip(outcome.timeline, broken))
+    if not len(outcome.timeline):
+        return found  # there was no call
+    job, name = verdict.job, page_name(verdict.job)
+    whose = "simkit's bridge" if job.app is None else job.app
+    title = f"{' '.join([job.scenario, *job.assignments])}: {whose}"
+    try:
+        write_page(folder / name, page_of(outcome, title, [f"again: {job.command()}"]))
+    except PageFileError:
+        return found
+    return replace(found, page=name)
 
 
 def page_name(job: Job) -> str:
