@@ -77,7 +77,7 @@ class Memory:
             found = fit(x, track.said(at, at + len(x)))
             if track != current and found > best_fit:
                 best, best_fit = track, found
-        if best is None and search_too and not is_fleeting(x):
+        if best is None and search_too and not (_is_over(current, at) and is_fleeting(x)):
             for track in self._latest():
                 found, offset = search(x, track.reference, at - track.lag)
                 if found > best_fit:
@@ -148,6 +148,11 @@ class Memory:
         for track in self._tracks:
             latest.setdefault(track.reference.key, track)
         return list(latest.values())[:2]
+
+
+def _is_over(track: Track | None, at: int) -> bool:
+    """Tell whether an utterance ends within the window: its ringing is all that may be left."""
+    return track is not None and at - track.lag + WINDOW > len(track.reference.samples)
 
 
 def _until_quiet(x: Floats) -> int:
