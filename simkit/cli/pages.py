@@ -37,9 +37,11 @@ class Pages:
     def write(
         self, table: Sequence[Row], runs: int, *, app: str | None, seed: int, how: Sequence[str]
     ) -> None:
-        """Write the table, in place of what was there."""
+        """Write the table, in place of what was there, and leave nothing half-written."""
         from ..explore.races import render
 
+        for unfinished in self.calls.glob(".*.part"):
+            unfinished.unlink(missing_ok=True)  # its process was ended
         text = render(table, runs=runs, app=app, seed=seed, folder=self.calls.name, how=how)
         part = self.table.with_name(f".{self.table.name}.part")
         try:

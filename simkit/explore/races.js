@@ -5,7 +5,7 @@ const races = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("tbody
 const results = /** @type {HTMLElement[]} */ ([...filters.querySelectorAll("[data-result]")]);
 const words = /** @type {HTMLInputElement} */ (filters.querySelector("input"));
 const every = /** @type {HTMLElement} */ (filters.querySelector(".all"));
-const told = /** @type {HTMLElement} */ (filters.querySelector(".told"));
+const told = /** @type {HTMLElement} */ (filters.querySelector(".shown"));
 
 /** @param {HTMLElement} button @param {boolean} on */
 function press(button, on) {

@@ -5,8 +5,6 @@ One HTML file with nothing from elsewhere. What a bridge says, and how it is cal
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +14,22 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from .. import __version__
+from ..report.page import SHARED_STYLE, policy
 from ..scenarios import Verdict
 from ..scenarios.registry import REGISTRY
 from ..timeline.text import printable
 from .conformance import RANKS, Row
 
 _HERE = Path(__file__).parent
+_LEGEND = (
+    ("mouth", "the caller speaks"),
+    ("r0", "a reply of the agent is heard; the line above it: it is sent"),
+    ("unknown", "something unknown is heard"),
+    ("stop", "from an interruption until the agent is silent"),
+    ("named", "clear"),
+    ("bad", "an error, a fault"),
+    ("broken", "a promise is broken"),
+)
 _MOST = 4000
 """Letters of what a bridge said that are shown."""
 
@@ -58,7 +66,8 @@ def render(
     lost = counts["failed"] + counts["error"]
     whose = shown(app) if app is not None else "simkit's bridge"
     races = f"{len(table)} races" if len(table) != 1 else "1 race"
-    style, script = ((_HERE / f"races.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    own_style, script = ((_HERE / f"races.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    style = SHARED_STYLE.read_text("utf-8") + own_style
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
@@ -89,11 +98,11 @@ def render(
         rows=worst_first,
         about={row.scenario: _about(row.scenario) for row in table},
         folder=folder,
+        legend=_LEGEND,
         version=__version__,
         style=Markup(style),  # noqa: S704 - our own
         script=Markup(script),  # noqa: S704
-        policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "base-uri 'none'; form-action 'none'",
+        policy=policy(script, style),
     )
 
 
@@ -123,7 +132,3 @@ def _figures(verdict: Verdict) -> str:
     if verdict.leaks:
         told.append(f"{verdict.leaks} leaks")
     return ", ".join(told)
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

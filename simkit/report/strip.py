@@ -42,11 +42,6 @@ def strip(timeline: Timeline, broken_ns: Iterable[int] = (), *, call: int = 1) -
     step_ns = next((s for s in _STEPS_NS if s * scale >= _STEP_WIDTH), _STEPS_NS[-1])
     grid = "".join(f"M{x(t_ns):g} 0V{HEIGHT}" for t_ns in range(step_ns, end_ns, step_ns))
     parts.append(f'<path class="grid" d="M0 {_TICKS_Y}H{WIDTH}{grid}"/>')
-    for barge_in in barge_ins(timeline):
-        if barge_in.call == call:
-            stop_ms = barge_in.time_to_stop_ms
-            stop_ns = end_ns if stop_ms is None else barge_in.onset_ns + round(stop_ms * 1e6)
-            parts.append(_box("stop", x(barge_in.onset_ns), x(stop_ns), 0, _TICKS_Y))
     boxes: dict[tuple[str, str], list[list[float]]] = {}
     for one in voices(timeline, call):
         pieces = boxes.setdefault((one.row, colour(one)), [])
@@ -57,13 +52,18 @@ def strip(timeline: Timeline, broken_ns: Iterable[int] = (), *, call: int = 1) -
             pieces.append([left, right])
     for (row, style), pieces in boxes.items():
         parts += [_box(style, left, right, *_ROWS[row]) for left, right in pieces]
-    ticks: dict[str, dict[float, None]] = {}
+    for barge_in in barge_ins(timeline):
+        if barge_in.call == call:
+            stop_ms = barge_in.time_to_stop_ms
+            stop_ns = end_ns if stop_ms is None else barge_in.onset_ns + round(stop_ms * 1e6)
+            parts.append(_box("stop", x(barge_in.onset_ns), x(stop_ns), 0, _TICKS_Y))
+    ticks: dict[str, list[float]] = {}
     for event in timeline.of(*_TICKS):
         if event.call in (None, call):
-            ticks.setdefault(_TICKS[event.kind], {})[x(event.t_ns)] = None
+            ticks.setdefault(_TICKS[event.kind], []).append(x(event.t_ns))
     for style, at in ticks.items():
         parts.append(_lines(style, at, f"{_TICKS_Y}V{HEIGHT}"))
-    parts.append(_lines("broken", dict.fromkeys(map(x, broken_ns)), f"0V{HEIGHT}"))
+    parts.append(_lines("broken", map(x, broken_ns), f"0V{HEIGHT}"))
     spoken, heard = (
         sum(len(pieces) for (row, _), pieces in boxes.items() if row == wanted)
         for wanted in ("mouth", "ear")
@@ -82,5 +82,5 @@ def _box(style: str, left: float, right: float, y: int, height: int) -> str:
 
 
 def _lines(style: str, at: Iterable[float], way: str) -> str:
-    drawn = "".join(f"M{x:g} {way}" for x in sorted(at))
+    drawn = "".join(f"M{x:g} {way}" for x in sorted({round(2 * x) / 2 for x in at}))
     return f'<path class="{style}" d="{drawn}"/>' if drawn else ""

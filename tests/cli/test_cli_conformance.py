@@ -46,8 +46,8 @@ class Told:
     """Of these a scenario's other variants go as its first one does."""
     interrupted_after = 100
 
-    def __init__(self, workers: int | None, *, real_limit: float) -> None:
-        pass
+    def __init__(self, workers: int | None, *, real_limit: float, pages: Path | None) -> None:
+        self.pages = pages
 
     def run(self, jobs):
         known = {verdict.job.scenario: verdict for verdict in reversed(self.found)}
@@ -184,6 +184,33 @@ def test_junit_is_written_beside_the_table(tmp_path):
     assert ElementTree.parse(path).getroot().get("tests") == "1"
 
 
+@pytest.mark.parametrize(
+    ("place", "table", "calls"),
+    [("out.html", "out.html", "out-calls"), ("new/out", "new/out/index.html", "new/out/calls")],
+)
+def test_pages_are_written_beside_the_table(tmp_path, place, table, calls):
+    result = invoke(*only("greeting", "barge-in"), "--html", str(tmp_path / place))
+    assert result.stdout.endswith(f"the page: {tmp_path / table}\n")
+    text = (tmp_path / table).read_text()
+    assert text.count("<tbody") == 2
+    assert "Not complete" not in text
+    assert (tmp_path / calls).is_dir()
+
+
+def test_who_interrupts_gets_a_page_that_says_that_it_is_not_complete(tmp_path, monkeypatch, crew):
+    monkeypatch.setattr(crew, "interrupted_after", 1)
+    half = tmp_path / "calls" / ".dtmf-1.html.part"
+    half.parent.mkdir()
+    half.write_text("<!doc")
+    result = invoke(*only("greeting", "idle"), "--html", str(tmp_path))
+    assert result.exit_code == 130
+    text = (tmp_path / "index.html").read_text()
+    runs = len(plan(["greeting", "idle"]))
+    assert f"Not complete: interrupted when 1 of {runs} runs were done." in text
+    assert 'id="greeting"' not in text
+    assert not half.exists()
+
+
 def test_tests_are_written_and_never_over_others(tmp_path, monkeypatch, crew):
     lost = Verdict(Job("dtmf", app="my_app:app"), "failed", [("scenario", "it went wrong")])
     monkeypatch.setattr(crew, "found", [lost])
@@ -210,6 +237,9 @@ def test_tests_are_written_and_never_over_others(tmp_path, monkeypatch, crew):
         (("--wall", "--upstream", "openai-realtime"), "--upstream is part of a simulated world"),
         (("--junit", "/no/such/file", *only("dtmf")), "/no/such/file: there is no folder /no/such"),
         (("--write-tests", "/proc/no"), "/proc/no: No such file or directory"),
+        (("--html", "/proc/no"), "--html /proc/no: No such file or directory"),
+        (("--html", "/proc/no/x.html"), "--html /proc/no/x.html: No such file or directory"),
+        (("--html", "/dev/null"), "--html /dev/null: Not a directory"),
     ],
 )
 def test_input_of_no_use_is_one_line_and_exits_with_2(args, line):

@@ -32,7 +32,7 @@ def one(tmp_path_factory):
         (folder / f"{name}_at_import.py").write_text(f"{source}\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
-        with Crew(1, real_limit=3.0) as made:
+        with Crew(1, real_limit=3.0, pages=tmp_path_factory.mktemp("pages")) as made:
             yield made
 
 
@@ -42,6 +42,14 @@ def test_verdicts_are_those_of_a_run_in_this_process(one):
     assert [verdict.job for verdict in verdicts] == jobs
     assert [verdict.digest for verdict in verdicts] == [judge(job).digest for job in jobs]
     assert {verdict.result for verdict in verdicts} == {"passed"}
+
+
+def test_the_page_of_each_call_is_there_when_its_verdict_comes(one, tmp_path_factory):
+    folder = tmp_path_factory.getbasetemp() / "pages0"
+    found, lost = one.run([Job("greeting"), Job("dtmf", app=HOSTILE + "exits")])
+    assert (folder / found.page).read_text().startswith("<!doctype html>")
+    assert found.strip.startswith("<svg")
+    assert (lost.page, lost.strip) == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from .model import Page
 _FOLDER = Path(__file__).parent
 _MARKUP = "<>&"
 """What markup is made of: within JSON it stands in strings only, which may say it otherwise."""
+SHARED_STYLE = _FOLDER / "base.css"
+"""Colours, letters and buttons, for other pages, too."""
 
 
 def render_page(page: Page) -> str:
@@ -31,7 +33,7 @@ def render_page(page: Page) -> str:
         data=Markup(as_json(page)),  # noqa: S704
         script=Markup(script),  # noqa: S704
         style=Markup(style),  # noqa: S704
-        policy=_policy(script, style),
+        policy=policy(script, style),
     )
     return html.encode("utf-8", "replace").decode()
 
@@ -44,7 +46,7 @@ def as_json(page: Page) -> str:
     return data
 
 
-def _policy(script: str, style: str) -> str:
+def policy(script: str, style: str) -> str:
     """Return what a browser may run and load of the page: what is in it, and nothing else."""
     return "; ".join(
         (
