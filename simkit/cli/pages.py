@@ -10,7 +10,6 @@ from .main import Refusal
 
 _ENDINGS = (".html", ".htm")
 
-
 class Pages:
     """The files of ``--html``.
 
