@@ -15,22 +15,11 @@ from ..timeline.text import printable
 def print_divergence(out: Console, found: Divergence) -> None:
     """Print what the bridge does otherwise, each consequence below its cause."""
     verdict = Text("same", style="green") if found.is_none else Text("DIVERGED", style="bold red")
-    out.print(Text.assemble(verdict, f"  {summary(found)}"), soft_wrap=True)
+    out.print(Text.assemble(verdict, f"  {found.summary}"), soft_wrap=True)
     for cause in found.causes:
         out.print(Text(f"  {_line(cause)}"), soft_wrap=True)
         for one in cause.consequences:
             out.print(Text(f"  {'':9}  so {printable(str(one))}"), soft_wrap=True)
-
-
-def summary(found: Divergence) -> str:
-    """Return in a line what was compared, and how many things differ."""
-    if not found.compared:
-        return "nothing to compare: the recording does not tell what the bridge sent"
-    compared = f"{', '.join(found.compared)} compared, within {found.tolerance_ms:g} ms"
-    if found.is_none:
-        return f"as recorded: {compared}"
-    things = f"{len(found.causes)} things differ" if found.causes[1:] else "1 thing differs"
-    return f"{things}: {compared}"
 
 
 def _line(one: Deviation) -> str:

@@ -71,9 +71,9 @@ class Files:
             except files.AudioFileError as error:
                 raise Refusal(f"--audio {error}") from None
         if self.html is not None:
-            from ..report.page import page_of, render_page
+            from ..report.page import render_page
 
-            _write("--html", self.html, render_page(page_of(result, heading, remarks)))
+            _write("--html", self.html, render_page(result.page(heading, remarks)))
         if self.trace is not None:
             _write("--trace", self.trace, trace(result.timeline))
         if self.svg is not None:

@@ -30,6 +30,10 @@ class Deviation(Struct, frozen=True, kw_only=True):
     """How many like it there were in close succession."""
     last_ns: int = 0
     """The instant of the last of them."""
+    recorded_ns: int | None = None
+    """When it was in the recording; None: it was not."""
+    today_ns: int | None = None
+    """When it is now, on the same clock; None: it is not."""
     consequences: list[Deviation] = []
     """What follows from it."""
 

@@ -41,6 +41,8 @@ PARTNERS_NS = 2_000_000_000
 """Messages of a kind that are further apart are not the same message."""
 
 _T = TypeVar("_T", Output, Stretch)
+_Both = tuple[int | None, int | None]
+"""Instants in the recording, and now; None: not there."""
 
 
 class Divergence(Struct, frozen=True, kw_only=True):
@@ -51,11 +53,24 @@ class Divergence(Struct, frozen=True, kw_only=True):
     tolerance_ms: float
     causes: list[Deviation]
     """In the order of time, each with what follows from it."""
+    begun_ns: int = 0
+    """Instant of the replay that is the recording's begin."""
 
     @property
     def is_none(self) -> bool:
         """True where nothing differs."""
         return not self.causes
+
+    @property
+    def summary(self) -> str:
+        """What was compared, and how many things differ, in a line."""
+        if not self.compared:
+            return "nothing to compare: the recording does not tell what the bridge sent"
+        compared = f"{', '.join(self.compared)} compared, within {self.tolerance_ms:g} ms"
+        if self.is_none:
+            return f"as recorded: {compared}"
+        things = f"{len(self.causes)} things differ" if self.causes[1:] else "1 thing differs"
+        return f"{things}: {compared}"
 
 
 def diverged(
@@ -78,7 +93,8 @@ def diverged(
         ignored: kinds of messages that are not compared.
     """
     known = known_kinds(recording)
-    today = sent_outputs(timeline, begun(recording, timeline, played_ns))
+    begun_ns = begun(recording, timeline, played_ns)
+    today = sent_outputs(timeline, begun_ns)
     recorded = recorded_outputs(recording)
     if recorded.is_cut and recorded.end_ns is not None:
         today = today.until(recorded.end_ns)
@@ -93,7 +109,9 @@ def diverged(
         for name in ([f"what went to {leg.capitalize()}"] if kinds is None else sorted(kinds))
         if name not in ignored
     ]
-    return Divergence(compared=compared, tolerance_ms=tolerance_ms, causes=causes)
+    return Divergence(
+        compared=compared, tolerance_ms=tolerance_ms, causes=causes, begun_ns=begun_ns
+    )
 
 
 def deviations(
@@ -154,25 +172,27 @@ class _Leg:
         for a, b in _paired(before, now):
             if a is None and b is not None:
                 if not self._is_at_end(b):
-                    yield self._told("extra", _name(b), b.t_ns, None, "sent; not in the recording")
+                    yield self._told(
+                        "extra", _name(b), (None, b.t_ns), None, "sent; not in the recording"
+                    )
             elif b is None and a is not None:
                 if not self._is_at_end(a):
-                    yield self._told("missing", _name(a), a.t_ns, None, "not sent")
+                    yield self._told("missing", _name(a), (a.t_ns, None), None, "not sent")
             elif a is not None and b is not None:
                 yield from self._same(a, b)
 
     def _same(self, before: Output, now: Output) -> Iterator[Deviation]:
         late_ns = now.t_ns - before.t_ns
-        what, first_ns = _name(before), min(before.t_ns, now.t_ns)
+        what, both_ns = _name(before), (before.t_ns, now.t_ns)
         changed = self._changed(before, now)
         if abs(late_ns) > self._tolerance_ns:
-            yield self._moved(what, first_ns, late_ns, "sent")
+            yield self._moved(what, both_ns, late_ns, "sent")
         elif not changed:
             self.in_step.append(before.t_ns)
         if abs(late_ns) <= self._tolerance_ns:
             self._order.append((before, now))
         if changed:
-            yield self._told("changed", what, first_ns, None, changed)
+            yield self._told("changed", what, both_ns, None, changed)
 
     def _changed(self, before: Output, now: Output) -> str:
         """Return how the same message says something else; empty when it does not."""
@@ -201,11 +221,11 @@ class _Leg:
                 if not self._is_at_end(b):
                     what = "a reply" if self._leg == "twilio" else what
                     told = f"sent ({_seconds(b.audio_ns)}); not in the recording"
-                    yield self._told("extra", what, b.t_ns, _ms(b.audio_ns), told)
+                    yield self._told("extra", what, (None, b.t_ns), _ms(b.audio_ns), told)
             elif b is None and a is not None:
                 if not self._is_at_end(a):
                     told = f"not sent ({_seconds(a.audio_ns)})"
-                    yield self._told("missing", what, a.t_ns, -_ms(a.audio_ns), told)
+                    yield self._told("missing", what, (a.t_ns, None), -_ms(a.audio_ns), told)
             elif a is not None and b is not None:
                 yield from self._same_sound(what, a, b)
 
@@ -230,7 +250,7 @@ class _Leg:
     def _same_sound(self, what: str, before: Stretch, now: Stretch) -> Iterator[Deviation]:
         late_ns = now.t_ns - before.t_ns
         if abs(late_ns) > self._tolerance_ns:
-            yield self._moved(what, min(before.t_ns, now.t_ns), late_ns, "begins")
+            yield self._moved(what, (before.t_ns, now.t_ns), late_ns, "begins")
         else:
             self.in_step.append(before.t_ns)
             self._order.append((before.runs[0], now.runs[0]))
@@ -238,7 +258,7 @@ class _Leg:
             yield from self._heard(what, before, now)
         elif abs(more_ns := now.audio_ns - before.audio_ns) > self._tolerance_ns:
             told = f"Vapi was sent {_size(more_ns)} of {what}"
-            stops_ns = min(before.stops_ns, now.stops_ns)
+            stops_ns = before.stops_ns, now.stops_ns
             yield self._deviation("changed", what, stops_ns, _ms(more_ns), told)
 
     def _heard(self, what: str, before: Stretch, now: Stretch) -> Iterator[Deviation]:
@@ -246,10 +266,10 @@ class _Leg:
         late_ns = now.begins_ns - before.begins_ns
         more_ns = now.heard_ns - before.heard_ns
         pauses_ns = now.stops_ns - before.stops_ns - late_ns - more_ns
-        stops_ns = min(before.stops_ns, now.stops_ns)
+        stops_ns = before.stops_ns, now.stops_ns
         waited_ns = late_ns - (now.t_ns - before.t_ns)
         if abs(waited_ns) > self._tolerance_ns and before.heard_ns and now.heard_ns:
-            begins_ns = min(before.begins_ns, now.begins_ns)
+            begins_ns = before.begins_ns, now.begins_ns
             when = f"{abs(_ms(late_ns)):.0f} ms {'later' if late_ns > 0 else 'earlier'}"
             kind: Kind = "late" if late_ns > 0 else "early"
             told = f"caller heard {what} {when}"
@@ -278,8 +298,8 @@ class _Leg:
                     what = "the next reply" if other.kind == "media" else _name(other)
                     here, not_here = ("before", "after") if is_first else ("after", "before")
                     told = f"{here} the clear, not {not_here} it"
-                    first_ns = min(other.t_ns, other_now.t_ns, clear.t_ns, clear_now.t_ns)
-                    yield self._told("reordered", what, first_ns, None, told)
+                    both_ns = min(other.t_ns, clear.t_ns), min(other_now.t_ns, clear_now.t_ns)
+                    yield self._told("reordered", what, both_ns, None, told)
 
     # Telling
 
@@ -287,18 +307,21 @@ class _Leg:
         """Tell whether it is so close to the end of the stream that it may or may not be there."""
         return self._end_ns is not None and output.t_ns > self._end_ns - self._tolerance_ns
 
-    def _moved(self, what: str, t_ns: int, late_ns: int, verb: str) -> Deviation:
+    def _moved(self, what: str, both_ns: _Both, late_ns: int, verb: str) -> Deviation:
         kind: Kind = "late" if late_ns > 0 else "early"
         when = "later" if late_ns > 0 else "earlier"
         told = f"{verb} {abs(_ms(late_ns)):.0f} ms {when} than recorded"
-        return self._told(kind, what, t_ns, _ms(late_ns), told)
+        return self._told(kind, what, both_ns, _ms(late_ns), told)
 
-    def _told(self, kind: Kind, what: str, t_ns: int, by_ms: float | None, told: str) -> Deviation:
-        return self._deviation(kind, what, t_ns, by_ms, f"{what} {told}")
+    def _told(
+        self, kind: Kind, what: str, both_ns: _Both, by_ms: float | None, told: str
+    ) -> Deviation:
+        return self._deviation(kind, what, both_ns, by_ms, f"{what} {told}")
 
     def _deviation(
-        self, kind: Kind, what: str, t_ns: int, by_ms: float | None, sentence: str
+        self, kind: Kind, what: str, both_ns: _Both, by_ms: float | None, sentence: str
     ) -> Deviation:
+        t_ns = min(one for one in both_ns if one is not None)
         return Deviation(
             kind=kind,
             leg=self._leg,
@@ -307,6 +330,8 @@ class _Leg:
             by_ms=by_ms,
             sentence=sentence,
             last_ns=t_ns,
+            recorded_ns=both_ns[0],
+            today_ns=both_ns[1],
         )
 
 

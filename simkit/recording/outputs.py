@@ -90,7 +90,7 @@ def recorded_outputs(recording: Recording) -> Outputs:
     """Return what the recorded bridge sent."""
     timeline = Timeline()
     told = (
-        _steps(recording, event)
+        steps(recording, event)
         for event in recording.events
         if event.direction == "out" and event.leg in LEGS
     )
@@ -220,10 +220,13 @@ def _kind(message: dict[str, Any]) -> str:
     return "close" if kind == CLOSED else kind
 
 
-def _steps(
+def steps(
     recording: Recording, event: RecordedEvent
 ) -> Iterator[tuple[int, str, tuple[int, bool | None] | dict[str, Any]]]:
-    """Yield instant, leg, and the length of each frame in ns and its silence, or a message."""
+    """Yield what an event holds, each with its instant and leg.
+
+    That is the length of each frame in ns and its silence, or a message.
+    """
     if event.media is None:
         yield instant_ns(event), event.leg, event.message
         return

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..audio import Speech
 from ..audio.resample import DELAY_NS
@@ -34,6 +34,9 @@ from .own_lines import without_own
 from .reading import Recording
 from .utterances import Utterance, track, transcripts, utterances
 
+if TYPE_CHECKING:
+    from ..report.page import Page
+
 _FRAME_MS = 20.0
 _GRACE_SECONDS = 1.0
 """For which a call goes on when the recording is over, unless the bridge ends it."""
@@ -50,6 +53,8 @@ class Replay(Outcome):
     """What recorded legs did not say since its cause never came: each with its recorded second."""
     divergence: Divergence
     """What the bridge did otherwise than in the recording."""
+    played_ns: int = 0
+    """When the recorded sound began to be played again."""
 
     @property
     def passed(self) -> bool:
@@ -68,6 +73,13 @@ class Replay(Outcome):
             for check in self.checks
             for violation in check.violations
         ]
+
+    def page(self, title: str, remarks: Sequence[str] = ()) -> Page:
+        """Return what a page is told of it: the recorded call above, this one below."""
+        from .compared import with_recording
+
+        page = super().page(title, remarks)
+        return with_recording(page, self.recording, self.divergence, self.played_ns)
 
     def __repr__(self) -> str:
         """Return what it did not pass for: that is what a failing test shows."""
@@ -145,6 +157,7 @@ def replay(
         call = sim.twilio.calls[0]
         sound = partial(call.sound, sim.now_ns)
         ear_ns = call.ear.origin_ns if call.ear is not None else 0
+        started_ns = played_ns[0] if played_ns else 0
         cpu_seconds = time.process_time() - started
         return Replay(
             recording=recording,
@@ -161,10 +174,11 @@ def replay(
             failure=failure,
             legs=ways,
             unanswered=[] if failure else stage.unanswered(),
+            played_ns=started_ns,
             divergence=diverged(
                 recording,
                 timeline,
-                played_ns=played_ns[0] if played_ns else 0,
+                played_ns=started_ns,
                 tolerance_ms=_tolerance_ms(header, ways) if tolerance_ms is None else tolerance_ms,
                 # Sound, and marks at its ends, follow what a live service sends at its own pace.
                 ignored=("media", "mark") if ways["vapi"] == "live" else (),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ..checks import CheckResult
 from ..timeline import BargeIn, CallMeasures, Timeline
+
+if TYPE_CHECKING:
+    from .page import Page
 
 Sound = npt.NDArray[np.int16]
 
@@ -53,3 +57,14 @@ class Outcome:
     def speed(self) -> float:
         """Call-seconds per CPU-second."""
         return self.call_seconds / max(self.cpu_seconds, 1e-9)
+
+    def page(self, title: str, remarks: Sequence[str] = ()) -> Page:
+        """Return what a page is told of it.
+
+        Args:
+            title: what was run, for people.
+            remarks: what else is to be known.
+        """
+        from .page import page_of
+
+        return page_of(self, title, remarks)

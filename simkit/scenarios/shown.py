@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from ..report import Outcome
-from ..report.page import PageFileError, page_of, write_page
+from ..report.page import render_page
 from ..report.strip import strip
+from ..report.writing import write_whole
 
 if TYPE_CHECKING:
     from .job import Job, Verdict
@@ -32,8 +33,9 @@ def shown(verdict: Verdict, outcome: Outcome, folder: Path) -> Verdict:
     whose = "simkit's bridge" if job.app is None else job.app
     title = f"{' '.join([job.scenario, *job.assignments])}: {whose}"
     try:
-        write_page(folder / name, page_of(outcome, title, [f"again: {job.command()}"]))
-    except PageFileError:
+        page = outcome.page(title, [f"again: {job.command()}"])
+        write_whole(folder / name, render_page(page))
+    except OSError:
         return found
     return replace(found, page=name)
 
