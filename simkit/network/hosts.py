@@ -94,6 +94,8 @@ class Host:
         self.ports = Ports(self)
         """What is bound to TCP."""
         self.listeners: dict[Address, Listener] = {}
+        self.behind_443: int | None = None
+        """Port of a program to which a proxy on this machine hands what comes to 443."""
         self.unix_listeners: dict[str, Listener | None] = {}
         """By path; None: the socket's file is there, and nobody listens."""
         self.datagram_ports = Ports(self)
@@ -224,7 +226,8 @@ class Host:
         Args:
             app: an ASGI application, a function that makes one, ``async def main()``, or where to
                 find it: ``"package.module:attribute"``.
-            port: where it listens, unless ``app`` is a ``main`` that listens by itself.
+            port: where it listens. A ``main`` listens by itself: what comes to port 443 is handed
+                to this one, as by the proxy that stands before it in a deployment.
 
         Raises:
             AppError: there is no such application.
@@ -259,7 +262,11 @@ class Host:
         """Return what accepts connections to a path or to (address, port)."""
         if isinstance(name, str):
             return self.unix_listeners.get(name)
-        return self.listeners.get(name) or self._listens_everywhere(name)
+        found = self.listeners.get(name) or self._listens_everywhere(name)
+        behind = self.behind_443
+        if found is None and name[1] == 443 and behind is not None:
+            return self.listener_at((name[0], behind)) or self.listener_at((LOOPBACK4, behind))
+        return found
 
     def _listens_everywhere(self, name: Address) -> Listener | None:
         port = name[1]

@@ -44,6 +44,8 @@ class AppServer:
             app = self._app() if _is_factory(self._app) else self._app
             if inspect.iscoroutine(app):
                 # A main of its own: it serves by itself and says nothing when it does.
+                if self.port != 443:
+                    self.host.behind_443 = self.port
                 asyncio.get_running_loop().call_soon(self.started.set)
                 await app
                 return

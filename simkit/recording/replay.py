@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .._served import put_up
 from ..audio import Speech
 from ..audio.resample import DELAY_NS
 from ..checks.replies import ONE_REPLY_PER_TURN
@@ -195,8 +196,7 @@ def _tolerance_ms(header: Header, ways: Mapping[LegName, Way]) -> float:
 def _simulation(app: Any, recording: Recording, seed: int) -> Simulation:
     sim = Simulation(seed)
     try:
-        own = own_bridge(recording.header, recording.name) if app is None else app
-        sim.host(BRIDGE_HOST).serve(own)
+        put_up(sim, own_bridge(recording.header, recording.name) if app is None else app)
     except BaseException:
         sim.close()
         raise

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._outcomes import outcome_of
+from .._served import put_up
 from ..kernel import SimulationError
 from ..network.serve import AppError
 from ..recording import own_bridge
@@ -15,7 +16,7 @@ from ..recording.own_bridge import knows_own_line
 from ..report import Outcome
 from ..simulation import Simulation
 from ..twilio import CallFailed
-from ..world import BRIDGE_HOST, World
+from ..world import World
 from .patience import Hung, at_most
 from .registry import NotApplicable, Scenario, missing
 from .substitute import Substitute
@@ -41,7 +42,8 @@ def simulate(
     Args:
         scenario: which.
         settings: its parameters, where they are not to be as by default.
-        app: an ASGI application or ``"module:attribute"``; None for simkit's own bridge.
+        app: an ASGI application, a function that takes ``sim`` and puts the bridge up, or where to
+            find either, ``"module:attribute"``; None for simkit's own bridge.
         seed: of the simulation.
         prepare: turns knobs of the world before anything happens in it.
         varied: let the seed change distances, timings and whatever else a right bridge stands.
@@ -59,7 +61,7 @@ def simulate(
             at_most(real_limit) as hung,
             Simulation(seed, time_limit=scenario.limit + _START_LIMIT) as sim,
         ):
-            sim.host(BRIDGE_HOST).serve(own_bridge(**scenario.own) if app is None else app)
+            put_up(sim, own_bridge(**scenario.own) if app is None else app)
             if varied:
                 vary(sim, seed)
             if prepare is not None:

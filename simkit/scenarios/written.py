@@ -6,6 +6,7 @@ What a scenario's steps refer to in its module, constants and functions, is writ
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
 import inspect
 import keyword
@@ -18,6 +19,8 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+from .._served import takes_simulation
+from ..network.serve import AppError, load
 from ..world import BRIDGE_HOST
 from .job import Job, Verdict
 from .registry import Scenario, find
@@ -37,7 +40,7 @@ def bridge(sim, monkeypatch):
     # Imported anew: what one test's calls leave behind in its modules is not the next one's.
     for name in [name for name in sys.modules if f"{{name}}.".startswith("{package}.")]:
         monkeypatch.delitem(sys.modules, name)
-    sim.host("{host}").serve("{app}")
+    {put_up}
 '''
 _OWN_BRIDGE = '''\
 @pytest.fixture
@@ -91,7 +94,12 @@ def _bridge(page: _Page, app: str | None, upstream: str | None) -> str:
         page.imports.add(("simkit.scenarios.substitute", "ACCOUNTS"))
         accounts = "(ENVIRONMENT | ACCOUNTS)"
     package = re.split("[.:]", app)[0]
-    return _BRIDGE.format(host=BRIDGE_HOST, app=app, accounts=accounts, package=package)
+    put_up = f'sim.host("{BRIDGE_HOST}").serve("{app}")'
+    with contextlib.suppress(AppError):  # then nothing of it ran, and serving it will say why
+        if takes_simulation(load(app)):
+            page.imports.add(("simkit.network.serve", "load"))
+            put_up = f'load("{app}")(sim)'
+    return _BRIDGE.format(put_up=put_up, accounts=accounts, package=package)
 
 
 def _is_function(text: str) -> bool:

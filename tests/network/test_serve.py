@@ -256,3 +256,27 @@ def test_a_main_that_raises_at_once_is_reported_with_its_error(runner, bridge):
 
     with pytest.raises(AppError, match="program failed to start: ValueError: bad settings"):
         start(runner, bridge.serve(program))
+
+
+async def behind_a_proxy(address="0.0.0.0"):
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nfrom port 8080")
+        writer.close()
+
+    async with await asyncio.start_server(answer, address, 8080) as server:
+        await server.serve_forever()
+
+
+async def behind_a_proxy_on_this_machine():
+    await behind_a_proxy("127.0.0.1")
+
+
+@pytest.mark.parametrize("main", [behind_a_proxy, behind_a_proxy_on_this_machine])
+def test_what_comes_to_443_is_handed_to_the_port_that_a_main_listens_on(runner, bridge, main):
+    assert ask(runner, bridge.serve(main, port=8080)) == "from port 8080"
+
+
+def test_without_its_port_nothing_is_handed_to_a_main(runner, bridge):
+    with pytest.raises(httpx.ConnectError):
+        ask(runner, bridge.serve(behind_a_proxy))

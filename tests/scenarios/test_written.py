@@ -62,6 +62,21 @@ def test_the_tests_are_red_and_green_once_the_bridge_is_mended(pytester):
     pytester.runpytest_inprocess("-p", "no:asyncio").assert_outcomes(passed=3)
 
 
+PUT_UP = """
+from simkit.recording import own_bridge
+
+def serve(sim):
+    sim.host("bridge.example.com").serve(own_bridge())
+"""
+
+
+def test_a_function_that_puts_the_bridge_up_does_so_in_the_tests(pytester, monkeypatch):
+    pytester.makepyfile(world=PUT_UP)
+    monkeypatch.syspath_prepend(pytester.path)
+    pytester.makepyfile(test_races=written([verdict("greeting", "world:serve")]))
+    pytester.runpytest_inprocess("-p", "no:asyncio").assert_outcomes(passed=1)
+
+
 def test_simkits_own_bridge_is_served_as_the_scenario_wants_it(pytester):
     pytester.makepyfile(test_races=written([verdict("dtmf", app=None), verdict("idle", app=None)]))
     pytester.runpytest_inprocess("-p", "no:asyncio").assert_outcomes(passed=2)
