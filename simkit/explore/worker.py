@@ -27,10 +27,12 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from .._served import takes_simulation
 from ..kernel.errors import short_path
-from ..network.serve import AppError, load
+from ..network.serve import load
 from ..scenarios.job import Job, Verdict, judge, surroundings, went_wrong
 from ..scenarios.patience import HUNG, Hung, at_most
+from ..simulation import Simulation
 
 _GRACE = 5.0
 """Seconds at most behind the limit in real time, for a program that cannot be interrupted."""
@@ -220,8 +222,11 @@ class Worker:
 
     def _load(self, app: str) -> None:
         """Import an application, which every fork will find imported."""
-        with contextlib.suppress(AppError, Hung), surroundings(), at_most(self._real_limit):
-            load(app)
+        with contextlib.suppress(Exception, Hung), surroundings(), at_most(self._real_limit):
+            found = load(app)
+            if takes_simulation(found):
+                with Simulation() as sim:
+                    found(sim)  # what it serves is imported by it
 
     def _hung_at(self) -> str:
         """Return the line of the program at which a fork was ended, where it was."""
