@@ -218,14 +218,14 @@ class Host:
         return self.network.loop.create_task(coro, name=name, context=self.context())
 
     def serve(self, app: Any, port: int = 443) -> AppServer:
-        """Serve an ASGI application here, by uvicorn, as if behind TLS on port 443.
+        """Serve an application here, as if behind TLS on port 443: ASGI by uvicorn, or aiohttp's.
 
         An application that is deployed under settings of its own says so in ``app.state.uvicorn``,
         as in ``{"ws": "wsproto"}``: it is served under them.
 
         Args:
-            app: an ASGI application, a function that makes one, ``async def main()``, or where to
-                find it: ``"package.module:attribute"``.
+            app: an ASGI application or aiohttp's, a function that makes one, ``async def main()``,
+                or where to find it: ``"package.module:attribute"``.
             port: where it listens. A ``main`` listens by itself: what comes to port 443 is handed
                 to this one, as by the proxy that stands before it in a deployment.
 

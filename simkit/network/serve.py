@@ -1,4 +1,4 @@
-"""Serving a program on a host: an ASGI application by uvicorn, or its own ``main``."""
+"""Serving a program on a host: an ASGI application, aiohttp's, or one with its own ``main``."""
 
 from __future__ import annotations
 
@@ -47,7 +47,11 @@ class AppServer:
                 if self.port != 443:
                     self.host.behind_443 = self.port
                 asyncio.get_running_loop().call_soon(self.started.set)
-                await app
+                app = await app
+                if not _is_aiohttp(app):  # what a factory of aiohttp's may be, too
+                    return
+            if _is_aiohttp(app):
+                await self._serve_aiohttp(app)
                 return
         except (Exception, SystemExit) as error:
             raise AppError(f"{self.name} failed to start: {_named(error)}") from error
@@ -68,6 +72,18 @@ class AppServer:
             except SystemExit:
                 reason = self._failure[-1] if self._failure else "uvicorn gave no reason"
                 raise AppError(f"{self.name} failed to start: {reason}") from None
+
+    async def _serve_aiohttp(self, app: Any) -> None:
+        from aiohttp import web
+
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        try:
+            await runner.setup()
+            await web.TCPSite(runner, port=self.port).start()
+            self.started.set()
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
 
     async def wait_started(self) -> None:
         """Wait until the program serves.
@@ -163,6 +179,11 @@ def load(spec: str) -> Any:
     if not callable(found):
         raise AppError(f"app {spec!r}: expected an ASGI application, found {type(found).__name__}")
     return found
+
+
+def _is_aiohttp(app: Any) -> bool:
+    aiohttp = sys.modules.get("aiohttp.web")
+    return aiohttp is not None and isinstance(app, aiohttp.Application)
 
 
 def _is_factory(app: Any) -> bool:

@@ -6,6 +6,7 @@ import sys
 
 import httpx
 import pytest
+from aiohttp import web
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -31,6 +32,20 @@ def starlette(text="starlette", lifespan=None):
 
 def factory():
     return starlette("made by a factory")
+
+
+def aiohttp_app():
+    async def root(request):
+        return web.Response(text="aiohttp")
+
+    app = web.Application()
+    app.add_routes([web.get("/", root)])
+    return app
+
+
+async def init_aiohttp():
+    await asyncio.sleep(0)
+    return aiohttp_app()
 
 
 async def main_program():
@@ -94,6 +109,9 @@ def start(runner, server):
         (starlette(), "starlette"),
         (factory, "made by a factory"),
         (main_program, "its own main"),
+        (aiohttp_app(), "aiohttp"),
+        (aiohttp_app, "aiohttp"),
+        (init_aiohttp, "aiohttp"),
     ],
 )
 def test_whatever_serves_can_be_served(runner, bridge, app, answer):
