@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import _judged_tests, _recorded_calls, _reported_tests, _scenario_items
+from . import _hints, _judged_tests, _recorded_calls, _reported_tests, _scenario_items
 
 if TYPE_CHECKING:
     from .recording import Replay
@@ -152,6 +152,8 @@ def pytest_runtest_call(item: Any) -> Generator[None, None, None]:
         yield
     except Exception as error:
         item._simkit_failure = f"{type(error).__name__}: {error}"
+        if "sim" in getattr(item, "fixturenames", ()):
+            _hints.add_hint(error)
         raise
     else:
         _judged_tests.judge(item)

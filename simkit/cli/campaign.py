@@ -22,7 +22,8 @@ from ..report import console
 from ..scenarios import REGISTRY, ScenarioError
 from ..scenarios.job import Verdict
 from ..timeline.text import printable
-from .conformance import INTERRUPTED, STYLES, progress
+from .conformance import STYLES, progress
+from .group import INTERRUPTED
 from .main import Refusal
 from .wall import end_in_order
 
@@ -89,7 +90,7 @@ def run_campaign(
         except (ScenarioError, CampaignError, CrewError) as error:
             raise Refusal(str(error)) from None
         except OSError as error:
-            raise Refusal(f"{output}: {error.strerror}") from None
+            raise Refusal(f"--output {output}: {error.strerror}") from None
     if as_json:
         click.echo(json.dumps(_plain(campaign, tally, is_interrupted), indent=2))
     else:

@@ -25,14 +25,13 @@ from ..scenarios.written import written
 from ..timeline.measures import PacingError
 from ..timeline.text import printable
 from ..wall import WallError
+from .group import INTERRUPTED
 from .junit import junit
 from .main import Refusal
 from .outcome import ENVIRONMENT
 from .pages import Pages
 from .wall import end_in_order, open_wall
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
 TESTS = "test_races.py"
 """The file that tests are written to."""
 STYLES: dict[Result, str] = {
@@ -79,7 +78,8 @@ def run_conformance(
     end_in_order()
     place = _place_of_tests(tests, force=force) if tests is not None else None
     if junit_file is not None and not Path(junit_file).parent.is_dir():
-        raise Refusal(f"{junit_file}: there is no folder {Path(junit_file).parent}")
+        folder = Path(junit_file).parent
+        raise Refusal(f"--junit {junit_file}: there is no folder {folder}; make it first")
     pages = Pages(html) if html is not None else None
     calls = pages.calls if pages is not None else None
     try:
@@ -125,7 +125,7 @@ def _place_of_tests(folder: str, *, force: bool) -> Path:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Refusal(f"{folder}: {error.strerror}") from None
+        raise Refusal(f"--write-tests {folder}: {error.strerror}") from None
     return place
 
 

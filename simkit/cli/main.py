@@ -7,6 +7,7 @@ from typing import IO, Any
 import click
 
 from .. import __version__
+from .group import Commands
 from .options import (
     app_option,
     audio_option,
@@ -33,10 +34,13 @@ class Refusal(click.ClickException):
         click.echo(f"simkit: {line}", err=True, file=file)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="simkit")
 def main() -> None:
-    """Deterministic simulation of phone calls, to test voice bridges between Twilio and Vapi."""
+    """Test voice bridges between Twilio and Vapi in a simulation of phone calls."""
 
 
 @main.command("replay")
@@ -83,6 +87,8 @@ def replay_command(
     """Replay a recorded call against a bridge: timeline, measures, checks, and what diverges."""
     ways = dict(leg.partition("=")[::2] for leg in legs)
     if not is_folder:
+        if processes is not None:
+            raise Refusal("-n: goes with --all only, which replays every recording in a folder")
         from .replay import run_replay
 
         run_replay(recording, legs=ways, as_json=as_json, **options)
@@ -352,7 +358,7 @@ def scenarios_command(as_json: bool) -> None:
 
 
 @main.command("run")
-@click.argument("name")
+@click.argument("name", metavar="SCENARIO")
 @app_option("The bridge to run against; simkit's own if not given.")
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the scenario."

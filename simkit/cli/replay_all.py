@@ -86,7 +86,8 @@ def recordings_in(folder: Path) -> list[Path]:
     try:
         inside = sorted(folder.iterdir())
     except OSError as error:
-        raise Refusal(f"{folder}: {error.strerror}") from None
+        reason = "there is no such folder" if not folder.exists() else error.strerror
+        raise Refusal(f"{folder}: {reason}") from None
     return [path for path in inside if os.path.lexists(path / EVENTS_FILE)]
 
 

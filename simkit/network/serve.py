@@ -8,13 +8,20 @@ import importlib
 import inspect
 import logging
 import sys
+import traceback
 from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 if TYPE_CHECKING:
     from .hosts import Host
+
+
+_USUAL = ("app", "application", "create_app", "make_app", "main")
+"""Names that applications, and what makes them, often have."""
 
 
 class AppError(Exception):
@@ -33,8 +40,14 @@ class AppServer:
         self.port = port
         self.name = app if isinstance(app, str) else getattr(app, "__name__", type(app).__name__)
         self._app = load(app) if isinstance(app, str) else app
+        if not callable(self._app):
+            raise AppError(
+                "serve: expected an ASGI application or where it is, as in 'my_app:app'; found "
+                f"{app!r}"
+            )
         self._uvicorn: _Server | None = None
-        self._failure: list[str] = []
+        self.failures: list[str] = []
+        """What the application raised while it was served, the last one last."""
         self.started = asyncio.Event()
         self.task = host.spawn(self._run(), name=f"{host.name} {self.name}")
         self.task.add_done_callback(lambda _: self.started.set())
@@ -66,11 +79,11 @@ class AppServer:
             **getattr(getattr(app, "state", None), "uvicorn", {}),
         )
         self._uvicorn = _Server(config, self.started)
-        with _listening_for_failures(self._failure):
+        with _listening_for_failures(self.failures):
             try:
                 await self._uvicorn.serve()
             except SystemExit:
-                reason = self._failure[-1] if self._failure else "uvicorn gave no reason"
+                reason = self.failures[-1] if self.failures else "uvicorn gave no reason"
                 raise AppError(f"{self.name} failed to start: {reason}") from None
 
     async def _serve_aiohttp(self, app: Any) -> None:
@@ -136,7 +149,7 @@ def _listening_for_failures(reasons: list[str]) -> Iterator[None]:
         def emit(self, record: logging.LogRecord) -> None:
             text = record.getMessage().strip()
             if record.exc_info and record.exc_info[1] is not None:
-                reasons.append(_named(record.exc_info[1]))
+                reasons.append(_named(record.exc_info[1]) + _place(record.exc_info[1]))
             elif isinstance(record.msg, Exception):
                 reasons.append(_named(record.msg))
             elif text and not text.startswith("Application startup failed"):
@@ -158,27 +171,58 @@ def load(spec: str) -> Any:
     Raises:
         AppError: no such module or attribute, or the module raised.
     """
-    module_name, colon, attribute = spec.partition(":")
-    if not module_name or not colon or not attribute:
-        raise AppError(f"app {spec!r}: expected 'package.module:attribute', as in 'my_app:app'")
+    module_name, _, attribute = spec.partition(":")
+    path = PurePath(module_name)
+    if not module_name or not attribute or path.suffix == ".py" or len(path.parts) > 1:
+        example = f"{path.stem or 'my_app'}:{attribute or 'app'}"
+        raise AppError(f"app {spec!r}: expected 'package.module:attribute', as in {example!r}")
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is not None and module_name.startswith(error.name):
-            raise AppError(f"app {spec!r}: there is no module {error.name!r}") from None
-        raise AppError(f"app {spec!r}: importing it failed: {_named(error)}") from error
+            raise AppError(
+                f"app {spec!r}: there is no module {error.name!r}, neither in this folder nor "
+                "installed: go to the folder that holds it"
+            ) from None
+        raise AppError(
+            f"app {spec!r}: importing it failed: {_named(error)}{_place(error)}; install it where "
+            "simkit is installed"
+        ) from error
     except (Exception, SystemExit) as error:
-        raise AppError(f"app {spec!r}: importing it failed: {_named(error)}") from error
+        raise AppError(
+            f"app {spec!r}: importing it failed: {_named(error)}{_place(error)}"
+        ) from error
     for name in attribute.split("."):
         try:
             found = getattr(found, name)
         except AttributeError:
-            raise AppError(f"app {spec!r}: module {module_name!r} has no {attribute!r}") from None
+            raise AppError(
+                f"app {spec!r}: module {module_name!r} has no {attribute!r}{_instead(name, found)}"
+            ) from None
     if not callable(found):
         raise AppError(f"app {spec!r}: expected an ASGI application, found {type(found).__name__}")
     return found
+
+
+def _place(error: BaseException) -> str:
+    """Return in which file and line of the program an import failed."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<frozen ") and frame.filename != __file__
+    ]
+    if isinstance(error, SyntaxError) or not frames:  # which says it itself
+        return ""
+    return f" ({PurePath(frames[-1].filename).name}, line {frames[-1].lineno})"
+
+
+def _instead(name: str, module: Any) -> str:
+    """Return what may have been meant by a name that is not there."""
+    made = [key for key in _USUAL if callable(getattr(module, key, None))]
+    meant = get_close_matches(name, vars(module), 1) or made[:1]
+    return f"; did you mean {meant[0]!r}?" if meant else ""
 
 
 def _is_aiohttp(app: Any) -> bool:

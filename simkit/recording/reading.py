@@ -151,8 +151,15 @@ def read(folder: str | os.PathLike[str], *, damaged: bool = False) -> Recording:
     """
     path = Path(folder)
     if not os.path.isdir(path):  # unlike Path.is_dir, False for what no file system takes
+        if os.path.lexists(path):
+            raise RecordingError(
+                f"{path}: a recording is a folder, and this is a file; `simkit import` makes a "
+                "recording of a log or of sound"
+            )
         raise RecordingError(f"{path}: there is no such folder")
     there = path / EVENTS_FILE
+    if not os.path.lexists(there):
+        raise RecordingError(f"{path}: holds no recording: there is no {EVENTS_FILE} in it")
     lines, cut_tail = _lines(there)
     header = _decode(_header, lines[0], there, 1)
     events: list[RecordedEvent] = []

@@ -68,6 +68,8 @@ def simulate(
                 prepare(sim)
             world: Any = sim if upstream is None else Substitute(sim, upstream)
             outcome = play(scenario, world, settings)
+            if "answered with HTTP 5" in outcome.failure and sim.app_failures:
+                outcome.failure += f"; the application raised {sim.app_failures[-1]}"
     except Hung as error:
         if outcome is None:
             raise AppError(f"app {app!r}: {error}") from None

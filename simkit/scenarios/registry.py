@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
@@ -54,6 +55,8 @@ class Parameter:
             value = msgspec.convert(text, self.type, strict=False)
         except msgspec.ValidationError as error:
             expected = str(error).partition(", got")[0].replace("`", "").replace("E", "e", 1)
+            for name, plain in (("float", "a number"), ("int", "a whole number")):
+                expected = expected.replace(f"expected {name}", f"expected {plain}")
             raise ValueError(f"{expected}, found {text!r}") from None
         if value != value:
             raise ValueError(f"expected a number, found {text!r}")
@@ -123,8 +126,9 @@ class Scenario:
                 raise ScenarioError(f"{self.name}: expected name=value, found {assignment!r}")
             parameter = self.parameters.get(name)
             if parameter is None:
-                known = ", ".join(self.parameters) or "none"
-                raise ScenarioError(f"{self.name}: no parameter {name!r}; there are: {known}")
+                known = ", ".join(one.describe() for one in self.parameters.values())
+                there = f"there are: {known}" if known else "it has none"
+                raise ScenarioError(f"{self.name}: no parameter {name!r}; {there}")
             try:
                 found[name] = parameter.parse(text)
             except ValueError as error:
@@ -193,7 +197,9 @@ def find(name: str) -> Scenario:
         ScenarioError: there is none.
     """
     if name not in REGISTRY:
-        raise ScenarioError(f"no scenario {name!r}; there are: {', '.join(REGISTRY)}")
+        meant = get_close_matches(name, REGISTRY, 1)
+        guess = f"; did you mean {meant[0]}?" if meant else ""
+        raise ScenarioError(f"no scenario {name!r}{guess}; `simkit scenarios` lists them")
     return REGISTRY[name]
 
 

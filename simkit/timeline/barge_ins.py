@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import SupportsIndex, overload
 
 from msgspec import Struct
 
@@ -59,7 +60,24 @@ class BargeIn(Struct, frozen=True, kw_only=True):
         return self.detect_ms, self.react_ms, self.fly_ms, self.tail_ms
 
 
-def barge_ins(timeline: Timeline, call: int | None = None) -> list[BargeIn]:
+class BargeIns(list[BargeIn]):
+    """Barge-ins of a call; says what one is when there is none."""
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> BargeIn: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[BargeIn]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> BargeIn | list[BargeIn]:
+        try:
+            return super().__getitem__(index)
+        except IndexError:
+            raise IndexError(
+                f"barge_ins[{index}]: there are {len(self)}; one is counted when the caller begins "
+                "to speak while hearing the agent"
+            ) from None
+
+
+def barge_ins(timeline: Timeline, call: int | None = None) -> BargeIns:
     """Measure every barge-in of a call, or of all calls, in the order of their onsets."""
     found = []
     clips = {event.fields["utterance"] for event in timeline.of("clip")}
@@ -71,7 +89,7 @@ def barge_ins(timeline: Timeline, call: int | None = None) -> list[BargeIn]:
             during = [piece for piece in pieces if piece.start_ns <= spoken.t_ns < piece.end_ns]
             if during and not any(clip.start_ns <= spoken.t_ns < clip.end_ns for clip in own):
                 found.append(_measure(timeline, number, spoken, pieces))
-    return sorted(found, key=lambda barge_in: barge_in.onset_ns)
+    return BargeIns(sorted(found, key=lambda barge_in: barge_in.onset_ns))
 
 
 def _measure(timeline: Timeline, call: int, spoken: Event, pieces: list[Interval]) -> BargeIn:

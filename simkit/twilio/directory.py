@@ -59,8 +59,11 @@ class Directory:
         """
         for url in (voice_url, fallback_url, status_callback):
             if url is not None:
-                address_of(url)
-                of_url(url, Overrides())
+                try:
+                    address_of(url)
+                    of_url(url, Overrides())
+                except ValueError as error:
+                    raise ValueError(f"number {number}: {error}") from None
         methods = (voice_method, fallback_method, status_callback_method)
         for method in methods:
             if method not in ("GET", "POST"):

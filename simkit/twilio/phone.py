@@ -103,6 +103,7 @@ class Call:
         Raises:
             AudioFileError: the file is missing, damaged or of another kind than expected.
             CallFailed: the call has ended.
+            TypeError: ``words`` is something else.
         """
         async with self._talking:
             speech = self._as_speech(words, seconds)
@@ -138,6 +139,8 @@ class Call:
             raise ValueError(
                 f"seconds is for texts: recorded speech lasts as long as it does; found {seconds!r}"
             )
+        if not isinstance(words, Speech | Path):
+            raise TypeError(f"says: a text, Speech, or the Path of a sound file; found {words!r}")
         return words if isinstance(words, Speech) else read_speech(words)
 
     def _record_speech(self, speech: Speech, start_ns: int, *, directed: bool = True) -> None:
@@ -218,7 +221,10 @@ class Call:
 
         Raises:
             NotHeard: time ran out or the call ended first; says what was heard instead.
+            ValueError: there is no word in ``text``.
         """
+        if not isinstance(text, str) or not any(letter.isalnum() for letter in text):
+            raise ValueError(f"hears: words to wait for; found {text!r}")
         heard = await self._listener.text(text, timeout)
         if self._settings.reaction:
             await asyncio.sleep(self._reactions.uniform(0, self._settings.reaction))

@@ -184,7 +184,15 @@ class Twilio(Directory):
         flow = self.flows[-1]
         await _either(flow.answered, flow.ended)
         if not flow.answered.is_set():
-            raise CallFailed(f"call {call.number} to {to} was not connected: {flow.failure}")
+            elsewhere = ""
+            if flow.failure.endswith(("HTTP 404", "HTTP 405")):
+                elsewhere = (
+                    "; if the voice webhook is elsewhere, say where: "
+                    f"sim.twilio.number({to!r}, voice_url=...)"
+                )
+            raise CallFailed(
+                f"call {call.number} to {to} was not connected: {flow.failure}{elsewhere}"
+            )
         return call
 
     def rings(

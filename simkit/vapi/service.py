@@ -18,6 +18,7 @@ from ..timeline import Clock, Timeline
 from ..wire import vapi
 from ..wire.disorder import Disorder
 from ..wire.http import HttpRequest, HttpResponse, HttpServer
+from ..wire.knobs import knobs_of, meant
 from .account import AccountSettings
 from .asking import Asking, AssistantAnswer, ToolResult
 from .assistant import Assistant, Script, begun_as_ordered
@@ -170,6 +171,10 @@ class Vapi:
             ValueError: a setting outside its range.
             TypeError: an unknown setting.
         """
+        for name in settings.keys() - knobs_of(Assistant).keys():
+            raise TypeError(
+                f"vapi.assistant: no setting {name!r}; {meant(name, knobs_of(Assistant))}"
+            )
         settings = {**self.defaults, **settings}
         self._assistant = Assistant(first_message=first_message, replies=replies, **settings)
         return self._assistant

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
@@ -20,6 +20,13 @@ class Knob:
     default: Any = None
 
 
+def meant(name: str, knobs: Iterable[str]) -> str:
+    """Say which names there are, and which one is like the one that is not."""
+    near = get_close_matches(name, there := list(knobs), 1)
+    start = f"did you mean {near[0]!r}? There" if near else "there"
+    return f"{start} are: {', '.join(there)}"
+
+
 class Knobs:
     """A dataclass whose fields check each value that is assigned to them.
 
@@ -35,9 +42,7 @@ class Knobs:
         knobs = knobs_of(type(self))
         knob = knobs.get(name)
         if knob is None:
-            near = get_close_matches(name, knobs, 1)
-            meant = f"did you mean {near[0]!r}? There" if near else "there"
-            raise AttributeError(f"no {self.title} {name!r}; {meant} are: {', '.join(knobs)}")
+            raise AttributeError(f"no {self.title} {name!r}; {meant(name, knobs)}")
         # A world makes some hundred settings, nearly all of them as they are by default.
         if value is not knob.default and not knob.accepts(value):
             raise ValueError(f"{self.title}.{name}: {knob.allowed}; found {value!r}")

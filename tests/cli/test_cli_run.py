@@ -109,7 +109,7 @@ def test_a_failure_of_several_lines_keeps_them(tmp_path, monkeypatch):
     [
         (("no-such",), "no scenario 'no-such'; there are: greeting, cold-start"),
         (("barge-in", "--set", "lead"), "barge-in: expected name=value, found 'lead'"),
-        (("barge-in", "--set", "lead=x"), "barge-in: lead: expected float, found 'x'"),
+        (("barge-in", "--set", "lead=x"), "barge-in: lead: expected a number, found 'x'"),
         (("greeting", "--app", "no_such_app:app"), "app 'no_such_app:app': there is no module"),
         (("greeting", "--audio", "call.mp3"), "--audio call.mp3: expected a file ending in .wav"),
         (("greeting", "--bridge", "http://127.0.0.1:1"), "--bridge: goes with --wall only"),
