@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from . import completion
 from .main import main
 from .options import app_option, processes_option, seed_option, upstream_option, wall_options
 
@@ -24,7 +25,12 @@ limit_option = click.option(
 @app_option("The bridge to judge; simkit's own if not given.")
 @upstream_option
 @click.option(
-    "--scenario", "names", multiple=True, metavar="NAME", help="Only this one; repeatable."
+    "--scenario",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completion.scenario_names,
+    help="Only this one; repeatable.",
 )
 @seed_option
 @processes_option
@@ -70,7 +76,12 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
 
 @main.command("campaign")
 @click.option(
-    "--scenarios", default="all", show_default=True, metavar="NAME,...", help="Which; or all."
+    "--scenarios",
+    default="all",
+    show_default=True,
+    metavar="NAME,...",
+    shell_complete=completion.scenario_names,
+    help="Which; or all.",
 )
 @click.option(
     "--seeds",

@@ -7,6 +7,7 @@ from typing import IO, Any
 import click
 
 from .. import __version__
+from . import completion
 from .group import Commands
 from .options import (
     app_option,
@@ -50,6 +51,7 @@ def main() -> None:
 @click.option(
     "--leg",
     "legs",
+    shell_complete=completion.legs,
     multiple=True,
     metavar="LEG=WAY",
     help="twilio or vapi, recorded or live; recorded if not given and both were captured.",
@@ -291,7 +293,13 @@ def recording_group() -> None:
 
 
 @recording_group.command("check")
-@click.argument("recordings", nargs=-1, required=True, type=click.Path())
+@click.argument(
+    "recordings",
+    nargs=-1,
+    required=True,
+    type=click.Path(),
+    shell_complete=completion.recordings,
+)
 @click.option("--recover", "finish", is_flag=True, help="Finish what a crash left unfinished.")
 def check_command(recordings: tuple[str, ...], finish: bool) -> None:
     """Read recordings whole, and say what each is."""
@@ -331,8 +339,8 @@ def cut_command(recording: str, output: str, from_s: float, to_s: float | None) 
 
 
 @recording_group.command("merge")
-@click.argument("first", type=click.Path())
-@click.argument("second", type=click.Path())
+@click.argument("first", type=click.Path(), shell_complete=completion.recordings)
+@click.argument("second", type=click.Path(), shell_complete=completion.recordings)
 @output_option("Where the result goes; must not exist.")
 @click.option(
     "--offset",
@@ -358,10 +366,15 @@ def scenarios_command(as_json: bool) -> None:
 
 
 @main.command("run")
-@click.argument("name", metavar="SCENARIO")
+@click.argument("name", metavar="SCENARIO", shell_complete=completion.scenario_names)
 @app_option("The bridge to run against; simkit's own if not given.")
 @click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the scenario."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    shell_complete=completion.settings,
+    help="A parameter of the scenario; repeatable.",
 )
 @seed_option
 @click.option(
@@ -381,7 +394,9 @@ def run_command(name: str, **options: Any) -> None:
 
 
 @main.command("fidelity")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument(
+    "names", nargs=-1, metavar="[SCENARIO]...", shell_complete=completion.scenario_names
+)
 @app_option("The bridge; simkit's own if not given.")
 @click.option(
     "--runs",

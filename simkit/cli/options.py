@@ -6,9 +6,13 @@ from collections.abc import Callable
 
 import click
 
+from . import completion
+
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
-recording_argument = click.argument("recording", type=click.Path())
+recording_argument = click.argument(
+    "recording", type=click.Path(), shell_complete=completion.recordings
+)
 seed_option = click.option(
     "--seed", type=int, default=0, show_default=True, help="Seed of the simulation."
 )
