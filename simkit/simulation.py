@@ -24,6 +24,7 @@ from .kernel import (
     happening,
     stepped_out,
 )
+from .kernel.signals import interruptible
 from .network import Host, Link, SimLoop
 from .network.cpu import Processors
 from .network.openings import LeftOpenWarning, Opening, describe_left_open
@@ -311,7 +312,7 @@ class Simulation(Observed):
 
     def _run(self, coro: Coroutine[Any, Any, T]) -> T:
         try:
-            with _without_proxies(), listening(self._mishaps.on_dropped):
+            with interruptible(), _without_proxies(), listening(self._mishaps.on_dropped):
                 return self.loop.run_until_complete(coro)
         except SimulationError:
             self._is_stuck = True

@@ -33,6 +33,7 @@ from ..wall import WallError, WallSimulation
 from ..wall.child import free_port
 from ..wall.priority import before_others
 from ..world import BRIDGE_HOST, TWILIO_HOST
+from .group import INTERRUPTED
 from .main import Refusal
 from .outcome import ENVIRONMENT
 
@@ -118,6 +119,8 @@ def run_fidelity(
     """Compare, report, and exit with 0, 1 or 2."""
     os.environ.update(ENVIRONMENT)
     computing = None if computing_ms is None else computing_ms / 1000
+    found: list[Comparison] = []
+    is_interrupted = False
     try:
         both = [name for name, entry in REGISTRY.items() if "simulation" not in entry.needs]
         scenarios = [find(name) for name in names or both]
@@ -125,7 +128,6 @@ def run_fidelity(
             task = bar.add_task("warming up", total=len(scenarios) * runs + 1)
             bench.play(find(_WARM_UP))
             bar.advance(task)
-            found = []
             for scenario in scenarios:
                 bar.update(task, description=scenario.name)
                 comparison = Comparison(scenario.name, limit_ms)
@@ -138,10 +140,16 @@ def run_fidelity(
                 found.append(comparison)
     except (ScenarioError, AppError, WallError) as error:
         raise Refusal(str(error)) from None
+    except KeyboardInterrupt:
+        is_interrupted = True
     if as_json:
         click.echo(json.dumps([_plain(one) for one in found], indent=2))
     else:
         _print(found)
+    if is_interrupted:
+        told = f"{len(found)} of {len(scenarios)} scenarios were compared"
+        click.echo(f"simkit: interrupted: {told}", err=True)
+        sys.exit(INTERRUPTED)
     sys.exit(0 if all(one.same for one in found) else 1)
 
 
@@ -301,6 +309,8 @@ def _print(found: list[Comparison]) -> None:
     for one in found:
         if one.remark:
             out.print(printable(f"{one.name}: {one.remark}"), soft_wrap=True)
+    if not found:
+        return
     different = [one.name for one in found if not one.same]
     off = [ms for one in found for ms in one.off_ms]
     within = sum(ms <= one.limit_ms for one in found for ms in one.off_ms)

@@ -73,7 +73,7 @@ class Commands(click.Group):
         left = {name: self.commands[name].get_short_help_str() for name in self.list_commands(ctx)}
         formatter.write_paragraph()
         for title, section in {**CONTENTS, "More:": left}.items():
-            rows = [(name, text) for name, text in section.items() if left.pop(name, None)]
+            rows = [(name, text) for name, text in list(section.items()) if left.pop(name, None)]
             if rows:
                 formatter.write(f"{title}\n")
                 with formatter.indentation():

@@ -6,6 +6,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -24,6 +25,7 @@ from ..recording import ENVIRONMENT, RecordingError, Replay, read, replay
 from ..recording.format import EVENTS_FILE
 from ..report import console
 from ..timeline.text import printable
+from .group import INTERRUPTED
 from .main import Refusal
 
 
@@ -66,14 +68,21 @@ def run_all(folder: str, *, processes: int | None, as_json: bool, **options: Any
     found = {}
     with Progress(console=console(sys.stderr), transient=True) as bar:
         task = bar.add_task("replaying", total=len(places))
-        for place, one in _replayed(places, workers, options):
-            found[place] = one
-            bar.update(task, advance=1, description=one.name)
-    verdicts = [found[place] for place in places]
+        try:
+            for place, one in _replayed(places, workers, options):
+                found[place] = one
+                bar.update(task, advance=1, description=one.name)
+        except KeyboardInterrupt:
+            pass  # what was done until then is told
+    verdicts = [found[place] for place in places if place in found]
     if as_json:
         click.echo(json.dumps({"recordings": [_plain(one) for one in verdicts]}, indent=2))
     else:
         _print(verdicts)
+    if len(verdicts) < len(places):
+        done = f"{len(verdicts)} of {len(places)} recordings were replayed"
+        click.echo(f"simkit: interrupted: {done}", err=True)
+        sys.exit(INTERRUPTED)
     sys.exit(max(one.exit_code for one in verdicts))
 
 
@@ -116,11 +125,26 @@ def _alone(place: Path, done: Future[Verdict]) -> Verdict:
         return Verdict(name=place.name, error="the process that replayed it ended all of a sudden")
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # A process for each, so that no application remembers another call.
-    return ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1
+@contextlib.contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    # A process for each, so that no application remembers another call. Ctrl-C, which reaches all
+    # of them, is for this one to answer.
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+        max_tasks_per_child=1,
     )
+    try:
+        yield pool
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown()
 
 
 def _replay(place: str, options: dict[str, Any]) -> Verdict:

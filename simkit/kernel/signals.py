@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import TypeVarTuple
 
 from .base import BaseLoop
@@ -15,6 +18,35 @@ from .base import BaseLoop
 Ts = TypeVarTuple("Ts")
 
 _UNCATCHABLE = (signal.SIGKILL, signal.SIGSTOP)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end what runs here, also when the program under test takes it for an error.
+
+    Servers answer HTTP 500 to whatever a handler raises, and go on. Without effect outside the main
+    thread, and where somebody handles the signal already.
+    """
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    ):
+        yield
+        return
+    pressed = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 class SignalHandlers(BaseLoop):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from typing import IO
@@ -16,7 +17,11 @@ from ..timeline.intervals import Percentiles
 from ..timeline.text import printable
 
 _PIPED_WIDTH = 160
+_BROKEN_PIPE = 141
+"""128 and the number of SIGPIPE, as shells have it."""
 _WIDE = 125
+_NARROWEST = 76
+"""Columns that a table of barge-ins needs."""
 _COLUMNS = {
     "at": "at",
     "caller": "caller",
@@ -46,12 +51,21 @@ _LANES = {
 }
 
 
+class _Console(Console):
+    """One that ends as others do when nobody reads on, as in ``| head``."""
+
+    def on_broken_pipe(self) -> None:
+        """Say no more: exit as if the signal had done it, which is no verdict on any call."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_BROKEN_PIPE)
+
+
 def console(file: IO[str] | None = None) -> Console:
     """Make a console: colour on a terminal, plain text and no wrapping in a pipe."""
     out = file if file is not None else sys.stdout
     if out.isatty():
-        return Console(file=out, highlight=False, markup=False, emoji=False)
-    return Console(
+        return _Console(file=out, highlight=False, markup=False, emoji=False)
+    return _Console(
         file=out,
         highlight=False,
         markup=False,
@@ -93,6 +107,14 @@ def print_barge_ins(out: Console, barge_ins: list[BargeIn]) -> None:
     """Print each barge-in with its four parts."""
     if not barge_ins:
         out.print("no barge-in: the caller never began to speak while hearing the agent")
+        return
+    if out.width < _NARROWEST:
+        for barge_in in barge_ins:
+            parts = zip(("detect", "react", "fly", "tail"), barge_in.parts, strict=True)
+            where = ", ".join(f"{name} {_ms(part_ms, '-')}" for name, part_ms in parts)
+            stop = _ms(barge_in.time_to_stop_ms, "never")
+            told = f'{barge_in.onset_ns / 1e9:.3f} "{_clip(barge_in.text, 18)}": stops after {stop}'
+            out.print(Text(f"{told} ({where})"))
         return
     wide = out.width >= _WIDE
     table = Table(box=None, pad_edge=False, header_style="bold")
