@@ -1,0 +1,330 @@
+"""``simkit init``: find the bridge, call it, write a test of it, run that, and say what next."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from ..report import console
+from ..starting import (
+    Attempt,
+    Candidate,
+    Found,
+    Orders,
+    Page,
+    Ran,
+    Survey,
+    Value,
+    defines,
+    pages,
+    run_test,
+    save,
+    survey,
+    try_out,
+    values,
+)
+from ..starting.trial import OPENAI
+from ..starting.written import CONFTEST, SNAPSHOT, TEST
+from ..timeline.text import printable
+from .main import Refusal
+
+_MOST_SHOWN = 6
+_SIGNED = "HTTP 403"
+
+
+def run_init(folder: str, *, app: str | None, webhook: str | None, yes: bool, force: bool) -> None:
+    """Do it all, and exit with 0, 1 (the test found something) or 2 (nothing was written)."""
+    here = Path(folder)
+    if not here.is_dir():
+        raise Refusal(f"{folder}: there is no such folder")
+    if app is not None and not re.fullmatch(r"\w+(\.\w+)*:\w+(\.\w+)*", app):
+        raise Refusal(f"--app {app}: expected module:attribute, as in my_app:app")
+    if webhook is not None and not re.fullmatch(r"/[\w./-]*", webhook):
+        raise Refusal(f"--webhook {webhook}: expected a path, as in /incoming-call")
+    lacking = [name for name in ("pytest", "syrupy") if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise Refusal(f"the test needs them: pip install {' '.join(lacking)}")
+    try:
+        found = survey(here)
+    except OSError as error:
+        raise Refusal(f"{folder}: {error.strerror}") from None
+    project = _Project(here, found, console(), ask=not yes and sys.stdin.isatty(), yes=yes)
+    project.choose(app)
+    tried = project.call(webhook)
+    written = project.write(tried, force=force)
+    sys.exit(0 if project.judge(written) else 1)
+
+
+def stop(out: Console, sentence: str, *more: str) -> NoReturn:
+    """Say why nothing was written, and what to do; exit with 2."""
+    error = console(sys.stderr)
+    error.print(Text(f"simkit: {printable(sentence)}"), soft_wrap=True)
+    for line in more:
+        error.print(Text(f"    {printable(line)}"), soft_wrap=True)
+    sys.exit(2)
+
+
+@dataclass
+class _Tried:
+    """The application, and how it was reached."""
+
+    app: str
+    found: Found
+    call: Attempt
+    accounts: list[Value]
+    is_openai: bool
+
+
+class _Project:
+    def __init__(self, folder: Path, found: Survey, out: Console, *, ask: bool, yes: bool) -> None:
+        self._folder = folder
+        self._survey = found
+        self._out = out
+        self._asks, self._yes = ask, yes
+        self._app = ""
+        tests = folder / "tests"
+        self._tests = tests if tests.is_dir() else folder
+
+    def _says(self, what: str, text: str, style: str = "bold") -> None:
+        line = Text.assemble((f"{what:<13} ", style), printable(text))
+        self._out.print(line, soft_wrap=True)
+
+    def _shown(self, path: Path) -> str:
+        return str(path.relative_to(self._folder))
+
+    def choose(self, app: str | None) -> None:
+        """Settle on the application: the one that was named, the only one, or one of several."""
+        candidates = self._survey.candidates
+        for line in self._survey.unreadable:
+            self._says("not read", line, "yellow")
+        if app is None:
+            app = self._one_of(candidates).spec
+        self._app = app
+        known = [one for one in candidates if one.spec == app]
+        where = f"{known[0].framework}, {known[0].place}" if known else "named by --app"
+        self._says("bridge", f"{app} ({where})")
+
+    def _one_of(self, candidates: Sequence[Candidate]) -> Candidate:
+        if not candidates:
+            count = len(self._survey.sources.files)
+            stop(
+                self._out,
+                f"no application was found in {self._folder.resolve().name}: {count} files of "
+                "Python were read" + (", and some could not be" if self._survey.unreadable else ""),
+                *self._survey.unreadable,
+                "name yours, as in simkit init --app my_app:app",
+                "an application is one of FastAPI, Starlette, aiohttp or other ASGI, a function",
+                "that makes one, or an async def main() that serves by itself",
+            )
+        if len(candidates) == 1:
+            return candidates[0]
+        rows = [
+            f"{number}  {one.spec}  ({one.framework}, {one.place})"
+            for number, one in enumerate(candidates, 1)
+        ]
+        if self._asks:
+            for row in rows:
+                self._out.print(Text(printable(row)), soft_wrap=True)
+            which = click.IntRange(1, len(candidates))
+            return candidates[click.prompt("Which is the bridge?", type=which, default=1) - 1]
+        if not self._yes:
+            stop(
+                self._out,
+                "several applications are here: say which is the bridge with --app",
+                *rows,
+                "--yes takes the first",
+            )
+        return candidates[0]
+
+    def call(self, webhook: str | None) -> _Tried:
+        """Call the bridge in a simulation, and find out where its webhook is."""
+        app, found = self._app, self._survey
+        accounts = values(found.variables(app))
+        guesses = [value.name for value in accounts if value.is_guess]
+        if accounts:
+            told = ", ".join(value.name for value in accounts)
+            self._says("environment", f"{told}: as of the simulated accounts")
+        if guesses:
+            self._says("guessed", f"{', '.join(guesses)}: put in what fits", "yellow")
+        is_openai = found.speaks_of(app, OPENAI) and not found.speaks_of(app, "api.vapi.ai")
+        routes = [(route.method, route.path) for route in found.routes(app)]
+        sockets = found.sockets(app) if len(routes) == 1 else []
+        if webhook is not None:
+            routes, sockets = [("POST", webhook), ("GET", webhook)], []
+        source = self._folder / "src"
+        orders = Orders(
+            app,
+            [str(source.resolve())] if source.is_dir() else [],
+            {value.name: value.text for value in accounts},
+            routes,
+            sockets,
+            is_openai,
+        )
+        with console(sys.stderr).status("calling the bridge"):
+            tried = try_out(orders, self._folder)
+        if tried.failure:
+            stop(self._out, tried.failure, *_cure(tried.failure))
+        call = tried.best
+        assert call is not None  # there is a route at least
+        if call.went == "refused":
+            if self._asks and webhook is None:
+                self._tell(tried.attempts)
+                asked = click.prompt("At which path is the voice webhook?", default="/")
+                return self.call("/" + asked.strip().lstrip("/"))
+            self._no_webhook(tried.attempts)
+        what = f"{call.method} {call.path}" if call.method else "none: Twilio is given the TwiML"
+        stream = f", media at {call.stream}" if call.stream else ""
+        self._says("voice webhook", what + stream)
+        return _Tried(app, tried, call, accounts, is_openai)
+
+    def _tell(self, attempts: Iterable[Attempt]) -> None:
+        for line in _answers(attempts):
+            self._out.print(Text(line), soft_wrap=True)
+
+    def _no_webhook(self, attempts: Sequence[Attempt]) -> NoReturn:
+        cure = ["say where the voice webhook is, as in simkit init --webhook /incoming-call"]
+        if any(_SIGNED in attempt.told for attempt in attempts):
+            cure = [
+                "403 is what a bridge says that does not believe Twilio's signature: it has to be",
+                "told the simulated auth token, simkit.twilio.AUTH_TOKEN, and the public URL",
+                "https://bridge.example.com, in variables that are found in its files",
+            ]
+        stop(self._out, "no call was connected", *_answers(attempts), *cure)
+
+    def write(self, tried: _Tried, *, force: bool) -> Path:
+        """Write the fixture and the test, and return where the test is."""
+        conftest, test = self._tests / CONFTEST, self._tests / TEST
+        has_fixture = any(defines(place / CONFTEST, "bridge") for place in self._places())
+        package = "" if self._tests == self._folder else f"{self._tests.name}."
+        above = "" if self._tests == self._folder else "../"
+        fixture, text = pages(
+            tried.app,
+            tried.call,
+            tried.accounts,
+            module=f"{package}conftest",
+            port=tried.found.port,
+            source=f"{above}src" if (self._folder / "src").is_dir() else None,
+            openai=tried.is_openai,
+        )
+        wanted = [Page(test, text)]
+        if not has_fixture:
+            wanted.insert(0, Page(conftest, fixture))
+        elif not force:
+            self._says("fixture", f"{CONFTEST} has one called bridge: it is used")
+        there = [page for page in wanted if page.path.exists()]
+        if there and not force:
+            self._refuse(there, is_conftest=there[0].path == conftest)
+        try:
+            save(wanted)
+        except OSError as error:
+            stop(self._out, f"{error.filename or self._tests}: {error.strerror}")
+        self._says("wrote", ", ".join(self._shown(page.path) for page in wanted))
+        return test
+
+    def _places(self) -> set[Path]:
+        return {self._folder, self._tests}
+
+    def _refuse(self, there: Sequence[Page], *, is_conftest: bool) -> NoReturn:
+        for page in there:
+            self._out.print(Text(f"\n# {self._shown(page.path)}", "bold"))
+            self._out.print(Text(page.text), soft_wrap=True)
+        names = " and ".join(self._shown(page.path) for page in there)
+        is_there = "is there, and was" if len(there) == 1 else "are there, and were"
+        cure = "--force writes over it" if len(there) == 1 else "--force writes over them"
+        if is_conftest:
+            cure = f"add to it what stands above, and run simkit init again; {cure}"
+        stop(
+            self._out,
+            f"{names} {is_there} left alone; what would be written stands above",
+            cure,
+        )
+
+    def judge(self, test: Path) -> bool:
+        """Run the test, keep its snapshot if it passes, and say what next."""
+        snapshot = test.parent / SNAPSHOT
+        with console(sys.stderr).status("running the test"):
+            ran = run_test(test, snapshot, self._folder)
+        if ran.told is None:
+            self._out.print()
+            for line in ran.output[-20:]:
+                self._out.print(Text(f"    {printable(line)}"), soft_wrap=True)
+            stop(self._out, "pytest could not run the test; what it said stands above")
+        passed = ran.told.passed
+        if passed:
+            self._says("wrote", self._shown(snapshot))
+            stops_ms = ran.told.time_to_stop_ms or 0.0
+            self._says(
+                "passed",
+                f"a caller interrupts, and the agent is silent after {stops_ms:.0f} ms; "
+                f"{ran.told.call_seconds:.1f} s of call",
+                "bold green",
+            )
+            if not ran.is_repeatable:
+                self._says(
+                    "but",
+                    "a second run went otherwise: pytest --simkit-verify names what differs first",
+                    "bold yellow",
+                )
+        else:
+            self._finding(ran, test)
+        self._next(test)
+        return passed
+
+    def _finding(self, ran: Ran, test: Path) -> None:
+        assert ran.told is not None
+        first, *more = ran.told.sentences or ["the test failed"]
+        self._says("FOUND", first, "bold red")
+        for sentence in more:
+            self._says("", sentence)
+        self._out.print()
+        for line in ran.told.lines:
+            self._out.print(Text(f"    {printable(line)}", "dim"), soft_wrap=True)
+        self._out.print()
+        shown = self._shown(test)
+        self._out.print(
+            f"The bridge does that, not the test: {shown} stays, and is red until it is mended.\n"
+            f"pytest {shown} shows the whole call; add --snapshot-update once it passes.",
+            soft_wrap=True,
+        )
+
+    def _next(self, test: Path) -> None:
+        app = self._app
+        for place in self._places():
+            if defines(place / CONFTEST, "serve"):
+                package = "" if place == self._folder else f"{place.name}."
+                app = f"{package}conftest:serve"
+        steps = (
+            ("pytest", "runs it with your other tests"),
+            (f"simkit conformance --app {app}", "tells which races the bridge loses"),
+            ("docs/tutorial.md", "how to write more of them"),
+        )
+        width = max(len(command) for command, _ in steps)
+        self._out.print()
+        for number, (command, what) in enumerate(steps):
+            head = "next" if number == 0 else ""
+            self._says(head, f"{command:<{width}}  {what}")
+
+
+def _answers(attempts: Iterable[Attempt]) -> list[str]:
+    told = [f"{one.method or 'TwiML for'} {one.path}: {one.told}" for one in attempts]
+    more = len(told) - _MOST_SHOWN
+    return told[:_MOST_SHOWN] + ([f"... {more} more"] if more > 0 else [])
+
+
+def _cure(failure: str) -> list[str]:
+    """Return what helps against an application that does not start."""
+    if found := re.search(r"KeyError: '([A-Za-z_]\w*)'", failure):
+        return [f"is {found[1]} a variable of its environment? Set it: {found[1]}=... simkit init"]
+    if found := re.search(r"No module named '([\w.]+)'|there is no module '([\w.]+)'", failure):
+        name = found[1] or found[2]
+        return [f"is {name} installed where simkit is, or spelled otherwise? {sys.executable}"]
+    return ["mend that, or name another application with --app; nothing was written"]
