@@ -89,6 +89,7 @@ class AppServer:
     async def _serve_aiohttp(self, app: Any) -> None:
         from aiohttp import web
 
+        _forget_loop(app)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         try:
             await runner.setup()
@@ -228,6 +229,15 @@ def _instead(name: str, module: Any) -> str:
 def _is_aiohttp(app: Any) -> bool:
     aiohttp = sys.modules.get("aiohttp.web")
     return aiohttp is not None and isinstance(app, aiohttp.Application)
+
+
+def _forget_loop(app: Any) -> None:
+    """Free an application of aiohttp's from the first loop that it ran on: simulations have each
+    their own.
+    """
+    app._loop = None
+    for inner in app._subapps:
+        _forget_loop(inner)
 
 
 def _is_factory(app: Any) -> bool:

@@ -249,10 +249,10 @@ def _routes(file: Source) -> Iterator[Route]:
                 yield from _route(file, node, name.removeprefix("add_"), None, texts)
             elif name in _METHODS and file.meaning(node.func) == f"aiohttp.web.{name}":
                 yield from _route(file, node, name, None, texts)
-        elif isinstance(node, ast.Compare) and "process_request" in file.text:
+        elif isinstance(node, ast.Constant) and "process_request" in file.text:
             # A program on bare websockets, which answer nothing but GET.
-            for path in _paths_in(node):
-                yield Route("GET", path, _score(path, file.text))
+            if isinstance(node.value, str) and re.fullmatch(r"/[\w./-]*", node.value):
+                yield Route("GET", node.value, _score(node.value, file.text))
 
 
 def _route(
@@ -287,10 +287,8 @@ def _score(path: str, text: str) -> int:
     return 4 * bool(_TWIML.search(text)) + bool(_VOICE.search(path)) - 3 * bool(_OTHER.search(path))
 
 
-def _paths_in(node: ast.Call | ast.Compare) -> list[str]:
-    parts = node.args[:2] if isinstance(node, ast.Call) else [node.left, *node.comparators]
-    if isinstance(node, ast.Call):
-        parts += [keyword.value for keyword in node.keywords if keyword.arg == "path"]
+def _paths_in(node: ast.Call) -> list[str]:
+    parts = [*node.args[:2], *(k.value for k in node.keywords if k.arg == "path")]
     return [
         part.value
         for part in parts
@@ -331,6 +329,9 @@ def _variables(file: Source) -> Iterator[Variable]:
         and node.func.id in ("int", "float")
         and node.args
     }
+    if any(meaning.startswith("simkit.bridge") for meaning in file.imported.values()):
+        for name in ("PUBLIC_URL", "TWILIO_AUTH_TOKEN", "VAPI_API_KEY"):
+            yield Variable(name, True)
     for node in ast.walk(file.tree):
         if isinstance(node, ast.Subscript) and file.meaning(node.value) == "os.environ":
             name = _constant(node.slice)

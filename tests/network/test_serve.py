@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from simkit.network import SimLoop
 from simkit.network.serve import AppError, load
 
 NAME = "bridge.example.com"
@@ -116,6 +117,15 @@ def start(runner, server):
 )
 def test_whatever_serves_can_be_served(runner, bridge, app, answer):
     assert ask(runner, bridge.serve(app)) == answer
+
+
+def test_an_application_of_aiohttps_is_served_in_one_simulation_after_the_other(bridge):
+    app = aiohttp_app()
+    app.add_subapp("/more", web.Application())
+    for _ in range(2):
+        with asyncio.Runner(loop_factory=SimLoop) as runner:
+            host = runner.get_loop().network.host(NAME)
+            assert ask(runner, host.serve(app)) == "aiohttp"
 
 
 def test_a_program_can_be_named_by_module_and_attribute(runner, bridge, module):
