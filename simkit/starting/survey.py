@@ -249,10 +249,11 @@ def _routes(file: Source) -> Iterator[Route]:
                 yield from _route(file, node, name.removeprefix("add_"), None, texts)
             elif name in _METHODS and file.meaning(node.func) == f"aiohttp.web.{name}":
                 yield from _route(file, node, name, None, texts)
-        elif isinstance(node, ast.Constant) and "process_request" in file.text:
+        elif "process_request" in file.text and isinstance(node, ast.Constant):
             # A program on bare websockets, which answer nothing but GET.
-            if isinstance(node.value, str) and re.fullmatch(r"/[\w./-]*", node.value):
-                yield Route("GET", node.value, _score(node.value, file.text))
+            path = node.value if isinstance(node.value, str) else ""
+            if re.fullmatch(r"/[\w./-]*", path):
+                yield Route("GET", path, _score(path, file.text))
 
 
 def _route(
