@@ -23,7 +23,7 @@ from . import (  # noqa: F401
 )
 from .attacker import ATTACKS
 
-PAGE = Path(__file__).parents[2] / "docs" / "deployment.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "deploy.md"
 HEADS = {
     "Keys": "| key | allowed | default | what it is |\n| --- | --- | --- | --- |",
     "Attacks": "| what is tried | answer |\n| --- | --- |",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-DOORS = Path(__file__).parents[2] / "docs" / "doors.md"
+DOORS = Path(__file__).parents[2] / "docs" / "how-to" / "bridge-doors.md"
 
 STAND_INS = """
 const sent = [], played = [], stopped = [];

@@ -19,7 +19,9 @@ MEDIA = {"t_ms": 0, "leg": "twilio", "direction": "in", "media": {"file": "a.fla
 
 
 def test_the_committed_schema_is_that_of_the_types():
-    assert json.loads((ROOT / "docs" / "recording.schema.json").read_text()) == schema()
+    assert (
+        json.loads((ROOT / "docs" / "reference" / "recording.schema.json").read_text()) == schema()
+    )
 
 
 @pytest.mark.parametrize("name", ["three-interruptions", "pricing-question"])

@@ -12,7 +12,7 @@ from simkit.wire.knobs import knobs_of
 from tests.knob_tables import check_edges, declared_table, documented_table
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = ROOT / "docs" / "twilio.md"
+DOCUMENT = ROOT / "docs" / "reference" / "twilio.md"
 SETTINGS = ROOT / "simkit" / "twilio" / "settings.py"
 KNOBS = knobs_of(TwilioSettings)
 INF, NAN = float("inf"), float("nan")

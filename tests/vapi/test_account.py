@@ -11,7 +11,7 @@ from simkit.wire.knobs import knobs_of
 from tests.knob_tables import check_edges, declared_table, documented_table
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = ROOT / "docs" / "vapi.md"
+DOCUMENT = ROOT / "docs" / "reference" / "vapi.md"
 DECLARED = ROOT / "simkit" / "vapi" / "account.py"
 KNOBS = knobs_of(AccountSettings)
 SECONDS = [-0.001, True, "1", None, float("inf"), float("nan")]

@@ -14,7 +14,7 @@ from tests.knob_tables import check_edges, declared_table, documented_table
 from tests.vapi.test_conversation import say
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = ROOT / "docs" / "vapi.md"
+DOCUMENT = ROOT / "docs" / "reference" / "vapi.md"
 SETTINGS = ROOT / "simkit" / "vapi" / "assistant.py"
 KNOBS = knobs_of(Assistant)
 INF, NAN = float("inf"), float("nan")

@@ -11,7 +11,7 @@ from simkit.vapi.faults import menu
 from simkit.wire.knobs import knobs_of
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = ROOT / "docs" / "vapi.md"
+DOCUMENT = ROOT / "docs" / "reference" / "vapi.md"
 FOLDER = ROOT / "simkit" / "vapi"
 
 
