@@ -1,24 +1,31 @@
 """The project's own tests, and the execution of everything that the documentation shows.
 
-In README and docs, a ``python`` block that begins with ``# name.py`` is a file of a small project,
-a ``console`` block runs commands in it and compares what they print (a line of ``...`` stands for
-any lines), and any other ``python`` block is run as it is.
+In README and docs, a block that begins with ``# name.py``, or with any file's name, is a file of a
+small project, a ``diff`` block changes such files, a ``console`` block runs commands in it and
+compares what they print (a line of ``...`` stands for any lines), and any other ``python`` block is
+run as it is. A picture that a command has made is compared with the one that the page shows;
+``SIMKIT_DRAW=1 pytest docs`` keeps the new one instead.
 """
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
-from sybil import Example, Sybil
+from sybil import Document, Example, Region, Sybil
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
+
+from tests.documents.warm import Warm
 
 pytest_plugins = ["pytester"]
 
@@ -29,7 +36,9 @@ hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("project")
 
 ROOT = Path(__file__).parent
-_FILE = re.compile(r"# ([\w./-]+\.(?:py|log))\n")
+_FILE = re.compile(r"# ([\w./-]+\.\w+)\n")
+_HUNK = re.compile(r"^@@.*\n", re.MULTILINE)
+_PICTURE = re.compile(r"^!\[[^\]]*\]\(([\w./-]+\.svg)\)$", re.MULTILINE)
 _CHANGING = re.compile(r"[\d.]+ s of call in [\d.]+ s of CPU: \d+ call-seconds|in \d+\.\d\ds")
 
 
@@ -41,24 +50,73 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return LoadFileScheduling(config, log) if config.getoption("dist") == "load" else None
 
 
+@functools.cache
+def _warm() -> Warm:
+    warm = Warm()
+    atexit.register(warm.close)
+    return warm
+
+
 def _setup(namespace: dict[str, Any]) -> None:
     folder = namespace["folder"] = tempfile.TemporaryDirectory()
-    (Path(folder.name) / "recordings").symlink_to(ROOT / "recordings")
+    for name in ("recordings", "examples"):
+        (Path(folder.name) / name).symlink_to(ROOT / name)
 
 
 def _teardown(namespace: dict[str, Any]) -> None:
     namespace["folder"].cleanup()
 
 
-def _python(example: Example) -> None:
-    source = example.parsed
-    named = _FILE.match(source)
-    if named:
-        path = Path(example.namespace["folder"].name) / named[1]
-        path.write_text(source)
-        return
-    code = compile(source, example.path, "exec")
+def _file(example: Example) -> str | None:
+    """Write the file that a block is."""
+    named = _FILE.match(example.parsed)
+    if named is None:
+        return "expected a file's name in a comment, on the first line"
+    path = Path(example.namespace["folder"].name) / named[1]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(example.parsed)
+    return None
+
+
+def _python(example: Example) -> str | None:
+    if _FILE.match(example.parsed):
+        return _file(example)
+    code = compile(example.parsed, example.path, "exec")
     exec(code, example.namespace)  # noqa: S102 - that is what it is for
+    return None
+
+
+def _diff(example: Example) -> str | None:
+    """Change a file as a unified diff says; line numbers are for people."""
+    head, *hunks = _HUNK.split(example.parsed)
+    path = Path(example.namespace["folder"].name) / head.splitlines()[1].removeprefix("+++ ")
+    text = path.read_text()
+    for hunk in hunks:
+        lines = hunk.splitlines(keepends=True)
+        before = "".join(line[1:] or "\n" for line in lines if line[0] != "+")
+        after = "".join(line[1:] or "\n" for line in lines if line[0] != "-")
+        if text.count(before) != 1:
+            return f"{path.name} has {text.count(before)} times:\n{before}"
+        text = text.replace(before, after)
+    path.write_text(text)
+    return None
+
+
+def _pictures(document: Document) -> Iterator[Region]:
+    for shown in _PICTURE.finditer(document.text):
+        yield Region(shown.start(), shown.end(), shown[1], _picture)
+
+
+def _picture(example: Example) -> str | None:
+    """Compare a picture with what a command above it has made, if one has."""
+    shown = Path(example.path).parent / example.parsed
+    made = Path(example.namespace["folder"].name) / shown.name
+    if not made.exists():
+        return None if shown.exists() else f"{shown}: there is no such picture"
+    if os.environ.get("SIMKIT_DRAW"):
+        shown.write_text(made.read_text())
+    same = shown.exists() and shown.read_text() == made.read_text()
+    return None if same else f"{shown}: SIMKIT_DRAW=1 pytest docs keeps what is drawn today"
 
 
 def _console(example: Example) -> str | None:
@@ -68,7 +126,7 @@ def _console(example: Example) -> str | None:
         # A worker of pytest-xdist is one for what it starts, too, if that is told.
         inherited = {name: value for name, value in os.environ.items() if "XDIST" not in name}
         environment = inherited | {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{_warm().folder}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONDONTWRITEBYTECODE": "1",
             # What is shown needs these; looking for more takes pytest as long as the test does.
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
@@ -107,8 +165,10 @@ pytest_collect_file = Sybil(
         SkipParser(),
         CodeBlockParser(language="python", evaluator=_python),
         CodeBlockParser(language="console", evaluator=_console),
+        CodeBlockParser(language="diff", evaluator=_diff),
+        _pictures,
     ],
-    patterns=["README.md", "docs/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/*/*.md"],
     setup=_setup,
     teardown=_teardown,
 ).pytest()
