@@ -25,6 +25,7 @@ import pytest
 from sybil import Document, Example, Region, Sybil
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
+from tests.documents.blocks import FILE, name_of, patched
 from tests.documents.warm import Warm
 
 pytest_plugins = ["pytester"]
@@ -36,8 +37,6 @@ hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("project")
 
 ROOT = Path(__file__).parent
-_FILE = re.compile(r"# ([\w./-]+\.\w+)\n")
-_HUNK = re.compile(r"^@@.*\n", re.MULTILINE)
 _PICTURE = re.compile(r"^!\[[^\]]*\]\(([\w./-]+\.svg)\)$", re.MULTILINE)
 _CHANGING = re.compile(r"[\d.]+ s of call in [\d.]+ s of CPU: \d+ call-seconds|in \d+\.\d\ds")
 
@@ -69,7 +68,7 @@ def _teardown(namespace: dict[str, Any]) -> None:
 
 def _file(example: Example) -> str | None:
     """Write the file that a block is."""
-    named = _FILE.match(example.parsed)
+    named = FILE.match(example.parsed)
     if named is None:
         return "expected a file's name in a comment, on the first line"
     path = Path(example.namespace["folder"].name) / named[1]
@@ -79,27 +78,16 @@ def _file(example: Example) -> str | None:
 
 
 def _python(example: Example) -> str | None:
-    if _FILE.match(example.parsed):
+    if FILE.match(example.parsed):
         return _file(example)
     code = compile(example.parsed, example.path, "exec")
     exec(code, example.namespace)  # noqa: S102 - that is what it is for
     return None
 
 
-def _diff(example: Example) -> str | None:
-    """Change a file as a unified diff says; line numbers are for people."""
-    head, *hunks = _HUNK.split(example.parsed)
-    path = Path(example.namespace["folder"].name) / head.splitlines()[1].removeprefix("+++ ")
-    text = path.read_text()
-    for hunk in hunks:
-        lines = hunk.splitlines(keepends=True)
-        before = "".join(line[1:] or "\n" for line in lines if line[0] != "+")
-        after = "".join(line[1:] or "\n" for line in lines if line[0] != "-")
-        if text.count(before) != 1:
-            return f"{path.name} has {text.count(before)} times:\n{before}"
-        text = text.replace(before, after)
-    path.write_text(text)
-    return None
+def _diff(example: Example) -> None:
+    path = Path(example.namespace["folder"].name) / name_of(example.parsed)
+    path.write_text(patched(path.read_text(), example.parsed))
 
 
 def _pictures(document: Document) -> Iterator[Region]:

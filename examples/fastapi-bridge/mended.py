@@ -89,6 +89,7 @@ class PhoneCall:
     def __init__(self, twilio: WebSocket):
         self.twilio = twilio
         self.stream_sid = ""
+        self.started = asyncio.Event()
         self.caller = deque(maxlen=QUEUED_FRAMES)
         self.caller_spoke = asyncio.Event()
         self.held = {}  # out-of-order: chunks that wait for one before them
@@ -124,6 +125,7 @@ class PhoneCall:
                 event = message["event"]
                 if event == "start":
                     self.stream_sid = message["start"]["streamSid"]
+                    self.started.set()
                 elif event == "media":
                     self.take(message["media"])
                 elif event == "mark":
@@ -262,6 +264,7 @@ class PhoneCall:
         await self.say({"event": "mark", "mark": {"name": f"mark {self.marks}"}})
 
     async def say(self, message: dict):
+        await self.started.wait()  # vapi-never-opens: an excuse may be quicker than the stream
         await self.twilio.send_json(message | {"streamSid": self.stream_sid})
 
 
