@@ -27,6 +27,7 @@ class Delay(Struct, frozen=True, kw_only=True):
     median_ms: float
     """Over all sound that arrived."""
     max_ms: float
+    """The worst of it."""
 
 
 def delay(pieces: list[tuple[Event, Event]]) -> Delay | None:
@@ -108,6 +109,7 @@ class Clarity(Struct, frozen=True, kw_only=True):
     """How clean the replies were in the ear, in dB, over all aligned sound."""
 
     snr_db: float
+    """Signal against everything that was added on the way."""
     mulaw_snr_db: float
     """What mu-law alone would have left."""
 

@@ -25,6 +25,7 @@ class BargeIn(Struct, frozen=True, kw_only=True):
     """
 
     call: int
+    """Number of the phone call, from 1."""
     onset_ns: int
     """Instant at which the caller began to speak."""
     text: str

@@ -23,7 +23,9 @@ class Percentiles(Struct, frozen=True, kw_only=True):
     """How a measure is spread; each percentile is a value that occurred (nearest rank)."""
 
     samples: int
+    """How many values there are."""
     p50_ms: float | None
+    """The median; None without a sample."""
     p90_ms: float | None
     """None under 10 samples."""
     p95_ms: float | None

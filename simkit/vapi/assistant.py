@@ -211,12 +211,14 @@ class Assistant(Knobs):
     on_no_punctuation_seconds: float = seconds(1.5, 0, 3)
     """After a transcript that ends without."""
     on_number_seconds: float = seconds(0.5, 0, 3)
-    """After a transcript that ends with a number, in digits or English."""
+    """After a transcript that ends with a number, in digits or English; sources disagree on 0.5 or
+    0.4."""
     endpointing_rules: Sequence[EndpointingRule] = _rules()
     """``customEndpointingRules``; they come before ``endpointing``."""
 
     num_words: int = whole(0, 0, 1_000_000, "words")
-    """``stopSpeakingPlan.numWords``: 0 interrupts on voice, more on that many transcribed words."""
+    """``stopSpeakingPlan.numWords``: 0 interrupts on voice, more on that many transcribed words.
+    Sources disagree whether Vapi's default is 0 or 2."""
     voice_seconds: float = seconds(0.2, 0, LONG)
     """``stopSpeakingPlan.voiceSeconds``: voice that interrupts, when ``num_words`` is 0."""
     acknowledgement_phrases: Sequence[str] = texts(*ACKNOWLEDGEMENTS)
@@ -252,16 +254,18 @@ class Assistant(Knobs):
     """``clientMessages``: the types that the socket carries."""
 
     lead: float = number(0.0, "s", 0, INF)
-    """Audio sent ahead of real time: 0 paces each frame, ``inf`` sends a reply at once."""
+    """Audio sent ahead of real time: 0 paces each frame, ``inf`` sends a reply at once. How far
+    Vapi sends ahead is unknown."""
     frame: float = seconds(0.020, 0.001, 10)
-    """Audio in a frame."""
+    """Audio in a frame; Vapi's own size is unknown."""
     silence_frames: bool = switch(True)
-    """Send silence while not speaking, as a continuous stream."""
+    """Send silence while not speaking, as a continuous stream; unknown whether Vapi does."""
     tts_chunk: float = seconds(0.0, 0, 60)
     """Audio that comes at once, whenever the first of it is due, as some voices are made; 0: each
     frame by itself."""
     background_sound: str = choice("off", "office")
-    """``backgroundSound``: what is heard under and between replies."""
+    """``backgroundSound``: what is heard under and between replies; Vapi's default on this
+    transport is unknown."""
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
