@@ -6,6 +6,6 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 exclude_patterns = ["_build"]
 nitpicky = False
-myst_heading_anchors = 2
+myst_heading_anchors = 3
 autodoc_typehints = "description"
 suppress_warnings = ["misc.highlighting_failure"]
