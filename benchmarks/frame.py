@@ -24,7 +24,8 @@ from simkit.timeline import Clock, Timeline
 from simkit.twilio import PlayOut, TwilioSettings
 from simkit.twilio.mouth import Mouth
 from simkit.twilio.playout import PACKET_NS
-from simkit.twilio.stream import MediaStream, StreamIdentity
+from simkit.twilio.socket import StreamIdentity
+from simkit.twilio.stream import MediaStream
 from simkit.wire import twilio
 
 TIMES = 20_000

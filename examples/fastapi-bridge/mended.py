@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 from collections import deque
 from pathlib import Path
 
@@ -29,6 +30,7 @@ CREATE_TIMEOUT = 15.0  # slow-configure
 
 
 answered = deque(maxlen=1000)  # signatures of webhooks: forged-webhook
+tokens = deque(maxlen=1000)  # of calls whose stream is still to come: forged-stream
 
 
 def is_from_twilio(url: str, headers, form: dict) -> bool:
@@ -48,7 +50,10 @@ async def incoming_call(request: Request):
         return Response(status_code=403)
     answered.append(request.headers["x-twilio-signature"])
     host = public.removeprefix("https://")
-    twiml = f'<Connect><Stream url="wss://{host}/media" /></Connect>'
+    token = f"{form['CallSid']} {secrets.token_urlsafe()}"
+    tokens.append(token)
+    parameter = f'<Parameter name="token" value="{token}" />'
+    twiml = f'<Connect><Stream url="wss://{host}/media">{parameter}</Stream></Connect>'
     return Response(f"<Response>{twiml}</Response>", media_type="text/xml")
 
 
@@ -89,7 +94,7 @@ class PhoneCall:
     def __init__(self, twilio: WebSocket):
         self.twilio = twilio
         self.stream_sid = ""
-        self.started = asyncio.Event()
+        self.is_ours = asyncio.Event()
         self.caller = deque(maxlen=QUEUED_FRAMES)
         self.caller_spoke = asyncio.Event()
         self.held = {}  # out-of-order: chunks that wait for one before them
@@ -125,7 +130,11 @@ class PhoneCall:
                 event = message["event"]
                 if event == "start":
                     self.stream_sid = message["start"]["streamSid"]
-                    self.started.set()
+                    token = message["start"]["customParameters"].get("token", "")
+                    if token not in tokens or token.split()[0] != message["start"]["callSid"]:
+                        return  # forged-stream
+                    tokens.remove(token)
+                    self.is_ours.set()
                 elif event == "media":
                     self.take(message["media"])
                 elif event == "mark":
@@ -159,6 +168,7 @@ class PhoneCall:
     async def talk(self):
         """Keep a socket to Vapi open while the call lasts: reconnect."""
         clock = asyncio.get_running_loop()
+        await self.is_ours.wait()
         tries, greet, deadline = 0, True, clock.time() + PATIENCE
         while True:
             try:
@@ -264,7 +274,6 @@ class PhoneCall:
         await self.say({"event": "mark", "mark": {"name": f"mark {self.marks}"}})
 
     async def say(self, message: dict):
-        await self.started.wait()  # vapi-never-opens: an excuse may be quicker than the stream
         await self.twilio.send_json(message | {"streamSid": self.stream_sid})
 
 

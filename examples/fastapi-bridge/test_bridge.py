@@ -83,6 +83,13 @@ async def test_nobody_but_twilio_can_ask_for_a_call(sim, bridge, how):
     assert [event.fields["status"] for event in sim.timeline.of("forged")] == [403]
 
 
+@pytest.mark.parametrize("how", ["unsigned", "other-call", "used-token"])
+async def test_nobody_but_twilio_can_open_a_stream(sim, bridge, how):
+    call = await sim.twilio.call(to=NUMBER)
+    await call.hangs_up()
+    assert await sim.twilio.forges_stream(how, of=1, says="who is calling?") != 101
+
+
 async def test_a_question_of_five_seconds_ago_is_not_answered(sim, bridge):
     sim.vapi.assistant(replies=["First answer.", "Second answer."])
     call = await sim.twilio.call(to=NUMBER)

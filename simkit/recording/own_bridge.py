@@ -13,7 +13,7 @@ from ..bridge.fallback import TEXT as FALLBACK
 from ..bridge.fallback import bundled_clip
 from ..bridge.sources import load, variable
 from ..twilio import ACCOUNT_SID, AUTH_TOKEN
-from ..vapi import API_KEY
+from ..vapi import API_KEY, WEBHOOK_SECRET
 from ..wire.errors import shorten
 from ..world import BRIDGE_HOST, World
 from .format import Header, RecordingError, Setting
@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
     "VAPI_API_KEY": API_KEY,
     "VAPI_ASSISTANT_ID": "recorded-assistant",
+    "VAPI_WEBHOOK_SECRET": WEBHOOK_SECRET,
 }
 """What a bridge under test finds in its environment: the simulated accounts."""
 

@@ -8,17 +8,22 @@ from urllib.parse import urljoin
 
 from msgspec import Meta
 
-from ..twilio import Call, Forgery
+from ..twilio import Call, Forgery, StreamForgery
+from ..vapi import WEBHOOK_SECRET, VapiForgery
 from ..wire.garbage import Garbage
 from ..world import BRIDGE_HOST, VOICE_PATH, World
 from .endings import GREETING, NUMBER, next_call
 from .page import Page
-from .registry import NotApplicable, Seconds, expect, leaves, scenario
+from .registry import NotApplicable, Seconds, expect, leaves, scenario, understood
 
 Path = Annotated[str, Meta(pattern=r"^/\S*$", max_length=200)]
 Side = Literal["twilio", "vapi"]
 
+_STRANGE = "tell me what this caller has ordered"
+_TOLD_LATEST = 3.0
+"""Seconds after which Vapi tells of the end of a call, where nothing is late."""
 _REFUSED = (401, 403)
+_LET_IN = 101
 _NOT_THERE = (404, 405)
 
 
@@ -48,31 +53,88 @@ async def forged_webhook(sim: World, *, how: Forgery = "unsigned") -> list[Call]
     return [*calls, await next_call(sim)]
 
 
-@scenario()
+@scenario(variants=[{"how": how} for how in get_args(StreamForgery)])
+async def forged_stream(sim: World, *, how: StreamForgery = "unsigned") -> list[Call]:
+    """Somebody who is not Twilio opens the media socket, during a call and after it.
+
+    The address stands in each call's TwiML; what is said there costs money, and may be heard in
+    somebody's call. The signature of the upgrade is over the URL alone: it does not tell one call
+    from another, nor today from yesterday. A right bridge hands each call a token of its own with
+    the TwiML, takes it once, and sends everybody else away before anything is done for them.
+    """
+    sim.vapi.assistant(first_message=GREETING, replies=["We open at nine."] * 2)
+    call = await sim.twilio.call(to=NUMBER)
+    await call.hears(GREETING)
+    asked = len(sim.vapi.calls)
+    outcomes = [await sim.twilio.forges_stream(how, of=1, says=_STRANGE)]
+    await call.stays_silent(1.0)
+    await call.says("when do you open?")
+    await call.hears("We open at nine.")
+    await leaves(call)
+    await asyncio.sleep(2.0)
+    outcomes.append(await sim.twilio.forges_stream(how, of=1, says=_STRANGE))
+    await asyncio.sleep(2.0)
+    for when, outcome in zip(("during a call", "after it"), outcomes, strict=True):
+        expect(outcome != _LET_IN, f"a stream that Twilio did not open ({how}) was let in {when}")
+    expect(len(sim.vapi.calls) == asked, "a call at Vapi was made for nobody")
+    turns = understood(sim)
+    expect(turns == ["when do you open?"], f"in the caller's name, Vapi understood {turns}")
+    return [call, await next_call(sim)]
+
+
+@scenario(
+    variants=[{"side": side} for side in get_args(Side)],
+    own={"vapi_webhook_secret": WEBHOOK_SECRET},
+)
 async def webhook_chaos(
-    sim: World, *, path: Path = "/voice/status", late: Seconds = 3.0
+    sim: World,
+    *,
+    side: Side = "twilio",
+    path: Path = "/voice/status",
+    vapi_path: Path = "/vapi/webhook",
+    late: Seconds = 3.0,
 ) -> list[Call]:
-    """What Twilio tells of a call's course comes late, twice, and when the next call is running.
+    """What Twilio, or Vapi, tells of a call comes late, twice, and when the next call is running.
 
     Callbacks are requests like any other: they are repeated, overtake each other and come after the
-    end. A right bridge believes each once, of the call that it names alone: nothing of the next
-    call is touched.
+    end; and anybody can make them. A right bridge believes each once, of the call that it names
+    alone, and nobody who does not prove to be Vapi: nothing of a running call is touched.
     """
     base = sim.twilio.default_voice_url or f"https://{BRIDGE_HOST}{VOICE_PATH}"
-    settings = sim.twilio.settings
-    settings.callback_duplicate, settings.callback_swap, settings.callback_delay = 1.0, 0.5, late
-    sim.twilio.number(NUMBER, voice_url=base, status_callback=urljoin(base, path))
+    if side == "twilio":
+        told = sim.twilio.settings
+        told.callback_duplicate, told.callback_swap, told.callback_delay = 1.0, 0.5, late
+        sim.twilio.number(NUMBER, voice_url=base, status_callback=urljoin(base, path))
+    else:
+        sim.vapi.account.webhook_duplicate, sim.vapi.account.webhook_late = 1.0, late
+        sim.vapi.server = {"url": urljoin(base, vapi_path), "secret": WEBHOOK_SECRET}
     calls = []
     for number in range(3):
-        sim.vapi.assistant(first_message=f"{GREETING} You are number {number}.")
+        sim.vapi.assistant(
+            first_message=f"{GREETING} You are number {number}.", replies=["We open at nine."]
+        )
         call = await sim.twilio.call(to=NUMBER)
         await call.hears(f"You are number {number}.")
+        if side == "vapi":
+            for how in get_args(VapiForgery):
+                await sim.vapi.forges(how)
+            await call.says("when do you open?")
+            await call.hears("We open at nine.")
         await leaves(call)
         calls.append(call)
-    await asyncio.sleep(late)
-    answers = [event for event in sim.timeline.of("response") if event.source == "bridge"]
-    if any(event.fields["status"] in _NOT_THERE for event in answers):
-        raise NotApplicable(f"no status callbacks at {path}: 404 or 405")
+    await asyncio.sleep(late if side == "twilio" else late + _TOLD_LATEST)
+    asked, found = (
+        (path, "status callbacks") if side == "twilio" else (vapi_path, "webhook of Vapi")
+    )
+    statuses = {
+        answer.fields["status"]
+        for answer in sim.timeline.of("response")
+        if answer.source == "bridge" and answer.target == side
+    }
+    if statuses & set(_NOT_THERE):
+        raise NotApplicable(f"no {found} at {asked}: 404 or 405")
+    if side == "vapi" and statuses <= set(_REFUSED):
+        raise NotApplicable("Vapi was refused: the bridge did not take VAPI_WEBHOOK_SECRET")
     return calls
 
 

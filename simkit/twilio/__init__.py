@@ -9,6 +9,7 @@ from .call import CallFailed, CallFlow, NotInProgress
 from .callee import Person
 from .carrier import CarrierLeg, GilbertElliott, Line
 from .ear import Ear, HeardUtterance
+from .forged_stream import StreamForgery
 from .forging import Forgery
 from .listening import Heard, NotHappened, NotHeard
 from .noises import Noise
@@ -40,6 +41,7 @@ __all__ = [
     "PlayOut",
     "Profile",
     "Spoken",
+    "StreamForgery",
     "Twilio",
     "TwilioSettings",
 ]

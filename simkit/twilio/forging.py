@@ -1,4 +1,4 @@
-"""Forgeries: requests of a voice webhook that Twilio would never make, as strangers may try."""
+"""Forgeries: what strangers may try, and Twilio would never do: requests, and media sockets."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+from ..audio import Samples
 from ..timeline import Clock, Timeline
 from ..wire import signatures
 from ..wire.http import Headers, fetch
+from .forged_stream import ForgedStream, StreamForgery
+from .streams import Streaming
 from .webhooks import FORM, Sent
 
 Forgery = Literal[
@@ -78,15 +81,37 @@ class Forger:
             request.method, request.url, headers=list(request.headers), body=request.body,
             ssl=self.ssl,
         )  # fmt: skip
+        self._record(how, request.url, response.status, sent_ns, response.request_arrived_ns)
+        return response.status
+
+    async def open(self, how: StreamForgery, stream: Streaming, samples: Samples) -> int:
+        """Come to the media socket of a stream and record it as ``forged``; returns its outcome.
+
+        Args:
+            how: what is wrong with it.
+            stream: one of Twilio's.
+            samples: what is spoken, at 8 kHz.
+
+        Raises:
+            OSError: there was nobody to connect to.
+        """
+        sent_ns, url = self.clock.now_ns, stream.order.url
+        forged = ForgedStream(how, url, self.token, stream.identity)
+        status = await forged.attempt(samples, self.ssl)
+        self._record(how, url, status, sent_ns, forged.arrived_ns or sent_ns)
+        return status
+
+    def _record(
+        self, how: str, url: str, status: int, sent_ns: int, arrived_ns: int | None
+    ) -> None:
         self.timeline.record(
             "forged",
             "stranger",
             "bridge",
-            t_ns=response.request_arrived_ns,
+            t_ns=arrived_ns,
             sent_ns=sent_ns,
-            arrived_ns=response.request_arrived_ns,
+            arrived_ns=arrived_ns,
             how=how,
-            path=urlsplit(request.url).path or "/",
-            status=response.status,
+            path=urlsplit(url).path or "/",
+            status=status,
         )
-        return response.status

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..audio import Repertoire, files
-from ..audio.voices import Voice, find_voice
+from ..audio.voices import Voice
 from ..timeline import Clock, Timeline
-from ..wire.disorder import Disorder
 from ..wire.http import HttpServer
 from .call import CallFailed, CallFlow
 from .callbacks import Spawn
@@ -23,11 +22,13 @@ from .callee import Person
 from .course import Course
 from .directory import Directory
 from .exchange import Exchange
+from .forged_stream import StreamForgery
 from .forging import Forger, Forgery
 from .legs import Leg, Literally, Reports, Step
+from .lines import Lines
 from .numbers import Place
 from .phone import Call
-from .profiles import PROFILES, Profile, find_profile
+from .profiles import Profile, find_profile
 from .rest import RestApi
 from .settings import TwilioSettings
 from .webhooks import Ask
@@ -41,7 +42,7 @@ ACCOUNT_SID = "AC" + "5e" * 16
 ANY_CALLER = "+15550199"
 
 
-class Twilio(Directory):
+class Twilio(Directory, Lines):
     """A simulated Twilio account.
 
     Args:
@@ -68,15 +69,11 @@ class Twilio(Directory):
     ) -> None:
         self._clock = clock
         self._timeline = timeline
+        self._repertoire = repertoire
         self._random_for = random_for
         self._ids = random_for("twilio ids")
-        super().__init__(clock, random_for("twilio number ids"))
-        self._outside = outside
-        self._profile = PROFILES["clear"]
-        self._voice_name: str | Voice = "synthetic"
-        self._voice = self._find_voice(self._voice_name)
-        self._swap = 0.0
-        self._duplicate = 0.0
+        Directory.__init__(self, clock, random_for("twilio number ids"))
+        Lines.__init__(self, random_for, outside)
         self.auth_token = auth_token
         self.account_sid = ACCOUNT_SID
         self.settings = TwilioSettings()
@@ -105,49 +102,6 @@ class Twilio(Directory):
             draw=random_for("twilio request ids"),
         )
         """The REST API on ``api.twilio.com``."""
-
-    @property
-    def profile(self) -> Profile:
-        """How the carrier leg of later calls behaves: one of ``PROFILES`` by its name, or figures.
-
-        Raises:
-            ValueError: on assignment, there is no such profile.
-        """
-        return self._profile
-
-    @profile.setter
-    def profile(self, profile: str | Profile) -> None:
-        self._profile = find_profile(profile)
-
-    @property
-    def voice(self) -> str | Voice:
-        """Who speaks what later calls say: ``synthetic``, ``espeak``, or as in ``espeak:en-us+f3``.
-
-        The synthetic voice is the same bits everywhere. espeak-ng says words that people
-        understand, and other bits in another release of it.
-
-        Raises:
-            EspeakError: on assignment, espeak-ng or scipy is not installed.
-            ValueError: on assignment, there is no such voice.
-        """
-        return self._voice_name
-
-    @voice.setter
-    def voice(self, voice: str | Voice) -> None:
-        self._voice = self._find_voice(voice)
-        self._voice_name = voice
-
-    def _find_voice(self, voice: str | Voice) -> Voice:
-        return find_voice(voice, self._outside)
-
-    def disorder(self, *, swap: float = 0.0, duplicate: float = 0.0) -> None:
-        """Let media messages of later calls leave out of order or twice, as shares from 0 to 1.
-
-        Raises:
-            ValueError: a share outside that range.
-        """
-        Disorder[bytes](self._random_for("check"), swap=swap, duplicate=duplicate)
-        self._swap, self._duplicate = swap, duplicate
 
     def plays(self, course: Course) -> None:
         """Let the next bidirectional stream say what is given, whatever happens in its call."""
@@ -261,18 +215,46 @@ class Twilio(Directory):
             HttpError: there was no answer.
             ValueError: nobody said where the number points, or there was no such request.
         """
-        forger = Forger(self._clock, self._timeline, self.auth_token, self._exchange.ssl)
         if how == "replayed":
-            flows = [flow for flow in self.flows if flow.leg.number == replays]
-            found = flows[0].first_request if flows else None
+            found = self.flows[replays - 1].first_request if self._was(replays) else None
             if found is None:
                 raise ValueError(f"replays: call {replays} has made no request")
-            return await forger.make(how, found)
+            return await self._forger.make(how, found)
         draw = self._random_for("forged calls")
         sid = f"CA{draw.randbytes(16).hex()}"
         url = self._voice_url(to).partition("#")[0]
         leg = Leg(0, sid, self.account_sid, ANY_CALLER, to, Ask(url))
-        return await forger.make(how, forger.request(how, url, leg.params("ringing")))
+        return await self._forger.make(how, self._forger.request(how, url, leg.params("ringing")))
+
+    async def forges_stream(self, how: StreamForgery, *, of: int, says: str) -> int:
+        """Open a call's media socket as Twilio never would; returns what became of it.
+
+        Args:
+            how: what is wrong with it.
+            of: the call, whose stream may be over.
+            says: what is spoken there.
+
+        Returns:
+            An HTTP status, where it was not let in; the code with which it was closed; or 101: it
+            was left open for 5 s, or something was said to it.
+
+        Raises:
+            OSError: there was nobody to connect to.
+            ValueError: there was no such call, or it had no stream.
+        """
+        streams = self.flows[of - 1].streams.all if self._was(of) else []
+        if not streams:
+            raise ValueError(f"of: call {of} has had no stream")
+        speech = self._voice(says, random.Random(says), None)
+        self._repertoire.add(speech)
+        return await self._forger.open(how, streams[0], speech.samples)
+
+    @property
+    def _forger(self) -> Forger:
+        return Forger(self._clock, self._timeline, self.auth_token, self._exchange.ssl)
+
+    def _was(self, call: int) -> bool:
+        return 1 <= call <= len(self.calls)
 
     def _voice_url(self, to: str) -> str:
         known = self.numbers.get(to)
@@ -370,7 +352,7 @@ class Twilio(Directory):
             AudioFileError: another ending, or a place that cannot be written.
             ValueError: there was no such call.
         """
-        if not 1 <= call <= len(self.calls):
+        if not self._was(call):
             raise ValueError(f"call {call}: there were {len(self.calls)} calls")
         mouth, ear = self.calls[call - 1].sound()
         length = max(len(mouth), len(ear))
@@ -383,12 +365,6 @@ class Twilio(Directory):
 
     def _make_sid(self, prefix: str) -> str:
         return prefix + self._ids.randbytes(16).hex()
-
-    def _make_disorder(self, purpose: str) -> Disorder[bytes] | None:
-        if not self._swap and not self._duplicate:
-            return None
-        draw = self._random_for(f"{purpose} disorder")
-        return Disorder(draw, swap=self._swap, duplicate=self._duplicate)
 
 
 def _call_token(draw: random.Random) -> str:

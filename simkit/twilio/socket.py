@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,37 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from ..timeline import Clock, Timeline
+from ..wire import twilio
 from ..wire.websocket import WebSocketPeer, address_of, client_core
 from .problems import checked_url, of_connecting
 from .settings import TwilioSettings
+
+
+@dataclass(frozen=True)
+class StreamIdentity:
+    """What the ``start`` message says of a stream."""
+
+    account_sid: str
+    call_sid: str
+    stream_sid: str
+    parameters: dict[str, str]
+
+    def start(self, number: str, tracks: Sequence[str]) -> twilio.Start:
+        """Return the ``start`` message.
+
+        Args:
+            number: of the message.
+            tracks: that are sent.
+        """
+        body = twilio.StartBody(
+            account_sid=self.account_sid,
+            stream_sid=self.stream_sid,
+            call_sid=self.call_sid,
+            tracks=list(tracks),
+            media_format=twilio.MediaFormat(),
+            custom_parameters=self.parameters,
+        )
+        return twilio.Start(number, body, self.stream_sid)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import asyncio
 import binascii
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..audio.mulaw import is_silent
@@ -17,7 +16,7 @@ from ..wire.errors import shorten
 from . import keys
 from .playout import PACKET, PACKET_NS, PlayOut
 from .settings import TwilioSettings
-from .socket import StreamEvents, StreamSocket
+from .socket import StreamEvents, StreamIdentity, StreamSocket
 from .tracks import OutboundTrack, in_order
 
 if TYPE_CHECKING:
@@ -25,16 +24,6 @@ if TYPE_CHECKING:
 
 _EPISODE_NS = 1_000_000_000
 """Audio dropped after a longer pause is reported anew."""
-
-
-@dataclass(frozen=True)
-class StreamIdentity:
-    """What the ``start`` message says of a stream."""
-
-    account_sid: str
-    call_sid: str
-    stream_sid: str
-    parameters: dict[str, str]
 
 
 class MediaStream(StreamSocket):
@@ -147,18 +136,8 @@ class MediaStream(StreamSocket):
             self._announce()
 
     def _tell_start(self) -> None:
-        identity = self._identity
-        body = twilio.StartBody(
-            account_sid=identity.account_sid,
-            stream_sid=identity.stream_sid,
-            call_sid=identity.call_sid,
-            tracks=list(self._tracks),
-            media_format=twilio.MediaFormat(),
-            custom_parameters=identity.parameters,
-        )
-        self._tell(
-            "start", twilio.Start(self._count(), body, identity.stream_sid), encoding="mulaw/8000"
-        )
+        start = self._identity.start(self._count(), self._tracks)
+        self._tell("start", start, encoding="mulaw/8000")
 
     # Out
 

@@ -19,7 +19,8 @@ from .course import Course
 from .given_stream import GivenStream
 from .legs import Leg
 from .problems import PROBLEMS, StreamUrlError, checked_url
-from .stream import MediaStream, StreamIdentity
+from .socket import StreamIdentity
+from .stream import MediaStream
 from .twiml import StreamOrder
 from .webhooks import Ask, Webhooks
 
@@ -61,6 +62,12 @@ class Streaming:
         self._of = of
         self._closing = False
 
+    @property
+    def identity(self) -> StreamIdentity:
+        """What is said of it when it starts."""
+        leg = self._of.leg
+        return StreamIdentity(leg.account_sid, leg.call_sid, self.sid, self.order.parameters)
+
     async def open(self) -> None:
         """Connect; returns when frames flow, or when they never will."""
         of, leg, url = self._of, self._of.leg, self.order.url
@@ -83,7 +90,7 @@ class Streaming:
         media: MediaStream = make(
             url,
             signature=of.webhooks.sign(url, slash=settings.signature_slash),
-            identity=StreamIdentity(leg.account_sid, leg.call_sid, self.sid, self.order.parameters),
+            identity=self.identity,
             number=leg.number,
             clock=of.channel.clock,
             timeline=of.timeline,

@@ -16,6 +16,7 @@ from .plans import ACKNOWLEDGEMENTS, INTERRUPTIONS, EndpointingRule
 from .rest import API_KEY
 from .service import Vapi
 from .settings import VapiSettings
+from .webhooks import WEBHOOK_SECRET, VapiForgery
 
 __all__ = [
     "ACKNOWLEDGEMENTS",
@@ -24,6 +25,7 @@ __all__ = [
     "HOST",
     "INTERRUPTIONS",
     "STORAGE_HOST",
+    "WEBHOOK_SECRET",
     "AccountSettings",
     "Assistant",
     "AssistantAnswer",
@@ -38,5 +40,6 @@ __all__ = [
     "ToolResult",
     "Vapi",
     "VapiCall",
+    "VapiForgery",
     "VapiSettings",
 ]

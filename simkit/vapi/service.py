@@ -38,7 +38,7 @@ from .talking import Line
 from .tapes import TapedLine, Tapes
 from .telling import Telling
 from .transport import NO_CALL, Refusal, TransportSocket
-from .webhooks import Spawn, Webhooks
+from .webhooks import Spawn, VapiForgery, Webhooks
 
 DEFAULT_LIMIT = 10
 """Calls that an account may hold at once, unless it pays for more."""
@@ -254,6 +254,23 @@ class Vapi:
     ) -> AssistantAnswer:
         """Ask the account's server which assistant takes a call from ``customer`` to ``number``."""
         return await self._asking.assistant({"number": customer}, {"number": number})
+
+    async def forges(self, how: VapiForgery) -> int:
+        """Tell the server of the latest call that it is over, as Vapi never would.
+
+        Args:
+            how: what is wrong with the request.
+
+        Returns:
+            The status of the answer.
+
+        Raises:
+            HttpError: there was no answer.
+            ValueError: there was no call, or nobody is told of it.
+        """
+        if not self.calls:
+            raise ValueError("forges: there was no call")
+        return await self._telling.forge_end(how, self.calls[-1])
 
     # The hosts
 

@@ -14,7 +14,7 @@ from .calls import VapiCall
 from .resources import Dates, call_json
 from .servers import Server, problems_of
 from .storage import Storage
-from .webhooks import Spawn, Webhooks
+from .webhooks import Spawn, VapiForgery, Webhooks
 
 SERVER_MESSAGES = (
     "conversation-update",
@@ -140,6 +140,20 @@ class Telling:
     def _tell(self, server: Server, call: VapiCall, told: dict[str, Any]) -> None:
         message = self.envelope(call, told)
         self._webhooks.tell(server, message, call_id=call.id, session=call.session)
+
+    async def forge_end(self, how: VapiForgery, call: VapiCall) -> int:
+        """Tell of the end of a call as Vapi never would; returns the status of the answer.
+
+        Raises:
+            HttpError: there was no answer.
+            ValueError: nobody is told of this call.
+        """
+        server = self.server_of(call)
+        if server is None:
+            raise ValueError("forges: nobody is told of the call: set sim.vapi.server")
+        told = {"type": "status-update", "status": "ended", "endedReason": "customer-ended-call"}
+        message = self.envelope(call, told)
+        return await self._webhooks.forge(how, server, message, call_id=call.id)
 
     def envelope(self, call: VapiCall, told: dict[str, Any]) -> dict[str, Any]:
         """Return what the body's ``message`` holds, as of now."""

@@ -8,19 +8,27 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from ..timeline import Clock, Timeline
 from ..wire.http import HttpError, HttpResponse, fetch
-from ..wire.vapi_signatures import Credential
+from ..wire.vapi_signatures import Bearer, Credential
 from .account import AccountSettings
 from .servers import Server
 
 Spawn = Callable[[Coroutine[Any, Any, Any], str], "asyncio.Task[Any]"]
+
+WEBHOOK_SECRET = "simkit-vapi-webhook-secret"  # noqa: S105 - a simulated account
+"""What a server that knows of no other finds in its environment."""
+
+VapiForgery = Literal["unsigned", "wrong-secret"]
+"""Without any proof of where it comes from, or with that of who does not know the secret."""
+
+_NOT_THE_SECRET = "not the secret"  # noqa: S105 - a stranger's guess
 
 FREQUENT = frozenset(
     (
@@ -133,10 +141,11 @@ class Webhooks:
             self._timeline.record("warning", "vapi", session=session, reason=reason)
             return None
         key = str(uuid.UUID(int=self._draw.getrandbits(128), version=4))
+        credential = self.credentials.get(server.credential_id or "")
         tries = 1 if seconds is not None else server.backoff.retries + 1
         response: HttpResponse | None = None
         for attempt in range(1, tries + 1):
-            headers = self._headers(server, body, call_id, key)
+            headers = self._headers(server, credential, body, call_id, key)
             sent = Sent(server.url, tuple(headers.items()), body, kind, session)
             try:
                 response = await self._attempt(sent, seconds or server.timeout)
@@ -172,7 +181,51 @@ class Webhooks:
         """
         return (await self._attempt(self.sent[number], 20.0, keep=False)).status
 
-    def _headers(self, server: Server, body: bytes, call_id: str, key: str) -> dict[str, str]:
+    async def forge(
+        self, how: VapiForgery, server: Server, message: dict[str, Any], *, call_id: str
+    ) -> int:
+        """Make a request that Vapi did not, record it as ``forged``; returns the status.
+
+        Args:
+            how: what is wrong with it.
+            server: where to.
+            message: what the envelope holds.
+            call_id: for the header ``x-call-id``.
+
+        Raises:
+            HttpError: there was no answer.
+        """
+        credential = self.credentials.get(server.credential_id or "")
+        if how == "unsigned":
+            server, credential = replace(server, secret=None), None
+        elif server.secret is not None:
+            server = replace(server, secret=_NOT_THE_SECRET)
+        if isinstance(credential, Bearer):
+            credential = replace(credential, token=_NOT_THE_SECRET)
+        elif credential is not None:
+            credential = replace(credential, secret_key=_NOT_THE_SECRET, secret_is_base64=False)
+        body = msgspec.json.encode({"message": message})
+        headers = self._headers(server, credential, body, call_id, key="forged")
+        sent_ns = self._clock.now_ns
+        response = await fetch(
+            "POST", server.url, headers=list(headers.items()), body=body, ssl=self._ssl
+        )
+        self._timeline.record(
+            "forged",
+            "stranger",
+            "bridge",
+            t_ns=response.request_arrived_ns,
+            sent_ns=sent_ns,
+            arrived_ns=response.request_arrived_ns,
+            how=how,
+            path=urlsplit(server.url).path or "/",
+            status=response.status,
+        )
+        return response.status
+
+    def _headers(
+        self, server: Server, credential: Credential | None, body: bytes, call_id: str, key: str
+    ) -> dict[str, str]:
         headers = {
             "User-Agent": "Vapi",
             "Accept": "application/json, text/plain, */*",
@@ -181,7 +234,6 @@ class Webhooks:
         }
         if server.secret is not None:
             headers["x-vapi-secret"] = server.secret
-        credential = self.credentials.get(server.credential_id or "")
         if credential is not None:
             at = int(time.time())
             headers |= credential.headers("POST", server.url, body, at=at, key=key)

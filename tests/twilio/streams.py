@@ -12,7 +12,8 @@ import numpy as np
 from simkit import Simulation
 from simkit.audio import mulaw
 from simkit.twilio.mouth import Mouth
-from simkit.twilio.stream import MediaStream, StreamIdentity
+from simkit.twilio.socket import StreamIdentity
+from simkit.twilio.stream import MediaStream
 from simkit.wire.websocket import WebSocketPeer, server_core
 
 HOST = "server.example.com"

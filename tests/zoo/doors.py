@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from simkit.bridge import Bridge, CallCore, Config
 from simkit.bridge.events import Action, CloseTwilio, EndVapi, Malformed, VapiReady
-from simkit.bridge.security import Webhooks
+from simkit.bridge.security import StreamTokens, Webhooks
 from simkit.bridge.seed_sockets import SeedSockets, _Waiting
 from simkit.bridge.session import Session
 from simkit.bridge.vapi_seed import SeedDialect
 from simkit.bridge.vapi_socket import VapiSocket
+from simkit.bridge.vapi_webhook import Proof, VapiWebhook
 from simkit.wire import WireError, twilio
 from tests.zoo.bug import SCENARIO, bug
 
@@ -68,6 +70,51 @@ class TakesReplays(Bridge):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self._webhooks = _TakesAll(60.0, 1000)
+
+
+@bug("webhook-chaos", "signature-required", side="vapi")
+class BelievesAnybodyAboutVapi(Bridge):
+    """Asks nobody for the secret that Vapi was given."""
+
+    def route(self, path: str, answer: Any, methods: Sequence[str] = ("POST",)) -> Route:
+        if isinstance(getattr(answer, "__self__", None), VapiWebhook):
+            answer.__self__._proof = _NoProof(self.config)
+        return super().route(path, answer, methods)
+
+
+class _NoProof(Proof):
+    def refusal(self, headers: dict[str, str], url: str, body: bytes, now: float) -> int:
+        return 0
+
+
+class _TakesAnyToken(StreamTokens):
+    def redeem(self, token: str, call_sid: str, now_ms: int) -> str:
+        self._waiting.pop(token, None)
+        return ""
+
+
+@bug("forged-stream", "signature-required", how="no-call")
+class LooksAtTheSignatureOnly(Bridge):
+    """Believes what a stream says of itself, once its upgrade is signed."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.tokens = _TakesAnyToken(config.twilio_auth_token, config.token_ttl)
+
+
+class _TakesTwice(StreamTokens):
+    def redeem(self, token: str, call_sid: str, now_ms: int) -> str:
+        self._used.clear()
+        return super().redeem(token, call_sid, now_ms)
+
+
+@bug("forged-stream", "signature-required", how="used-token")
+class TakesTokensTwice(Bridge):
+    """Does not remember which tokens were used."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.tokens = _TakesTwice(config.twilio_auth_token, config.token_ttl)
 
 
 @bug("greeting", "no-outside-world")
