@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+import random
+from collections.abc import Iterator
+from typing import Annotated, Literal, get_args
+
+from msgspec import Meta
 
 from ..timeline import Event, sessions_of
 from ..twilio import Call
@@ -21,6 +25,9 @@ _NOTICED_SECONDS = 60.0
 _ON_ITS_WAY = 0.4
 """Seconds of sound that a socket may take with it: the way there, and that of the news of it."""
 
+_DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+
+Losses = Annotated[int, Meta(ge=1, le=5)]
 Instant = Literal["before-start", "connecting", "first-audio", "clearing", "reconnecting"]
 Phase = Literal[
     "before-greeting",
@@ -165,16 +172,31 @@ async def twilio_reset(sim: World, *, lead: Seconds = 60.0) -> list[Call]:
 
 @scenario(
     limit=600.0,
-    variants=[{"phase": phase} for phase in get_args(Phase)],
+    variants=[*({"phase": phase} for phase in get_args(Phase)), {"losses": 3}],
 )
-async def reconnect(sim: World, *, phase: Phase = "mid-reply") -> Call:
-    """Vapi's socket is lost once, in some phase of a turn.
+async def reconnect(sim: World, *, phase: Phase = "mid-reply", losses: Losses = 1) -> Call:
+    """Vapi's socket is lost in some phase of a turn, or again and again.
 
-    Networks lose one every 30 to 90 s; with it go the answer that was being thought about and, with
-    a careless bridge, the call. A right bridge opens it again, at most three times, keeps what the
-    caller says meanwhile, and neither greets nor answers twice.
+    Networks lose one every 30 to 90 s (so many times with ``losses``, whatever the phase); with it
+    go the answer that was being thought about and, with a careless bridge, the call. A right bridge
+    opens it again, at most three times per loss, keeps what the caller says meanwhile, and neither
+    greets nor answers twice.
     """
-    _lose_once(sim, _LOSSES[phase])
+    call = await (_lost_once(sim, phase) if losses == 1 else _lost_again(sim, losses))
+    opened = len(sim.timeline.of("open"))
+    expect(
+        losses < opened <= 1 + 3 * losses,
+        f"Vapi's socket was opened {opened} times, and lost {losses} times",
+    )
+    lost = sum(_never_received(sim, event) for event in sim.timeline.of("speaks"))
+    expect(lost < _ON_ITS_WAY * losses, f"{lost:.1f} s of what the caller said never reached Vapi")
+    greeted = sum(u.text.startswith("Good morning") for u in call.heard.utterances)
+    expect(greeted <= 1, f"the caller was greeted {greeted} times")
+    return call
+
+
+async def _lost_once(sim: World, phase: Phase) -> Call:
+    _lose(sim, iter([_LOSSES[phase]]))
     sim.vapi.assistant(
         first_message=GREETING,
         replies=[Reply("We open at nine in the morning."), "Until five.", "Goodbye."],
@@ -186,12 +208,33 @@ async def reconnect(sim: World, *, phase: Phase = "mid-reply") -> Call:
     await call.says("and when do you close?")
     await call.hears_utterance()
     await leaves(call, after=2.0)
-    opened = len(sim.timeline.of("open"))
-    expect(2 <= opened <= 4, f"Vapi's socket was opened {opened} times after one loss")
-    lost = sum(_never_received(sim, event) for event in sim.timeline.of("speaks"))
-    expect(lost < _ON_ITS_WAY, f"{lost:.1f} s of what the caller said never reached Vapi")
-    greeted = sum(u.text.startswith("Good morning") for u in call.heard.utterances)
-    expect(greeted <= 1, f"the caller was greeted {greeted} times")
+    return call
+
+
+async def _lost_again(sim: World, losses: int) -> Call:
+    """Let the caller ask on and on, every 10 s or so, until all is well after the last loss."""
+    draw = random.Random(sim.seed)
+    _lose(sim, (Close(1006, at=draw.uniform(30.0, 90.0)) for _ in range(losses)))
+    sim.vapi.assistant(
+        first_message=GREETING, replies=lambda heard: f"The answer to {heard} is no."
+    )
+    call = await sim.twilio.call(to=NUMBER)
+    await call.hears(GREETING)
+    asked: dict[str, bool] = {}
+    while not (asked and list(asked.values())[-1] and len(sim.timeline.of("fault")) == losses):
+        lost = len(sim.timeline.of("fault"))
+        question = f"question {spelt(len(asked))}"
+        await call.says(question)
+        await call.stays_silent(8.0)
+        asked[question] = len(sim.timeline.of("fault")) == lost
+    await leaves(call)
+    heard = [utterance.text for utterance in call.heard.utterances]
+    for question, is_in_peace in asked.items():
+        times = heard.count(f"The answer to {question} is no.")
+        expect(
+            times == 1 or not (times or is_in_peace),
+            f"the caller asked {question!r} and heard the answer {times} times",
+        )
     return call
 
 
@@ -204,12 +247,17 @@ def _never_received(sim: World, spoken: Event) -> float:
     return max(0, lost_ns) / 1e9
 
 
-def _lose_once(sim: World, close: Close) -> None:
-    """Lose the socket of one of Vapi's calls, and of none that follows."""
-    sim.vapi.faults.close = close
+def _lose(sim: World, closes: Iterator[Close]) -> None:
+    """Lose sockets of Vapi's calls, one after the other, until there is no loss left."""
+    sim.vapi.faults.close = next(closes)
 
     def mend(event: object) -> None:
         if getattr(event, "kind", "") == "fault":
-            sim.vapi.faults.close = None
+            sim.vapi.faults.close = next(closes, None)
 
     sim.timeline.watch(mend)
+
+
+def spelt(number: int) -> str:
+    """Return a number digit by digit, as it is said."""
+    return " ".join(_DIGITS[int(digit)] for digit in str(number))

@@ -9,10 +9,8 @@ from msgspec import Meta
 from ..twilio import Call, CallFailed, NotHeard
 from ..wire.websocket import WebSocketPeer
 from ..world import World
-from .endings import GREETING, NUMBER, TERMS, heard_of
+from .endings import GREETING, NUMBER, TERMS, heard_of, spelt
 from .registry import Count, Seconds, expect, leaves, scenario
-
-_NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 Rate = Annotated[float, Meta(ge=1, le=60_000)]
 Reader = Literal["vapi", "twilio"]
@@ -91,8 +89,8 @@ async def pooled_connection(
     for number in range(1, callers + 1):
         call = await sim.twilio.call(to=NUMBER)
         await call.stays_silent(0.1)
-        await call.says(f"this is caller {_spelt(number)}")
-        await call.hears(f"this is caller {_spelt(number)}")
+        await call.says(f"this is caller {spelt(number)}")
+        await call.hears(f"this is caller {spelt(number)}")
         if leaves != "mid-reply":
             await call.hears("to the very end")
             await call.stays_silent(1.0)
@@ -136,8 +134,8 @@ async def crowd(
             expect(bool(heard), f"caller {call.number} was refused without a word")
             await call.ends(timeout=20.0)
             return
-        await call.says(f"this is caller {_spelt(number)}")
-        await call.hears(f"this is caller {_spelt(number)}")
+        await call.says(f"this is caller {spelt(number)}")
+        await call.hears(f"this is caller {spelt(number)}")
         await leaves(call, after=1.0)
         _expect_own(sim, call, number)
 
@@ -150,15 +148,11 @@ async def crowd(
     return calls
 
 
-def _spelt(number: int) -> str:
-    return " ".join(_NUMBERS[int(digit)] for digit in str(number))
-
-
 def _repeats(heard: str) -> str:
     return f"Yes, {heard}, and I am very glad to hear from you and will listen to the very end."
 
 
 def _expect_own(sim: World, call: Call, number: int) -> None:
     """Compare what a caller heard with what was said to them."""
-    strange = heard_of(sim, call) - {_repeats(f"this is caller {_spelt(number)}"), GREETING}
+    strange = heard_of(sim, call) - {_repeats(f"this is caller {spelt(number)}"), GREETING}
     expect(not strange, f"caller {number} heard what was said to another: {sorted(strange)}")

@@ -182,6 +182,24 @@ class NeverGivesUp(CallCore):
         self._reconnects = _NeverGivesUp()
 
 
+class _CountsForGood(Reconnects):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tries = 1
+
+    def opened(self, now_ns: int) -> None:
+        pass
+
+
+@bug("reconnect", SCENARIO, losses=3)
+class CountsTriesForGood(CallCore):
+    """Opens Vapi's socket three times in all, however long the call goes on."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self._reconnects = _CountsForGood()
+
+
 @bug("reconnect", SCENARIO, phase="caller-speaks")
 class NeverReconnects(CallCore):
     """Gives a call up when Vapi's socket is lost, and does not say so."""
