@@ -28,7 +28,8 @@ function drawBracket(sheet, call, row, bracket, x, toX, limit, voices, bottom) {
   pen.fillStyle = colours.wash;
   pen.fillRect(x, bar, toX - x, voices - bar);
   const parts = bracket.parts_ms;
-  const isDivided = bracket.stop_ms !== null && parts.every((part) => part !== null);
+  // So small that parts cannot be told apart, or not all known: one piece.
+  const isDivided = toX - x > 6 && bracket.stop_ms !== null && parts.every((part) => part !== null);
   const isOpen = bracket.stop_ms === null;
   /** @type {[string, number, number, number][]} name, from, to, milliseconds */
   const pieces = [];
@@ -71,9 +72,10 @@ function drawBracket(sheet, call, row, bracket, x, toX, limit, voices, bottom) {
   sheet.place(x, row.top, toX, row.top + row.height, { call: call.number, bracket });
   // Above the bar: the sum, and the parts where the bar has no room for them.
   const total = isOpen ? "never stops" : stretch((bracket.stop_ms ?? 0) * 1000);
-  let at = clamp(x, sheet.left + 4, Math.max(sheet.left + 4, toX - 40));
+  let at = Math.max(x, Math.min(sheet.left + 4, toX - 40));
   const y = row.top + 14;
-  if (at + sheet.wide(total, true) > limit) return;
+  const room = at + sheet.wide(total, true);
+  if (room > limit || !sheet.isFree(at, y - 10, room, y + 3)) return;
   pen.textAlign = "left";
   pen.textBaseline = "alphabetic";
   sheet.font(true);

@@ -12,21 +12,34 @@ function drawMessages(sheet, call, rows, chosen) {
   }
   for (const i of call.rails) drawRail(sheet, call, lineOf, i);
   const [first, last] = call.between(sheet.from, sheet.to);
-  const { t, source, target, kind } = call.panel.events;
+  const { t, source, target, kind, sent, arrived } = call.panel.events;
   const ranks = call.panel.kinds.map((name) => (BAD.has(name) ? 2 : NAMED.has(name) ? 1 : 0));
   const lanes = call.panel.lanes.length + 1;
-  // The plain ones first; what matters is drawn over them. One an arrow's width is enough.
+  // The plain ones first; what matters is drawn over them. Where they are dense, lines are enough.
   for (const pass of [0, 1, 2]) {
     const columns = new Float64Array(lanes * lanes).fill(-1e9);
+    const dense = new Path2D();
     for (let i = first; i < last; i++) {
       if (ranks[kind[i]] !== pass || !call.shown[i] || call.until[i] > t[i]) continue;
       const leg = (source[i] + 1) * lanes + target[i] + 1;
       const x = sheet.x(t[i]);
       const isFound = call.found !== null && call.found[i] === 1;
-      if (x - columns[leg] < 1.5 && !isFound) continue;
+      const away = x - columns[leg];
+      if (away < 1.5 && !isFound) continue;
       columns[leg] = x;
-      drawEvent(sheet, call, lineOf, i, pass, last - first);
+      const [from, to] = [lineOf.get(source[i]), lineOf.get(target[i])];
+      if (away < 7 && !isFound && from && to && from !== to) {
+        const ends = [sheet.x(sent[i]), from.line, sheet.x(arrived[i]), to.line];
+        dense.moveTo(ends[0], ends[1]);
+        dense.lineTo(ends[2], ends[3]);
+        sheet.place(ends[0], ends[1], ends[2], ends[3], { call: call.number, event: i }, true);
+      } else drawEvent(sheet, call, lineOf, i, pass, last - first);
     }
+    pen.strokeStyle = [colours.faint, colours.ink, colours.bad][pass];
+    pen.lineWidth = 1;
+    pen.globalAlpha = call.found ? 0.15 : 0.55;
+    pen.stroke(dense);
+    pen.globalAlpha = 1;
   }
   if (chosen?.event !== undefined && chosen.call === call.number) {
     const i = chosen.event;

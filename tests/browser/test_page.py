@@ -1,0 +1,357 @@
+"""What people see and do on the page, in a real browser."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from simkit.report.page.model import Promise, Proof
+
+from .pages import call, hostile, hour, two_calls, without_events
+
+if TYPE_CHECKING:
+    from .driving import Browser
+
+EAR_Y, BRIDGE_Y = 195, 330
+
+
+def test_a_page_opens_as_a_file_and_draws_the_call(browser: Browser) -> None:
+    browser.open(call())
+    assert browser.text(".verdict") == "passed"
+    assert "promises were kept" in browser.text(".told .first")
+    assert len(browser.run("return document.querySelectorAll('.measures tr')")) > 3
+    colours, _ = browser.picture()
+    assert colours > 100  # voices, spans, arrows and texts, each with soft edges
+    assert browser.picture("overview")[0] > 20
+    assert browser.span == pytest.approx(call().panels[0].duration / 1e6, rel=0.03)
+
+
+def test_wheel_keys_and_buttons_zoom_and_move(browser: Browser) -> None:
+    browser.open(call())
+    whole, (_, drawn) = browser.span, browser.picture()
+    x = browser.x_of(4.0)
+    browser.wheel(x, EAR_Y, -300, ctrl=True)
+    near = browser.span
+    assert near < whole * 0.7
+    assert browser.x_of(4.0) == pytest.approx(x, abs=2)  # what is under the pointer stays there
+    assert browser.picture()[1] != drawn
+    begun = browser.seen()[0]
+    browser.wheel(x, EAR_Y, 120)
+    assert browser.seen()[0] > begun
+    assert browser.span == pytest.approx(near)
+    begun = browser.seen()[0]
+    browser.keys("\ue012")  # arrow left
+    assert browser.seen()[0] < begun
+    browser.keys("+")
+    assert browser.span < near
+    browser.keys("\ue010")  # end
+    assert browser.seen()[1] > call().panels[0].duration / 1e6
+    browser.click("#fit")
+    assert browser.span == pytest.approx(whole)
+    assert browser.picture()[1] == drawn
+
+
+def test_where_all_is_seen_the_wheel_scrolls_the_page(browser: Browser) -> None:
+    browser.open(call(), height=500)
+    browser.wheel(600, 100, 200)
+    browser.until(lambda: browser.run("return scrollY") > 0, "the page did not scroll")
+
+
+def test_dragging_moves_and_the_ruler_marks_what_to_zoom_into(browser: Browser) -> None:
+    browser.open(call())
+    browser.press(browser.x_of(2.0), 10, to_x=browser.x_of(5.0))
+    start, end = browser.seen()
+    assert (start, end) == pytest.approx((2.0, 5.0), abs=0.1)
+    browser.press(800, EAR_Y + 60, to_x=600)
+    assert browser.seen()[0] > start + 0.3
+    assert browser.span == pytest.approx(end - start, rel=0.01)
+
+
+def test_two_fingers_zoom_on_a_phone(browser: Browser) -> None:
+    browser.open(call(), width=390, height=844)
+    browser.run("document.getElementById('stage').scrollIntoView()")
+    whole = browser.span
+    browser.pinch(200, EAR_Y, 40, 60, 80, 120)
+    assert browser.span == pytest.approx(whole / 3, rel=0.05)
+    browser.pinch(200, EAR_Y, 120, 80, 60, 40)
+    assert browser.span == pytest.approx(whole, rel=0.1)
+
+
+def test_a_click_seeks_and_the_link_to_that_instant_leads_back(browser: Browser) -> None:
+    browser.open(call())
+    browser.press(browser.x_of(2.5), EAR_Y)
+    assert browser.cursor == pytest.approx(2.5, abs=0.02)
+    browser.keys("c")
+    browser.until(lambda: "#t=2." in browser.driver.current_url, "the address has no instant")
+    at = browser.driver.current_url.rpartition("#")[2]
+    browser.open(call(), at=f"#{at}")
+    browser.settle()
+    assert browser.cursor == pytest.approx(2.5, abs=0.02)
+    assert browser.seen()[0] < 2.5 < browser.seen()[1]
+    browser.run("location.hash = '#t=6.25'")
+    browser.until(lambda: browser.cursor == 6.25, "the page did not follow the link")
+
+
+def test_the_sound_plays_and_the_cursor_goes_with_it(browser: Browser) -> None:
+    browser.open(call(), at="#t=1")
+    browser.settle()
+    browser.keys(" ")
+    browser.until(lambda: browser.cursor > 1.2, "the cursor does not move")
+    assert browser.run("return document.getElementById('play').ariaLabel") == "Pause"
+    # One side alone, faster; and it still moves.
+    for chosen, value in (("ears", "ear"), ("speed", "2"), ("ears", "both")):
+        browser.run(
+            "const it = document.getElementById(arguments[0]); it.value = arguments[1]; "
+            "it.dispatchEvent(new Event('change'))",
+            chosen,
+            value,
+        )
+        before = browser.cursor
+        browser.until(lambda now=before: browser.cursor > now + 0.2, f"it stands still: {chosen}")
+    browser.keys(" ")
+    assert browser.run("return document.getElementById('play').ariaLabel") == "Play"
+
+
+def test_a_click_while_it_plays_goes_on_from_there(browser: Browser) -> None:
+    browser.open(call())
+    browser.click("#play")
+    browser.press(browser.x_of(6.0), EAR_Y)
+    browser.until(lambda: browser.cursor > 6.1, "it does not play from there")
+
+
+def test_events_are_hidden_by_kind_and_by_leg(browser: Browser) -> None:
+    browser.open(call())
+    browser.settle()
+    drawn = browser.picture()[1]
+    browser.click("#as-table")
+    every = int(browser.run("return document.querySelector('#events table').ariaRowCount"))
+    browser.run("document.getElementById('filter').open = true")
+    for group, name in ((2, "transcript"), (1, "Twilio ↔ Bridge")):
+        label = f"#choices fieldset:nth-of-type({group}) label"
+        browser.run(
+            "[...document.querySelectorAll(arguments[0])]"
+            ".find((it) => it.textContent.startsWith(arguments[1])).click()",
+            label,
+            name,
+        )
+    browser.settle()
+    left = int(browser.run("return document.querySelector('#events table').ariaRowCount"))
+    assert left < every - 5
+    assert browser.text("#hidden") == f"−{every - left}"
+    assert browser.picture()[1] != drawn
+    assert "Twilio" not in browser.run(
+        "return [...document.querySelectorAll('#events td:nth-child(3)')].map((it) => it.textContent)"
+    )
+
+
+def test_search_finds_and_enter_goes_from_one_to_the_next(browser: Browser) -> None:
+    browser.open(call())
+    browser.keys("/")
+    browser.keys("Thursday")
+    found = int(browser.text("#hits").split()[0])
+    assert found > 2
+    browser.keys("\ue007")
+    first = browser.text("#pinned h3")
+    browser.keys("\ue007")
+    assert "Thursday" in first
+    assert browser.text("#pinned h3") != first
+
+
+def test_keys_go_through_events_and_say_which(browser: Browser) -> None:
+    browser.open(call())
+    browser.keys("n")
+    first = browser.text("#said")
+    browser.keys("n")
+    assert browser.text("#said") not in ("", first)
+    browser.keys("p")
+    assert browser.text("#said") == first
+    assert "in flight" in browser.text("#pinned")
+    browser.keys("\ue00c")  # escape
+    assert browser.run("return document.getElementById('pinned').hidden")
+    browser.keys("?")
+    assert browser.run("return document.getElementById('help').open")
+    browser.keys("\ue00c")
+    assert not browser.run("return document.getElementById('help').open")
+
+
+def test_a_barge_in_is_shown_with_its_four_parts(browser: Browser) -> None:
+    browser.open(call())
+    bracket = call().panels[0].brackets[0]
+    browser.keys("b")
+    assert browser.span < 2
+    assert browser.cursor == pytest.approx(bracket.onset / 1e6)
+    for name, part in zip(("detect", "react", "fly", "tail"), bracket.parts_ms, strict=True):
+        assert f"{name}{part:.0f} ms" in browser.text("#pinned dl")
+
+
+def test_a_click_shows_the_fields_of_a_message(browser: Browser) -> None:
+    browser.open(call())
+    events = call().panels[0].events
+    at = next(i for i, line in enumerate(events.line) if line.endswith("clear"))
+    browser.keys("b")
+    # In the middle of its arrow, between the lanes of bridge and Twilio.
+    middle = (events.sent[at] + events.arrived[at]) / 2e6
+    lanes = browser.run("return document.getElementById('stage').clientHeight")
+    for y in range(int(EAR_Y), int(lanes), 6):
+        browser.press(browser.x_of(middle), y)
+        if browser.text("#pinned h3").endswith("clear"):
+            break
+    assert browser.text("#pinned h3") == events.line[at]
+    assert "20 ms" in browser.text("#pinned")
+
+
+def test_the_table_goes_by_keys_and_leads_to_the_picture(browser: Browser) -> None:
+    browser.open(call())
+    browser.keys("t")
+    active = "return document.activeElement.ariaRowIndex"
+    assert browser.run(active) == "2"
+    browser.keys("\ue015", "\ue015")  # down
+    assert browser.run(active) == "4"
+    browser.keys("\ue010")  # end
+    last = browser.run("return document.querySelector('#events table').ariaRowCount")
+    assert browser.run(active) == last
+    browser.keys("\ue007")
+    row = browser.run("return document.querySelector('#events [aria-selected=true]').ariaRowIndex")
+    assert row == last
+    assert browser.cursor > 5
+
+
+def test_a_failed_check_leads_to_its_instant(browser: Browser) -> None:
+    page = call()
+    proof = Proof(at=4_100_000, sentence="it was", call=0, events=[20], lines=["a line"])
+    page.promises[0] = Promise(
+        name="no-stale-audio", promise="nothing old is heard", passed=False, waived="", proofs=[proof]
+    )
+    browser.open(page)
+    browser.click(".proofs li bdi")
+    assert browser.cursor == pytest.approx(4.1)
+    assert browser.span < 4
+    assert browser.text("#pinned h3") == page.panels[0].events.line[20]
+
+
+def test_two_calls_stand_above_each_other_with_what_differs(browser: Browser) -> None:
+    browser.open(two_calls())
+    browser.settle()
+    drawn = browser.picture()[1]
+    browser.keys("d")
+    assert browser.text("#pinned h3") == "1: number 1 differs"
+    assert browser.picture()[1] != drawn
+    browser.keys("d", "d")
+    assert "has no such thing" in browser.text("#pinned")
+    assert "first cause" in browser.text(".differences li:first-child")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>window.broken = 1</script>",
+        "</script><script>window.broken = 1</script>",
+        "<img src=x onerror='window.broken = 1'>",
+        "\"><svg onload=window.broken=1>",
+        "javascript:window.broken=1",
+        "{{ 7 * 7 }}{% raw %} <!-- <script> ]]> &lt;b&gt;",
+        "\x00\x07\x1b[31m\u202e\u2028\u2029\ud800 \r\n",
+    ],
+)
+def test_whatever_texts_say_they_stay_texts(browser: Browser, text: str) -> None:
+    page = hostile(two_calls(), text)
+    page.others = hostile(call(), text).panels
+    browser.open(page)
+    browser.settle()
+    browser.keys("n", "b", "d", "t")
+    browser.mouse("mouseMoved", 500, EAR_Y)
+    browser.run("document.getElementById('filter').open = true")
+    assert browser.run("return window.broken") is None
+    assert browser.run("return document.querySelectorAll('script').length") == 2
+    assert browser.run("return document.querySelectorAll('img, main [onload]').length") == 0
+    if text.isprintable():
+        assert text in browser.text(".told")
+        assert text in browser.text("#events")
+
+
+def test_an_empty_call_says_so(browser: Browser) -> None:
+    browser.open(without_events())
+    assert "nothing happened" in browser.text("#nothing")
+    assert not browser.run("return document.getElementById('stage').checkVisibility()")
+
+
+def test_a_call_without_sound_is_drawn_and_says_so(browser: Browser) -> None:
+    page = call()
+    page.panels[0].waves, page.panels[0].sound = {}, None
+    browser.open(page)
+    assert browser.picture()[0] > 50
+    assert browser.run("return document.getElementById('play').disabled")
+    browser.keys(" ")
+    assert "no sound" in browser.text("#note")
+
+
+def test_dark_and_light_follow_the_system_and_the_button(browser: Browser) -> None:
+    colour = "return getComputedStyle(document.documentElement).backgroundColor"
+    for scheme in ("dark", "light"):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        browser.command("Emulation.setEmulatedMedia", {"features": [feature]})
+        browser.open(call())
+        browser.run("localStorage.clear()")
+        before, drawn = browser.run(colour), browser.picture()[1]
+        browser.click("#theme")
+        assert browser.run(colour) != before
+        assert browser.picture()[1] != drawn
+        browser.run("localStorage.clear()")
+    browser.command("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_on_paper_stand_the_verdict_the_tables_and_the_picture(
+    browser: Browser, pictures: Path
+) -> None:
+    browser.open(call())
+    browser.click("#theme")
+    before = browser.picture()[1]
+    printed = browser.command("Page.printToPDF", {"printBackground": False})
+    file = base64.b64decode(printed["data"])
+    (pictures / "printed.pdf").write_bytes(file)
+    assert file.startswith(b"%PDF")
+    assert b"/Image" in file  # the picture
+    browser.settle()
+    assert browser.picture()[1] == before
+    browser.run("localStorage.clear()")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_laptop_and_a_phone(
+    browser: Browser, pictures: Path, width: int, scheme: str
+) -> None:
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.command("Emulation.setEmulatedMedia", {"features": [feature]})
+    shown = {"call": call(), "three": call("three-interruptions"), "two": two_calls()}
+    for name, page in shown.items():
+        browser.open(page, width=width, height=844 if width < 500 else 900)
+        browser.settle()
+        assert browser.run("return document.documentElement.scrollWidth") == width
+        browser.shot(pictures / f"{name}-{width}-{scheme}.png")
+        browser.keys("b")
+        browser.shot(pictures / f"{name}-barge-in-{width}-{scheme}.png")
+    browser.command("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_an_hour_opens_in_three_seconds_and_can_be_moved_in(
+    browser: Browser, pictures: Path, record_property: pytest.RecordProperty
+) -> None:
+    browser.open(hour())
+    drawn = browser.run("return performance.getEntriesByName('drawn')[0].startTime / 1000")
+    record_property("seconds until an hour is drawn", drawn)
+    print(f"an hour is drawn after {drawn:.2f} s")
+    assert drawn < 3
+    browser.settle()
+    browser.shot(pictures / "hour-1280-light.png")
+    whole = browser.span
+    for _ in range(6):
+        browser.wheel(700, EAR_Y, -300, ctrl=True)
+    assert browser.span < whole / 20
+    browser.keys("t", "\ue010")
+    rows = browser.run("return document.querySelectorAll('#events tbody tr').length")
+    assert rows < 200  # of over ten thousand events
+    assert browser.run("return +document.activeElement.ariaRowIndex") > 10_000
