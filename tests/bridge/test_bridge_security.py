@@ -40,6 +40,23 @@ def test_the_time_in_a_token_cannot_be_changed(tokens: StreamTokens) -> None:
         assert tokens.redeem(changed, "CA1", NOW) == "the token does not belong to this call"
 
 
+@pytest.mark.parametrize(
+    ("digits", "wrong"),
+    [(15, "has expired"), (16, "does not belong to this call")],
+)
+def test_a_time_has_15_digits_at_most(tokens: StreamTokens, digits: int, wrong: str) -> None:
+    issued = "9" * digits
+    mac = hmac.new(b"key", f"stream CA1 {issued}".encode(), hashlib.sha256).hexdigest()
+    assert tokens.redeem(f"{issued}.{mac}", "CA1", NOW) == f"the token {wrong}"
+
+
+def test_a_token_without_a_time_was_issued_at_the_epoch() -> None:
+    tokens = StreamTokens("key", ttl=60)
+    token = tokens.issue("CA1", 0)
+    assert tokens.redeem(f"x{token}", "CA1", 0) == "the token does not belong to this call"
+    assert tokens.redeem(token, "CA1", 0) == ""
+
+
 def test_a_token_is_an_hmac_over_call_and_time(tokens: StreamTokens) -> None:
     mac = hmac.new(b"key", f"stream CA1 {NOW}".encode(), hashlib.sha256).hexdigest()
     assert tokens.issue("CA1", NOW) == f"{NOW}.{mac}"

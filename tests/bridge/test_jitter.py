@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,6 +87,70 @@ def test_it_is_never_deeper_than_a_second():
     buffer.push(numbered(0), 0)
     buffer.push(numbered(1), 1_900 * MS)
     assert buffer.depth_ns == DEEPEST_NS
+
+
+@pytest.mark.parametrize(
+    ("late_ns", "deep_ns"),
+    [
+        (500 * MS, 200 * MS),
+        (500 * MS + 1, 500 * MS + 1),
+        (2000 * MS, DEEPEST_NS),
+        (2000 * MS + 1, 200 * MS),
+    ],
+)
+def test_a_step_is_over_500_ms_and_a_pause_over_2_s(late_ns, deep_ns):
+    buffer = make()
+    buffer.push(numbered(0), 0)
+    buffer.push(numbered(1), FRAME_NS + late_ns)
+    assert buffer.depth_ns == deep_ns
+
+
+def test_it_is_shallower_by_100_ms_after_each_5_calm_seconds():
+    buffer = make()
+    buffer.push(numbered(0), 0)
+    depths = []
+    for n in range(2000):
+        buffer.push(numbered(n), FRAME_NS * (n + 1) + 600 * MS)
+        depths.append(buffer.depth_ns // MS)
+    assert [depths.index(deep) for deep in (600, 500, 400, 300, 200)] == [0, 250, 500, 750, 1000]
+    assert min(depths) == 200
+
+
+def test_the_first_audio_is_never_late():
+    buffer = make()
+    buffer.push(numbered(0), 600 * MS)
+    assert buffer.depth_ns == 200 * MS
+
+
+def test_it_begins_with_the_reserve_or_when_that_is_due_whichever_is_first():
+    buffer = make()
+    assert buffer.pull(0) == SILENCE
+    buffer.push(numbered(0), 0)
+    assert buffer.pull(200 * MS - 1) == SILENCE
+    assert buffer.pull(200 * MS) == numbered(0)
+    for held in (10, 11):
+        buffer = make()
+        for n in range(held):
+            buffer.push(numbered(n), 0)
+        assert buffer.pull(0) == (numbered(0) if held == 11 else SILENCE)
+
+
+def test_once_empty_it_keeps_a_reserve_again():
+    buffer = make()
+    buffer.push(numbered(0), 0)
+    assert buffer.pull(200 * MS) == numbered(0)
+    buffer.push(numbered(1), 200 * MS)
+    assert buffer.pull(400 * MS - 1) == SILENCE
+    assert buffer.pull(400 * MS) == numbered(1)
+
+
+def test_a_quiet_frame_is_left_out_for_each_that_is_too_many():
+    for held, left_out in ((11, 0), (12, 0), (13, 1), (14, 2)):
+        buffer = make()
+        for _ in range(held):
+            buffer.push(SILENCE, 0)
+        buffer.pull(0)
+        assert (buffer.left_out, buffer.held_ns) == (left_out, 220 * MS if held > 11 else 200 * MS)
 
 
 def test_what_it_is_too_deep_by_goes_in_the_pauses():

@@ -230,6 +230,78 @@ def test_twilio_s_own_voice_is_not_the_agent_s():
     assert AGENT_AUDIO_INTACT.judge(timeline).passed
 
 
+def one_ns_more(at: int, of: str, field: str, timeline: Timeline) -> Timeline:
+    timeline.of(of)[at].fields[field] += 1
+    return timeline
+
+
+def heard(*pieces: tuple[int, float, float]) -> Timeline:
+    timeline = new()
+    replies(timeline, 1000, 2000)
+    for piece in pieces:
+        hears(timeline, *piece)
+    return timeline
+
+
+@pytest.mark.parametrize(
+    ("pieces", "at", "field"),
+    [
+        ([(1200, 0, 900), (2160, 960, 900)], 1, "offset_ns"),
+        ([(1200, 0, 900), (2160, 900, 900)], 1, "t_ns"),
+        ([(1200, 60, 900)], 0, "offset_ns"),
+    ],
+    ids=["missing", "gap", "its start"],
+)
+def test_60_ms_of_a_reply_are_forgiven_and_no_more(pieces, at, field):
+    assert AGENT_AUDIO_INTACT.judge(heard(*pieces)).passed
+    timeline = heard(*pieces)
+    if field == "t_ns":
+        timeline.of("hears")[at].t_ns += 1
+    else:
+        one_ns_more(at, "hears", field, timeline)
+    assert not AGENT_AUDIO_INTACT.judge(timeline).passed
+
+
+@pytest.mark.parametrize(("back_ms", "fine"), [(5, True), (5.000001, False)])
+def test_what_goes_back_by_over_5_ms_is_heard_again(back_ms, fine):
+    assert (
+        AGENT_AUDIO_INTACT.judge(heard((1200, 0, 900), (2100, 900 - back_ms, 900))).passed is fine
+    )
+
+
+def test_60_ms_and_a_nanosecond_of_unknown_sound_are_told():
+    timeline = new()
+    hears(timeline, 1000, 0, 60, utterance=None)
+    assert AGENT_AUDIO_INTACT.judge(timeline).passed
+    assert not AGENT_AUDIO_INTACT.judge(one_ns_more(0, "hears", "duration_ns", timeline)).passed
+
+
+def loses(timeline: Timeline, t_ms: int, packets: int = 1) -> Timeline:
+    """The carrier loses packets on their way to the caller."""
+    timeline.record(
+        "lost", "carrier", t_ns=t_ms * MS, call=1, towards="caller", packets=packets, late=0,
+        last_ns=t_ms * MS,
+    )  # fmt: skip
+    return timeline
+
+
+@pytest.mark.parametrize(("missing_ms", "fine"), [(280, True), (280.000001, False)])
+def test_a_lost_packet_forgives_itself_and_a_pause_beside_it(missing_ms, fine):
+    timeline = heard((1200, 0, 500), (1700 + round(missing_ms), 500 + missing_ms, 900))
+    timeline.of("hears")[1].t_ns = round((1700 + missing_ms) * MS)
+    assert not AGENT_AUDIO_INTACT.judge(timeline).passed
+    assert AGENT_AUDIO_INTACT.judge(loses(timeline, 1750)).passed is fine
+
+
+@pytest.mark.parametrize(("ms", "fine"), [(99, True), (101, False)])
+def test_a_fragment_beside_a_loss_may_be_taken_for_anything(ms, fine):
+    timeline = heard((1200, 0, 1000), (2300, 0, ms))
+    assert AGENT_AUDIO_INTACT.judge(loses(timeline, 2290)).passed is fine
+    unknown = new()
+    hears(unknown, 2300, 0, 70, utterance=None)
+    assert AGENT_AUDIO_INTACT.judge(loses(unknown, 2390 if fine else 2900)).passed is fine
+
+
 def test_two_callers_may_hear_the_same_reply_from_its_start():
     timeline = agent_said((2000, 0, 500))
     hears(timeline, 2100, 0, 500, call=2)

@@ -69,6 +69,8 @@ def turns(*entries: tuple[str, int]) -> Timeline:
             timeline.record(
                 "add-message", "bridge", "vapi", t_ns=t_ns, session=session, role="system", **silent
             )
+        elif what in ("prompt", "replied"):
+            timeline.record(what, "bridge", "agent", t_ns=t_ns, session=session)
         elif what == "reply":
             timeline.record(
                 "replies",
@@ -186,10 +188,72 @@ def test_to_ask_for_the_answer_that_is_coming_makes_no_turn():
     assert result.sentence == "reply 5 at 5.000 answers no turn of the caller"
 
 
-def test_keys_are_a_turn_of_their_own():
-    timeline = lost(*((what, 1) for what in ("final", "reply", "add-message", "reply")))
-    timeline.record("dtmf", "twilio", "bridge", t_ns=2500 * MS, call=1, digit="1")
+@pytest.mark.parametrize(("call", "passes"), [(None, False), (1, True), (2, False)])
+def test_keys_are_a_turn_of_their_own(call, passes):
+    timeline = lost(*((what, 1) for what in ("reply", "final", "reply", "add-message", "reply")))
+    if call is not None:
+        timeline.record("dtmf", "twilio", "bridge", t_ns=3500 * MS, call=call, digit="1")
+    assert ONE_REPLY_PER_TURN.judge(timeline).passed is passes
+
+
+@pytest.mark.parametrize(
+    ("entries", "passes"),
+    [
+        (["reply", "final", "reply", "replied", "add-message", "reply"], True),
+        (["reply", "final", "add-message", "reply", "replied", "reply"], False),
+        (["reply", "final", "reply", "replied", "add-message", "add-message", "reply"], True),
+        (["reply", "add-message", "add-message", "reply", "reply"], True),
+    ],
+)
+def test_to_ask_when_nothing_is_said_nor_owed_makes_a_turn(entries, passes):
+    assert ONE_REPLY_PER_TURN.judge(of_one_call(*entries)).passed is passes
+
+
+def test_a_prompt_is_a_turn_each_time():
+    for prompts, passes in ((1, False), (2, True)):
+        timeline = of_one_call("reply", *["prompt"] * prompts, "reply", "reply")
+        assert ONE_REPLY_PER_TURN.judge(timeline).passed is passes
+
+
+def test_what_no_session_is_told_for_is_one_session():
+    timeline = of_one_call("reply", "reply")
+    for event in timeline:
+        event.session = None
+    assert not ONE_REPLY_PER_TURN.judge(timeline).passed
+
+
+@pytest.mark.parametrize(
+    ("heard_ns", "long_ns", "again"),
+    [
+        (500 * MS, 2000 * MS, True),
+        (500 * MS - 1, 2000 * MS, False),
+        (100 * MS, 100 * MS, True),
+        (100 * MS - 1, 100 * MS, False),
+    ],
+)
+def test_who_has_heard_half_a_second_or_all_of_it_has_heard_it_begin(heard_ns, long_ns, again):
+    timeline = lost(("reply", 1), ("reply", 2))
+    timeline.of("replies")[0].fields["duration_ns"] = long_ns
+    timeline.of("hears")[0].fields["duration_ns"] = heard_ns
+    assert ONE_REPLY_PER_TURN.judge(timeline).passed is not again
+
+
+def test_what_is_heard_of_the_repetition_itself_is_no_proof():
+    timeline = lost(("reply", 1), ("reply", 2))
+    timeline.of("hears")[0].t_ns = timeline.of("replies")[1].t_ns
     assert ONE_REPLY_PER_TURN.judge(timeline).passed
+
+
+def test_a_reply_and_what_it_answers_may_be_of_one_instant():
+    timeline = of_one_call("reply", "reply", "final")
+    timeline.of("transcript")[0].sent_ns = timeline.of("replies")[1].t_ns
+    assert ONE_REPLY_PER_TURN.judge(timeline).passed
+
+
+def test_a_reply_too_many_is_told_with_the_two_wishes_before_it():
+    timeline = of_one_call("reply", "final", "reply", "reply")
+    [violation] = ONE_REPLY_PER_TURN.judge(timeline).violations
+    assert [event.t_ns // MS for event in violation.events] == [2000, 3000, 4000]
 
 
 def test_an_assistant_that_answers_at_once_is_no_false_alarm(sim):
