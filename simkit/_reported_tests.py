@@ -113,10 +113,11 @@ def file_name(nodeid: str) -> str:
     """Return a name for the file of a test: fit for every file system, and nobody else's.
 
     >>> file_name("tests/test_calls.py::test_it[a/b]")
-    'test_calls.py-test_it-a-b-2c2b8d2c'
+    'test_calls-test_it-a-b-fc1ec8ce'
     """
     path, _, rest = nodeid.partition("::")
-    plain = re.sub(r"[^A-Za-z0-9_.]+", "-", f"{path.rpartition('/')[2]}-{rest}").strip("-.")
+    stem = path.rpartition("/")[2].removesuffix(".py")
+    plain = re.sub(r"[^A-Za-z0-9_]+", "-", f"{stem}-{rest}").strip("-")
     digest = hashlib.sha256(nodeid.encode("utf-8", "backslashreplace")).hexdigest()
     return f"{plain[:_LETTERS]}-{digest[:8]}"
 

@@ -150,6 +150,9 @@ def pytest_runtest_call(item: Any) -> Generator[None, None, None]:
     item._simkit_failed = True
     try:
         yield
+    except pytest.skip.Exception:
+        item._simkit_failed = False
+        raise
     except Exception as error:
         item._simkit_failure = f"{type(error).__name__}: {error}"
         if "sim" in getattr(item, "fixturenames", ()):

@@ -193,29 +193,22 @@ def _told(event: RecordedEvent) -> tuple[str, dict[str, Any]]:
 def _of_vapi(kind: str, message: dict[str, Any], *, is_in: bool) -> tuple[str, dict[str, Any]]:
     try:
         data = msgspec.json.encode(message)
-        if is_in:
-            known = vapi.decode(data)
-            fields = {} if isinstance(known, vapi.Unknown) else describe(known)
-        else:
-            fields = asked(vapi.decode_for_vapi(data))
+        if not is_in:
+            return _foreign(kind, asked(vapi.decode_for_vapi(data)))
+        known = vapi.decode(data)
+        if not isinstance(known, vapi.Unknown):
+            fields = describe(known)
+            return (kind, fields) if fields else _foreign(kind, {})
     except (WireError, ValueError, TypeError):
-        fields = {}
-    if kind in _FILLED and not fields:
-        return _foreign(kind, message)
-    if kind in OWN_KINDS and kind not in _FILLED:
-        return _foreign(kind, message)
-    return printable(kind[:_KIND]), fields
-
-
-_FILLED = ("transcript", "speech-update")
-"""Kinds of Vapi's whose fields timelines rely on."""
+        pass
+    return _foreign(kind, message)
 
 
 def _foreign(kind: str, message: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return a message of which only its own words are known, apart from kinds of ours."""
     name = printable(kind[:_KIND])
     fields = {
-        "text" if key == "text" else printable(str(key)[:_KIND]): value
+        printable(str(key)[:_KIND]): value
         for key, value in message.items()
         if isinstance(value, str | int | float) and key not in ("event", "type")
     }
