@@ -153,7 +153,7 @@ def pytest_runtest_call(item: Any) -> Generator[None, None, None]:
     except pytest.skip.Exception:
         item._simkit_failed = False
         raise
-    except Exception as error:
+    except (Exception, pytest.fail.Exception) as error:
         item._simkit_failure = f"{type(error).__name__}: {error}"
         if "sim" in getattr(item, "fixturenames", ()):
             _hints.add_hint(error)
