@@ -85,7 +85,7 @@ function drawBracket(sheet, call, row, bracket, x, toX, limit, voices, bottom) {
   at += sheet.wide(total, true);
   if (outside) {
     const long = pieces.map(([name, , , ms]) => `${name} ${stretch(ms * 1000)}`);
-    const short = pieces.map(([, , , ms]) => stretch(ms * 1000));
+    const short = pieces.map(([, , , ms]) => stretch(ms * 1000).replace(" ms", ""));
     const words = [long, short].find((all) => at + all.reduce((sum, it) => sum + sheet.wide(it) + 15, 8) < limit);
     if (words) at = writeParts(sheet, words, at + 8, y);
   }

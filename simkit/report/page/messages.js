@@ -33,6 +33,7 @@ function drawMessages(sheet, call, rows, chosen) {
         dense.moveTo(ends[0], ends[1]);
         dense.lineTo(ends[2], ends[3]);
         sheet.place(ends[0], ends[1], ends[2], ends[3], { call: call.number, event: i }, true);
+        sheet.cross(gapOf(call, i), (ends[0] + ends[2]) / 2);
       } else drawEvent(sheet, call, lineOf, i, pass, last - first);
     }
     pen.strokeStyle = [colours.faint, colours.ink, colours.bad][pass];
@@ -41,8 +42,8 @@ function drawMessages(sheet, call, rows, chosen) {
     pen.stroke(dense);
     pen.globalAlpha = 1;
   }
-  if (chosen?.event !== undefined && chosen.call === call.number) {
-    const i = chosen.event;
+  if (chosen?.call !== call.number) return;
+  for (const i of chosen.evidence ?? (chosen.event === undefined ? [] : [chosen.event])) {
     if (call.until[i] > t[i]) drawRail(sheet, call, lineOf, i, true);
     else drawEvent(sheet, call, lineOf, i, 3, last - first);
   }
@@ -76,10 +77,8 @@ function drawEvent(sheet, call, lineOf, i, pass, seen) {
     y = (y0 + y1) / 2;
     const flight = x1 - x0 > 46 ? ` · ${stretch(arrived[i] - sent[i])}` : "";
     const text = (seen <= 70 ? what(call, i).slice(0, 48) : call.kind(i)) + flight;
-    const gap = `${call.number} ${[source[i], target[i]].sort().join(" ")}`;
-    const crossings = sheet.crossings.get(gap);
-    if (crossings) crossings.push(x);
-    else sheet.crossings.set(gap, [x]);
+    const gap = gapOf(call, i);
+    sheet.cross(gap, x);
     const tries = /** @type {[number, number][]} */ ([
       [6, 4], [6, -9], [6, 17], [-6, 4], [-6, -9], [-6, 17],
     ]);
@@ -108,6 +107,12 @@ function drawEvent(sheet, call, lineOf, i, pass, seen) {
     }
   }
   pen.globalAlpha = 1;
+}
+
+/** Between which lanes it goes, either way. @param {Call} call @param {number} i */
+function gapOf(call, i) {
+  const { source, target } = call.panel.events;
+  return `${call.number} ${Math.min(source[i], target[i])} ${Math.max(source[i], target[i])}`;
 }
 
 /** The line of the timeline without what the picture shows anyhow. @param {Call} call @param {number} i */
@@ -172,7 +177,7 @@ function drawRail(sheet, call, lineOf, i, isChosen = false) {
   const start = Math.max(x, sheet.left);
   const text = `${isDown ? "↓" : "↑"} ${what(call, i)}`;
   if (Math.min(toX, sheet.right) - start > sheet.wide(text) + 8) {
-    sheet.ask({ x: start + 2, y: isDown ? y + 16 : y - 4, text, colour: colours.dim, rank: 5 });
+    sheet.ask({ x: start + 2, y: isDown ? y + 16 : y - 4, text, gap: gapOf(call, i), colour: colours.dim, rank: 5 });
   }
 }
 
@@ -180,7 +185,7 @@ function drawRail(sheet, call, lineOf, i, isChosen = false) {
 function drawCurve(sheet, row, curve, number) {
   const { pen, colours } = sheet;
   const bottom = row.line - 8 - CURVE * (row.curves.length - number - 1);
-  const height = CURVE - 12;
+  const height = CURVE - 20;
   const most = curve.value.reduce((a, b) => Math.max(a, b), 0) || 1;
   const first = Math.max(0, lowerBound(curve.t, sheet.from) - 1);
   const last = Math.min(curve.t.length, lowerBound(curve.t, sheet.to) + 1);
@@ -212,5 +217,5 @@ function drawCurve(sheet, row, curve, number) {
   pen.lineWidth = 1.2;
   pen.stroke();
   const text = `${curve.name}, at most ${Math.round(most)} ${curve.unit}`;
-  sheet.ask({ x: sheet.left + 6, y: bottom - height + 7, text, colour: colours.dim, rank: 6 });
+  sheet.ask({ x: sheet.left + 6, y: bottom - height - 4, text, colour: colours.dim, rank: 6 });
 }

@@ -21,7 +21,8 @@ function watchSummary(scene) {
       if (it) scene.visit({ call: 0, difference: it });
     } else {
       scene.view.visit(Number(at));
-      scene.choose(events ? { call, event: Number(events.split(",")[0]) } : null);
+      const evidence = events ? events.split(",").map(Number) : [];
+      scene.choose(evidence.length ? { call, event: evidence[0], evidence } : null);
       scene.goTo(Number(at));
     }
     bringUp();

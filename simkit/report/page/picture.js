@@ -183,17 +183,22 @@ class Picture {
     this.draw();
   }
 
-  /** On paper: light, the whole call unless something was zoomed into. */
+  /** On paper: light, what is seen, and as wide as paper is. */
   watchPrinting() {
+    const root = document.documentElement;
+    let theme = root.dataset.theme;
     let width = 0;
     addEventListener("beforeprint", () => {
       ({ width } = this);
-      this.colours = readColours();
-      hatchings.clear();
+      ({ theme } = root.dataset);
+      root.dataset.theme = "light";
+      this.scene.view.land();
       this.resize(1000, 2);
-      this.draw();
+      this.recolour();
     });
     addEventListener("afterprint", () => {
+      if (theme) root.dataset.theme = theme;
+      else delete root.dataset.theme;
       this.resize(width, devicePixelRatio);
       this.recolour();
     });

@@ -10,7 +10,7 @@ const NARROW_GUTTER = 58;
 const RULER = 26;
 const VOICE = 58;
 const SLOT = 19;
-const CURVE = 40;
+const CURVE = 46;
 
 /**
  * Lay out a call.

@@ -2,7 +2,7 @@
 
 /**
  * Something that can be pointed at.
- * @typedef {{call: number, event?: number, span?: Span, bracket?: Bracket,
+ * @typedef {{call: number, event?: number, evidence?: number[], span?: Span, bracket?: Bracket,
  *   difference?: Difference}} Thing
  * @typedef {{x: number, y: number, toX: number, toY: number, thing: Thing,
  *   isLine?: boolean}} Place
@@ -136,6 +136,13 @@ class Sheet {
       return true;
     }
     return false;
+  }
+
+  /** An arrow goes through there. @param {string} gap @param {number} x */
+  cross(gap, x) {
+    const crossings = this.crossings.get(gap);
+    if (crossings) crossings.push(x);
+    else this.crossings.set(gap, [x]);
   }
 
   /** Whether others' arrows go through a text of no great account. @param {Label} label @param {number} x @param {number} toX */

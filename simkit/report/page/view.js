@@ -6,6 +6,8 @@ class View extends EventTarget {
   constructor() {
     super();
     this.gliding = 0;
+    /** Where a glide leads. @type {[number, number]|null} */
+    this.goal = null;
     this.duration = this.first = this.last = this.from = this.to = 0;
     this.renew(0);
   }
@@ -26,7 +28,13 @@ class View extends EventTarget {
   /** @param {number} from @param {number} to */
   show(from, to) {
     cancelAnimationFrame(this.gliding);
+    this.goal = null;
     this.put(from, to);
+  }
+
+  /** Be where a glide leads: what comes next goes on from there. */
+  land() {
+    if (this.goal) this.show(...this.goal);
   }
 
   /** @param {number} from @param {number} to */
@@ -45,6 +53,7 @@ class View extends EventTarget {
       this.put(from, to);
       return;
     }
+    this.goal = [from, to];
     const began = performance.now();
     const [a, b] = [this.from, this.to];
     const step = (/** @type {number} */ now) => {
@@ -52,12 +61,14 @@ class View extends EventTarget {
       const eased = 1 - (1 - part) ** 3;
       this.put(a + (from - a) * eased, b + (to - b) * eased);
       if (part < 1) this.gliding = requestAnimationFrame(step);
+      else this.goal = null;
     };
     this.gliding = requestAnimationFrame(step);
   }
 
   /** @param {number} factor below 1: nearer @param {number} [at] instant that stays in its place */
   zoom(factor, at = (this.from + this.to) / 2) {
+    this.land();
     const span = clamp(this.span * factor, SHORTEST, this.last - this.first);
     const from = at - ((at - this.from) * span) / this.span;
     this.show(from, from + span);
@@ -65,6 +76,7 @@ class View extends EventTarget {
 
   /** @param {number} us @returns {boolean} whether there was anywhere to go */
   move(us) {
+    this.land();
     const before = this.from;
     this.show(this.from + us, this.to + us);
     return Math.abs(this.from - before) > this.span * 1e-6;

@@ -86,12 +86,13 @@ function drawSpans(sheet, call, row, spans, colourOf, isBacked) {
     lastX = toX;
     pen.beginPath();
     pen.roundRect(x, y, toX - x, height, Math.min(4, (toX - x) / 2));
-    pen.globalAlpha = isBacked ? 0.13 : 0.9;
+    const isPale = isBacked || row.id !== "agent";
+    pen.globalAlpha = isBacked ? 0.13 : isPale ? 0.25 : 0.9;
     pen.fillStyle = colourOf(span);
     pen.fill();
     pen.globalAlpha = 1;
     sheet.place(x, y, toX, y + height, thing);
-    drawText(sheet, span.text, x, toX, isBacked ? y + EDGE - 4 : y + height / 2 + 4, isBacked ? "ink" : "paper");
+    drawText(sheet, span.text, x, toX, isBacked ? y + EDGE - 4 : y + height / 2 + 4, isPale ? "ink" : "paper");
   }
 }
 
