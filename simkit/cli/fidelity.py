@@ -33,6 +33,7 @@ from ..wall import WallError, WallSimulation
 from ..wall.child import free_port
 from ..wall.priority import before_others
 from ..world import BRIDGE_HOST, TWILIO_HOST
+from .files import Files
 from .group import INTERRUPTED
 from .main import Refusal
 from .outcome import ENVIRONMENT
@@ -115,8 +116,13 @@ def run_fidelity(
     limit_ms: float,
     computing_ms: float | None,
     as_json: bool,
+    html: str | None,
 ) -> None:
     """Compare, report, and exit with 0, 1 or 2."""
+    files = Files(html=html)
+    files.check()
+    if html is not None and len(names) != 1:
+        raise Refusal("--html shows one scenario in both worlds: name one")
     os.environ.update(ENVIRONMENT)
     computing = None if computing_ms is None else computing_ms / 1000
     found: list[Comparison] = []
@@ -142,6 +148,8 @@ def run_fidelity(
         raise Refusal(str(error)) from None
     except KeyboardInterrupt:
         is_interrupted = True
+    if html is not None and found:
+        _write_page(files, found[0])
     if as_json:
         click.echo(json.dumps([_plain(one) for one in found], indent=2))
     else:
@@ -284,6 +292,21 @@ class Bench:
 
     def __exit__(self, *exc_info: object) -> None:
         self._child.end()
+
+
+def _write_page(files: Files, one: Comparison) -> None:
+    """Write the page of the first run whose order was another, or of the one furthest off."""
+    from .fidelity_page import page_of_both
+
+    def off(number: int) -> tuple[bool, float]:
+        pairs = one.differences[number].pairs
+        return bool(one.differences[number].order), max(
+            (abs(pair.late_ms) for pair in pairs), default=0.0
+        )
+
+    worst = max(range(len(one.differences)), key=off)
+    told = one.virtual[worst], one.wall[worst], one.differences[worst]
+    files.write_page(page_of_both(one.name, *told, one.limit_ms))
 
 
 async def _nothing() -> None:

@@ -6,11 +6,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..audio import files
 from ..report import Outcome, draw, trace
 from ..report.writing import write_whole
 from .main import Refusal
+
+if TYPE_CHECKING:
+    from ..report.page import Page
 
 PAGE_ENDINGS = (".html", ".htm")
 
@@ -71,9 +75,7 @@ class Files:
             except files.AudioFileError as error:
                 raise Refusal(f"--audio {error}") from None
         if self.html is not None:
-            from ..report.page import render_page
-
-            _write("--html", self.html, render_page(result.page(heading, remarks)))
+            self.write_page(result.page(heading, remarks))
         if self.trace is not None:
             _write("--trace", self.trace, trace(result.timeline))
         if self.svg is not None:
@@ -85,6 +87,17 @@ class Files:
             except ValueError as error:
                 raise Refusal(f"--svg {self.svg}: {error}") from None
             _write("--svg", self.svg, drawn)
+
+    def write_page(self, page: Page) -> None:
+        """Write a page to where ``--html`` says.
+
+        Raises:
+            Refusal: it cannot be written.
+        """
+        from ..report.page import render_page
+
+        assert self.html is not None
+        _write("--html", self.html, render_page(page))
 
 
 def verdict(result: Outcome) -> str:

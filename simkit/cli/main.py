@@ -422,6 +422,7 @@ def run_command(name: str, **options: Any) -> None:
     help="Time that each callback of the bridge takes in the simulation; as measured if not given.",
 )
 @json_option
+@html_option
 def fidelity_command(names: tuple[str, ...], **options: Any) -> None:
     """Compare the simulation with real time on real sockets: order and instants of events."""
     from .fidelity import run_fidelity

@@ -39,4 +39,11 @@ def _recorded(folder: str, audio: str | None) -> tuple[Outcome, str, list[str]]:
         outcome = as_recorded(recording)
     except RecordingError as error:
         raise Refusal(str(error)) from None
-    return outcome, f"{recording.name}, as recorded", list(remarks(recording))
+    return (
+        outcome,
+        f"{recording.name}, as recorded",
+        [
+            "the call as it was recorded: no bridge was run",
+            *remarks(recording),
+        ],
+    )

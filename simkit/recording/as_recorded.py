@@ -6,14 +6,14 @@ is recognised by what the agent said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from ..audio import RATE, Repertoire, Samples, mulaw
+from ..audio import Repertoire, Samples, Speech, mulaw
 from ..report import Outcome
 from ..timeline import Clock, Timeline, barge_ins, measures
 from ..timeline.text import OWN_KINDS, printable
@@ -23,30 +23,60 @@ from ..twilio.playout import PACKET, PACKET_NS, PlayOut
 from ..vapi.commands import asked
 from ..vapi.transport import describe
 from ..wire import WireError, vapi
+from ..world import TWILIO_LATENCY, VAPI_LATENCY
 from .format import RecordedEvent
 from .outputs import in_order, tells_begin
 from .reading import Recording
 from .telling import instant_ns
-from .utterances import Utterance, track, utterances
+from .utterances import Utterance, since, track, utterances
 
 _KIND = 60
 """Letters of a kind that are taken over."""
 
 
-def as_recorded(recording: Recording) -> Outcome:
-    """Return what a recording tells of its call; no promise is looked at."""
-    end_ns = round(recording.duration_ms * 1e6)
+class Place(NamedTuple):
+    """Where a recording is on a clock, in ns, and how long its messages fly."""
+
+    begun_ns: int
+    """Its begin, for all that is dated at the bridge."""
+    spoken_ns: int
+    """The first sample of the caller's side."""
+    flights_ns: Mapping[str, int]
+    """Between the bridge and ``twilio``, or ``vapi``."""
+
+    @classmethod
+    def of_itself(cls, recording: Recording) -> Place:
+        """Return where it is on its own clock; where nothing is said of them, flights take none."""
+        flights_ns = _flights_ns(recording, 0.0, 0.0)
+        early_ns = PACKET_NS + flights_ns["twilio"] if tells_begin(recording) else 0
+        return cls(0, -early_ns, flights_ns)
+
+    @classmethod
+    def in_replay(cls, recording: Recording, begun_ns: int, played_ns: int) -> Place:
+        """Return where it is on the clock of its replay, whose links are as long."""
+        flights_ns = _flights_ns(recording, TWILIO_LATENCY, VAPI_LATENCY)
+        return cls(begun_ns, played_ns, flights_ns)
+
+
+def as_recorded(recording: Recording, place: Place | None = None) -> Outcome:
+    """Return what a recording tells of its call; no promise is looked at.
+
+    Args:
+        recording: of the call.
+        place: on which clock; None: on the recording's own.
+    """
+    place = place or Place.of_itself(recording)
+    end_ns = max(0, place.begun_ns + round(recording.duration_ms * 1e6))
     timeline = Timeline(lambda: end_ns)
     repertoire = Repertoire()
     for event in recording.events:
-        _retell(timeline, recording, event)
-    early_ns = PACKET_NS + _flight_ns(recording, "twilio") if tells_begin(recording) else 0
+        _retell(timeline, recording, event, place)
     mouth = track(recording, "caller")
     for said in utterances(recording, "caller", mouth):
         timeline.record(
             "speaks",
             "caller",
-            t_ns=max(0, round(said.t_ms * 1e6) - early_ns),
+            t_ns=max(0, place.spoken_ns + round(said.t_ms * 1e6)),
             call=1,
             utterance=repertoire.add(said.speech),
             text=said.speech.text,
@@ -54,19 +84,8 @@ def as_recorded(recording: Recording) -> Outcome:
         )
     spoken = utterances(recording, "agent")
     for number, said in enumerate(spoken, 1):
-        came_ns = round(said.t_ms * 1e6)
-        timeline.record(
-            "replies",
-            "agent",
-            t_ns=max(0, came_ns - _flight_ns(recording, "vapi")),
-            session=1,
-            arrived_ns=came_ns,
-            reply=number,
-            utterance=repertoire.add(said.speech),
-            text=said.speech.text,
-            duration_ns=said.speech.duration_ns,
-        )
-    ear = _heard(recording, timeline, repertoire, spoken, end_ns)
+        _reply(timeline, number, said.speech, repertoire.add(said.speech), said.t_ms, place)
+    ear = _heard(recording, timeline, repertoire, spoken, end_ns, place)
     found = measures(timeline)
     return Outcome(
         timeline=timeline,
@@ -74,7 +93,7 @@ def as_recorded(recording: Recording) -> Outcome:
         # What reached the assistant is not known.
         measures=replace(found, first_words_lost_ms=None, caller_to_agent=None),
         checks=[],
-        sound=lambda: _both(mouth[early_ns * RATE // 10**9 :], ear),
+        sound=lambda: _both(since(mouth, -place.spoken_ns), ear),
         call_seconds=end_ns / 1e9,
         cpu_seconds=0.0,
     )
@@ -83,7 +102,6 @@ def as_recorded(recording: Recording) -> Outcome:
 def remarks(recording: Recording) -> Iterator[str]:
     """Yield what is to be known of a recording before one believes it."""
     header = recording.header
-    yield "the call as it was recorded: no bridge was run"
     yield "what the caller heard is worked out from what the bridge sent"
     if header.source:
         yield f"source: {header.source}"
@@ -109,16 +127,49 @@ def remarks(recording: Recording) -> Iterator[str]:
         yield "not finished: the end of the call is missing"
 
 
-def _flight_ns(recording: Recording, leg: Literal["twilio", "vapi"]) -> int:
-    return round(recording.header.links_ms.get(leg, 0.0) * 1e6)
+def _flights_ns(recording: Recording, twilio: float, vapi: float) -> dict[str, int]:
+    links_ms = recording.header.links_ms
+    return {
+        "twilio": round(links_ms.get("twilio", twilio * 1e3) * 1e6),
+        "vapi": round(links_ms.get("vapi", vapi * 1e3) * 1e6),
+    }
 
 
 # Events
 
 
-def _retell(timeline: Timeline, recording: Recording, event: RecordedEvent) -> None:
+def _reply(
+    timeline: Timeline, number: int, said: Speech, utterance: int, t_ms: float, place: Place
+) -> None:
+    """Put a reply on the timeline, and its end: what the caller interrupted is over then."""
+    came_ns = place.begun_ns + round(t_ms * 1e6)
+    start_ns = max(0, came_ns - place.flights_ns["vapi"])
+    end_ns = start_ns + said.duration_ns
+    cuts = timeline.of("user-interrupted", "clear")
+    cut_ns = min((one.t_ns for one in cuts if came_ns <= one.t_ns < end_ns), default=None)
+    whose: dict[str, Any] = {"session": 1, "reply": number, "utterance": utterance}
+    timeline.record(
+        "replies",
+        "agent",
+        t_ns=start_ns,
+        arrived_ns=came_ns,
+        text=said.text,
+        duration_ns=said.duration_ns,
+        **whose,
+    )
+    timeline.record(
+        "replied",
+        "agent",
+        t_ns=end_ns if cut_ns is None else cut_ns,
+        interrupted=cut_ns is not None,
+        audio_ns=said.duration_ns,
+        **whose,
+    )
+
+
+def _retell(timeline: Timeline, recording: Recording, event: RecordedEvent, place: Place) -> None:
     """Put an event on the timeline as the fakes would."""
-    t_ns, message = instant_ns(event), event.message
+    t_ns, message = place.begun_ns + instant_ns(event), event.message
     if event.leg == "call":
         kind = message.get("event")
         if kind == "ended":
@@ -144,7 +195,7 @@ def _retell(timeline: Timeline, recording: Recording, event: RecordedEvent) -> N
     kind, fields = _told(event)
     if kind == "clear":
         timeline.end_run("bridge", "twilio", call=1)
-    flight_ns = _flight_ns(recording, event.leg)
+    flight_ns = place.flights_ns[event.leg]
     timeline.record(
         kind,
         source,
@@ -232,16 +283,17 @@ def _heard(
     repertoire: Repertoire,
     spoken: list[Utterance],
     end_ns: int,
+    place: Place,
 ) -> Samples:
     """Play what the bridge sent, put on the timeline what the caller heard, and return it."""
-    flight_ns = _flight_ns(recording, "twilio")
+    after_ns = place.begun_ns + place.flights_ns["twilio"]
     steps = in_order(_sent(recording)) if _has_frames(recording) else _as_said(recording, spoken)
     clock = _Hand()
     settings = TwilioSettings()
     playout: PlayOut | None = None
     ear = Ear(timeline, repertoire, call=1, origin_ns=0)
     for t_ns, data in steps:
-        clock.t_ns = t_ns + flight_ns
+        clock.t_ns = t_ns + after_ns
         if clock.t_ns >= end_ns:
             break
         if playout is None:

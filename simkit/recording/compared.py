@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec.structs import replace
-
 from ..report.page import Page
 from ..report.page.model import Difference
+from ..report.page.pair import paired
+from .as_recorded import Place, as_recorded, remarks
 from .divergence import Divergence
-from .past import Origin, is_reckoned, retold
 from .reading import Recording
 
 
@@ -24,23 +23,14 @@ def with_recording(
         divergence: what the bridge did otherwise.
         played_ns: when the recorded sound began to be played.
     """
-    past = retold(recording, Origin(divergence.begun_ns, played_ns)).page(recording.name)
-    [above], [below] = past.panels, page.panels
-    above.title, below.title = f"recorded: {recording.name}", "replayed"
-    page.panels = [above, below]
-    page.promises = [
-        replace(promise, proofs=[replace(proof, call=proof.call + 1) for proof in promise.proofs])
-        for promise in page.promises
-    ]
-    page.differences = list(differences(divergence))
+    place = Place.in_replay(recording, divergence.begun_ns, played_ns)
+    past = as_recorded(recording, place).page(recording.name)
+    past.panels[0].title, page.panels[0].title = f"recorded: {recording.name}", "replayed"
+    page = paired(past, page, differences(divergence))
     page.verdict = [*_told(divergence), *page.verdict]
     if not divergence.compared:
         page.remarks.append(divergence.summary)
-    if is_reckoned(recording):
-        page.remarks.append(
-            "what the recorded caller heard is reckoned from what the agent said and from clears: "
-            "the recording does not hold the bridge's audio"
-        )
+    page.remarks += [f"recorded: {remark}" for remark in (*remarks(recording), *past.remarks)]
     return page
 
 

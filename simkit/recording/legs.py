@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ..audio import RATE, Speech
+from ..audio import Speech
 from ..simulation import Simulation
 from ..twilio.course import Course, End, Frame, Step
 from ..twilio.playout import PACKET_NS
@@ -128,11 +128,6 @@ class Stage:
         if ways["vapi"] == "recorded":
             self._recitals = [*self._make_recitals()]
             sim.vapi.plays(*(recital for _, recital in self._recitals))
-
-    @property
-    def skipped_samples(self) -> int:
-        """Samples of the caller's side, as recorded, from before the call's first sample today."""
-        return self.began_ns * RATE // 1_000_000_000
 
     # Twilio
 

@@ -33,7 +33,7 @@ from .outputs import tells_begin
 from .own_bridge import knows_own_line, own_bridge
 from .own_lines import without_own
 from .reading import Recording
-from .utterances import Utterance, track, transcripts, utterances
+from .utterances import Utterance, since, track, transcripts, utterances
 
 if TYPE_CHECKING:
     from ..report.page import Page
@@ -142,7 +142,7 @@ def replay(
                 call = await sim.twilio.call(to=header.to, from_=header.from_)
             except CallFailed as error:
                 return str(error)
-            origin = call.plays(side.pop()[stage.skipped_samples :], speech)
+            origin = call.plays(since(side.pop(), stage.began_ns), speech)
             played_ns.append(round((origin - began) * 1e9))
             rest = origin + recording.duration_ms / 1000 - began - sim.now
             if ways["twilio"] == "recorded":

@@ -132,6 +132,22 @@ def _track(recording: Recording, person: Person, laid: Laid) -> Samples:
     return sound
 
 
+def since(sound: Samples, t_ns: int) -> Samples:
+    """Return a side of the call from an instant on, with silence from before it began.
+
+    >>> since(np.array([1, 2, 3], np.int16), 125_000).tolist()
+    [2, 3]
+    >>> since(np.array([1, 2, 3], np.int16), -125_000).tolist()
+    [0, 1, 2, 3]
+    """
+    first = _samples(t_ns)
+    if first >= 0:
+        return sound[first:]
+    found = spool.silence(len(sound) - first)
+    found[-first:] = sound
+    return found
+
+
 class Laid:
     """The agent's audio as it would have sounded had nobody cut it off: one after the other.
 

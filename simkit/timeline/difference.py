@@ -37,6 +37,17 @@ class Pair(Struct, frozen=True):
     """
 
 
+class Odd(NamedTuple):
+    """An event that is only in one of two timelines, or came in another order."""
+
+    t_ns: int
+    """When it was, in the first of the two that has it, counted from that one's first event."""
+    sentence: str
+    first_ns: int | None
+    """When it was in the first timeline; None: it was not."""
+    second_ns: int | None
+
+
 class Difference(Struct, frozen=True):
     """What two timelines differ in."""
 
@@ -46,6 +57,8 @@ class Difference(Struct, frozen=True):
     """The first event that is only in one, or came in another order; empty: there is none."""
     swapped: int
     """Pairs of neighbours that changed places, closer to each other than the tolerance in both."""
+    odd: list[Odd]
+    """All events of which :attr:`order` tells the first."""
 
 
 def difference(first: Timeline, second: Timeline, *, tolerance_ms: float = 0.0) -> Difference:
@@ -68,7 +81,7 @@ def difference(first: Timeline, second: Timeline, *, tolerance_ms: float = 0.0) 
         ]
     both.sort(key=lambda two: two[0].number if two[0] is not None else math.inf)
     pairs: list[Pair] = []
-    only: list[tuple[int, str]] = []
+    odd: list[Odd] = []
     moved_ns = 0
     for one, then in both:
         if one is not None and then is not None:
@@ -77,9 +90,9 @@ def difference(first: Timeline, second: Timeline, *, tolerance_ms: float = 0.0) 
             if one.what.startswith(_ACTIONS) or one.what.endswith(" > bridge open"):
                 moved_ns = late_ns
         elif one is not None:
-            only.append((one.t_ns, f"only in the first: {one.what}"))
+            odd.append(Odd(one.t_ns, f"only in the first: {one.what}", one.t_ns, None))
         elif then is not None:
-            only.append((then.t_ns, f"only in the second: {then.what}"))
+            odd.append(Odd(then.t_ns, f"only in the second: {then.what}", None, then.t_ns))
     swapped = 0
     tolerance_ns = tolerance_ms * 1e6
     for number, pair in enumerate(pairs):
@@ -90,12 +103,19 @@ def difference(first: Timeline, second: Timeline, *, tolerance_ms: float = 0.0) 
                 later.first_ns - pair.first_ns > tolerance_ns
                 or pair.second_ns - later.second_ns > tolerance_ns
             ):
-                only.append((pair.first_ns, f"{pair.what}: after {later.what}, not before it"))
+                told = f"{pair.what}: after {later.what}, not before it"
+                odd.append(Odd(pair.first_ns, told, pair.first_ns, pair.second_ns))
             elif later.first_ns > pair.first_ns:
                 swapped += 1
-    only.sort()
-    order = f"at {only[0][0] / 1e9:.3f}, {only[0][1]}" if only else ""
-    return Difference(pairs, order, swapped)
+    odd.sort(key=lambda one: (one.t_ns, one.sentence))
+    order = f"at {odd[0].t_ns / 1e9:.3f}, {odd[0].sentence}" if odd else ""
+    return Difference(pairs, order, swapped, odd)
+
+
+def begun_ns(timeline: Timeline) -> int:
+    """Return the instant that those of a difference count from: that of the first event."""
+    counted = (event.t_ns for event in timeline.events if event.kind not in _FOLDED)
+    return next(counted, 0)
 
 
 class _Happened(NamedTuple):
@@ -108,7 +128,7 @@ class _Happened(NamedTuple):
 def _events(timeline: Timeline) -> dict[Hashable, list[_Happened]]:
     """Return the events that count, by what they are."""
     events = [event for event in timeline.events if event.kind not in _FOLDED]
-    start_ns = events[0].t_ns if events else 0
+    start_ns = begun_ns(timeline)
     found: dict[Hashable, list[_Happened]] = {}
     heard: set[Hashable] = set()
     for number, event in enumerate(events):

@@ -131,7 +131,7 @@ class Proof(Struct, frozen=True, kw_only=True):
     at: int
     sentence: str
     call: int
-    """Of whose events: 0 is the first panel, n the n-th of :attr:`Page.others`."""
+    """Of whose events: an index into :attr:`Page.panels`, behind which are the others."""
     events: list[int]
     """Indices into that panel's events, as far as they are shown there."""
     lines: list[str]
