@@ -306,7 +306,7 @@ def _write_page(files: Files, one: Comparison) -> None:
 
     worst = max(range(len(one.differences)), key=off)
     told = one.virtual[worst], one.wall[worst], one.differences[worst]
-    files.write_page(page_of_both(one.name, *told, one.limit_ms))
+    files.write_page(page_of_both(one.name, *told, limit_ms=one.limit_ms, same=one.same))
 
 
 async def _nothing() -> None:

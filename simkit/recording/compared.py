@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from ..report.page import Page
 from ..report.page.model import Difference
 from ..report.page.pair import paired
+from ..report.page.plain import clipped
+from ..timeline.text import printable
 from .as_recorded import Place, as_recorded, remarks
 from .divergence import Divergence
 from .reading import Recording
@@ -25,13 +27,23 @@ def with_recording(
     """
     place = Place.in_replay(recording, divergence.begun_ns, played_ns)
     past = as_recorded(recording, place).page(recording.name)
-    past.panels[0].title, page.panels[0].title = f"recorded: {recording.name}", "replayed"
+    past.panels[0].title, page.panels[0].title = shown(f"recorded: {recording.name}"), "replayed"
     page = paired(past, page, differences(divergence))
-    page.verdict = [*_told(divergence), *page.verdict]
+    page.verdict = [*map(shown, _told(divergence)), *page.verdict]
     if not divergence.compared:
-        page.remarks.append(divergence.summary)
-    page.remarks += [f"recorded: {remark}" for remark in (*remarks(recording), *past.remarks)]
+        page.remarks.append(shown(divergence.summary))
+    page.remarks.append(
+        f"instants are the replay's: the recording begins at {divergence.begun_ns / 1e9:.3f} s"
+    )
+    page.remarks += [
+        shown(f"recorded: {remark}") for remark in (*remarks(recording), *past.remarks)
+    ]
     return page
+
+
+def shown(text: str) -> str:
+    """Return what may hold names out of a recording as a page shows it."""
+    return clipped(printable(text))
 
 
 def differences(found: Divergence) -> Iterator[Difference]:
@@ -61,7 +73,7 @@ def _difference(
         number=number,
         above=instant(recorded_ns),
         below=instant(today_ns),
-        sentence=sentence,
+        sentence=shown(sentence),
         cause=cause,
     )
 

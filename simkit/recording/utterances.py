@@ -140,11 +140,11 @@ def since(sound: Samples, t_ns: int) -> Samples:
     >>> since(np.array([1, 2, 3], np.int16), -125_000).tolist()
     [0, 1, 2, 3]
     """
-    first = _samples(t_ns)
-    if first >= 0:
-        return sound[first:]
-    found = spool.silence(len(sound) - first)
-    found[-first:] = sound
+    count = _samples(abs(t_ns))
+    if t_ns >= 0:
+        return sound[count:]
+    found = spool.silence(count + len(sound))
+    found[count:] = sound
     return found
 
 

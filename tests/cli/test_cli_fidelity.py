@@ -28,15 +28,25 @@ def _environment(monkeypatch):
     monkeypatch.setitem(REGISTRY, "one-word", Scenario("one-word", one_word, (), (), 10.0))
 
 
-def test_both_worlds_are_compared(monkeypatch):
+def test_both_worlds_are_compared(monkeypatch, tmp_path):
     monkeypatch.setattr(fidelity, "_WARM_UP", "one-word")
-    result = CliRunner().invoke(main, ["fidelity", "one-word", "--limit", "1000", "--json"])
+    place = tmp_path / "page.html"
+    options = ["--limit", "1000", "--json", "--html", str(place)]
+    result = CliRunner().invoke(main, ["fidelity", "one-word", *options])
     [found] = json.loads(result.stdout)
     assert (found["scenario"], found["runs"]) == ("one-word", 1)
     assert result.exit_code == (0 if found["same"] else 1)
     assert found["events"] == len(found["differences"][0]) > 10
     assert found["max_ms"] >= found["p95_ms"] >= found["p50_ms"] >= 0
     assert found["pacing_p95_ms"] > 0
+    assert f"of {found['events']} events are within 1000 ms" in place.read_text()
+
+
+def test_a_page_shows_one_scenario(tmp_path):
+    for names in ([], ["greeting", "one-word"]):
+        result = CliRunner().invoke(main, ["fidelity", *names, "--html", str(tmp_path / "x.html")])
+        assert result.exit_code == 2
+        assert result.stderr == "simkit: --html shows one scenario in both worlds: name one\n"
 
 
 @pytest.mark.parametrize(

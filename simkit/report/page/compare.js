@@ -41,7 +41,10 @@ function drawDifferences(sheet, scene, panels) {
       if (badge.first.number < last.first.number) last.first = badge.first;
     } else folded.push(badge);
   }
-  for (const badge of folded) drawBadge(sheet, badge, middle, badge.first === chosen);
+  folded.forEach((badge, i) => {
+    const room = (folded[i + 1]?.x ?? Infinity) - badge.x;
+    drawBadge(sheet, badge, middle, room, badge.first === chosen);
+  });
 }
 
 /**
@@ -79,14 +82,14 @@ function colourOfDifference(colours, it) {
 
 /**
  * @param {Sheet} sheet @param {{x: number, numbers: number[], first: Difference}} badge
- * @param {number} y @param {boolean} isChosen
+ * @param {number} y @param {number} room to the next one @param {boolean} isChosen
  */
-function drawBadge(sheet, { x, numbers, first }, y, isChosen) {
+function drawBadge(sheet, { x, numbers, first }, y, room, isChosen) {
   const { pen, colours } = sheet;
   const isFirst = first.number === 1;
   const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
   const several = low === high ? `${low}` : `${low}–${high}`;
-  const text = isFirst && sheet.right - sheet.left > 500 ? `${several}  first cause` : several;
+  const text = isFirst && sheet.right - sheet.left > 500 && room > 70 ? `${several}  first cause` : several;
   const wide = Math.max(20, sheet.wide(text, true) + 12);
   const start = clamp(x - wide / 2, sheet.left + 2, sheet.right - wide - 2);
   pen.beginPath();
