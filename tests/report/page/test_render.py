@@ -105,7 +105,8 @@ def test_what_the_page_is_told_is_what_it_was_given():
 @given(st.text(st.characters(codec=None), min_size=1, max_size=30))
 def test_any_text_at_all_stays_data(text):
     html = read(full_of(text))
-    assert elements(html) == elements(HARMLESS)
+    assert {str(one) for one in elements(html)} <= {str(one) for one in elements(HARMLESS)}
+    assert html.scripts[1:] == HARMLESS.scripts[1:]
     assert html.data["title"] == text
 
 
