@@ -30,9 +30,7 @@ def call(name: str = "barge-in") -> Page:
 def without_events() -> Page:
     """Return the page of a run in which nothing happened."""
     page = call()
-    nothing = Events(
-        t=[], source=[], target=[], kind=[], sent=[], arrived=[], line=[], fields=[]
-    )
+    nothing = Events(t=[], source=[], target=[], kind=[], sent=[], arrived=[], line=[], fields=[])
     page.panels = [
         Panel(
             title="call 1",

@@ -143,7 +143,8 @@ def test_events_are_hidden_by_kind_and_by_leg(browser: Browser) -> None:
     assert browser.text("#hidden") == f"−{every - left}"
     assert browser.picture()[1] != drawn
     assert "Twilio" not in browser.run(
-        "return [...document.querySelectorAll('#events td:nth-child(3)')].map((it) => it.textContent)"
+        "const cells = document.querySelectorAll('#events td:nth-child(3)'); "
+        "return [...cells].map((it) => it.textContent)"
     )
 
 
@@ -223,7 +224,11 @@ def test_a_failed_check_leads_to_its_instant(browser: Browser) -> None:
     page = call()
     proof = Proof(at=4_100_000, sentence="it was", call=0, events=[20], lines=["a line"])
     page.promises[0] = Promise(
-        name="no-stale-audio", promise="nothing old is heard", passed=False, waived="", proofs=[proof]
+        name="no-stale-audio",
+        promise="nothing old is heard",
+        passed=False,
+        waived="",
+        proofs=[proof],
     )
     browser.open(page)
     browser.click(".proofs li bdi")
@@ -250,7 +255,7 @@ def test_two_calls_stand_above_each_other_with_what_differs(browser: Browser) ->
         "<script>window.broken = 1</script>",
         "</script><script>window.broken = 1</script>",
         "<img src=x onerror='window.broken = 1'>",
-        "\"><svg onload=window.broken=1>",
+        '"><svg onload=window.broken=1>',
         "javascript:window.broken=1",
         "{{ 7 * 7 }}{% raw %} <!-- <script> ]]> &lt;b&gt;",
         "\x00\x07\x1b[31m\u202e\u2028\u2029\ud800 \r\n",

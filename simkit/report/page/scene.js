@@ -58,9 +58,8 @@ class Scene extends EventTarget {
   visit(thing) {
     const [from, to] = this.instant(thing);
     const { view } = this;
-    if (from < view.from + view.span * 0.05 || to > view.to - view.span * 0.05) {
-      view.visit(from, Math.min(to, from + 20e6));
-    }
+    const isOutside = from < view.from + view.span * 0.05 || to > view.to - view.span * 0.05;
+    if (isOutside || thing.difference) view.visit(from, Math.min(to, from + 20e6));
     this.choose(thing);
     bringUp();
   }
