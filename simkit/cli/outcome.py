@@ -81,8 +81,6 @@ def as_plain(result: Outcome) -> dict[str, Any]:
         "passed": result.passed,
         "failure": result.failure or None,
         "inapplicable": result.inapplicable or None,
-        "duration_ns": result.timeline.duration_ns,
-        "sound_starts_ns": result.sound_starts_ns,
         "timeline": [_event(event) for event in result.timeline],
         "barge_ins": [msgspec.to_builtins(barge_in) for barge_in in result.barge_ins],
         "measures": msgspec.to_builtins(result.measures),
@@ -90,16 +88,18 @@ def as_plain(result: Outcome) -> dict[str, Any]:
             {
                 "name": check.name,
                 "passed": check.passed,
-                "promise": check.promise,
                 "sentence": check.sentence,
                 "violations": [violation.sentence for violation in check.violations],
-                "at_ns": [violation.at_ns for violation in check.violations],
                 "waived": check.waived or None,
                 "evidence": [violation.evidence for violation in check.violations],
+                "promise": check.promise,
+                "at_ns": [violation.at_ns for violation in check.violations],
             }
             for check in result.checks
         ],
         "speed": round(result.speed, 1),
+        "duration_ns": result.timeline.duration_ns,
+        "sound_starts_ns": result.sound_starts_ns,
     }
 
 

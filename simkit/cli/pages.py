@@ -10,6 +10,7 @@ from .main import Refusal
 
 _ENDINGS = (".html", ".htm")
 
+
 class Pages:
     """The files of ``--html``.
 

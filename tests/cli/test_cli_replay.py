@@ -205,6 +205,8 @@ def test_json_says_what_was_replayed(as_json):
         "measures",
         "checks",
         "speed",
+        "duration_ns",
+        "sound_starts_ns",
     ]
 
 
@@ -251,7 +253,16 @@ def test_json_holds_what_the_call_was_like(as_json):
 def test_json_holds_every_check(as_json):
     assert len(as_json["checks"]) == 16
     for check in as_json["checks"]:
-        assert list(check) == ["name", "passed", "sentence", "violations", "waived", "evidence"]
+        assert list(check) == [
+            "name",
+            "passed",
+            "sentence",
+            "violations",
+            "waived",
+            "evidence",
+            "promise",
+            "at_ns",
+        ]
         assert check["passed"]
         assert check["violations"] == []
 
