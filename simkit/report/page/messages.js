@@ -15,12 +15,14 @@ function drawMessages(sheet, call, rows, chosen) {
   const { t, source, target, kind, sent, arrived } = call.panel.events;
   const ranks = call.panel.kinds.map((name) => (BAD.has(name) ? 2 : NAMED.has(name) ? 1 : 0));
   const lanes = call.panel.lanes.length + 1;
+  const one = chosen?.event === undefined ? [] : [chosen.event];
+  const marked = new Set(chosen?.call === call.number ? (chosen.evidence ?? one) : []);
   // The plain ones first; what matters is drawn over them. Where they are dense, lines are enough.
   for (const pass of [0, 1, 2]) {
     const columns = new Float64Array(lanes * lanes).fill(-1e9);
     const dense = new Path2D();
     for (let i = first; i < last; i++) {
-      if (ranks[kind[i]] !== pass || !call.shown[i] || call.until[i] > t[i]) continue;
+      if (ranks[kind[i]] !== pass || !call.shown[i] || call.until[i] > t[i] || marked.has(i)) continue;
       const leg = (source[i] + 1) * lanes + target[i] + 1;
       const x = sheet.x(t[i]);
       const isFound = call.found !== null && call.found[i] === 1;
@@ -42,8 +44,7 @@ function drawMessages(sheet, call, rows, chosen) {
     pen.stroke(dense);
     pen.globalAlpha = 1;
   }
-  if (chosen?.call !== call.number) return;
-  for (const i of chosen.evidence ?? (chosen.event === undefined ? [] : [chosen.event])) {
+  for (const i of marked) {
     if (call.until[i] > t[i]) drawRail(sheet, call, lineOf, i, true);
     else drawEvent(sheet, call, lineOf, i, 3, last - first);
   }

@@ -48,7 +48,8 @@ class Scene extends EventTarget {
   choose(thing) {
     this.chosen = thing;
     if (thing) {
-      this.goTo(this.instant(thing)[0]);
+      const { t } = this.calls[thing.call].panel.events;
+      this.goTo(thing.event === undefined ? this.instant(thing)[0] : t[thing.event]);
       element("said").textContent = this.describe(thing);
     }
     this.tell("chosen");
