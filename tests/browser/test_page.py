@@ -188,6 +188,15 @@ def test_a_barge_in_is_shown_with_its_four_parts(browser: Browser) -> None:
         assert f"{name}{part:.0f} ms" in browser.text("#pinned dl")
 
 
+def test_a_key_while_the_picture_glides_goes_on_from_where_it_leads(browser: Browser) -> None:
+    browser.open(call("three-interruptions"))
+    onsets = [it.onset / 1e6 for it in call("three-interruptions").panels[0].brackets]
+    browser.keys("b", "b", "b", "-", "-")
+    start, end = browser.seen()
+    assert start < onsets[2] < end < onsets[2] + 5
+    assert start > onsets[1]
+
+
 def test_a_click_shows_the_fields_of_a_message(browser: Browser) -> None:
     browser.open(call())
     events = call().panels[0].events

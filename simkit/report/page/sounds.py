@@ -17,8 +17,9 @@ RATE = 8000
 _SAMPLE_US = 1_000_000 // RATE
 _BUCKET = 40
 """Samples that a pair of an outline is about, at least: 5 ms."""
-_MOST_PAIRS = 24_000
-"""Of an outline, 64 kB in a page: 5 ms each of two minutes, 150 ms of an hour."""
+_MOST_PAIRS = 240_000
+"""Of an outline, 640 kB in a page of 12 MB: 5 ms each of twenty minutes, 15 ms of an hour; with
+coarser ones a barge-in in an hour is a single lump."""
 _FULL_SCALE = 32768 / 128
 
 _LOSSLESS_PER_MINUTE = 650_000

@@ -66,9 +66,10 @@ class View extends EventTarget {
     this.gliding = requestAnimationFrame(step);
   }
 
-  /** @param {number} factor below 1: nearer @param {number} [at] instant that stays in its place */
-  zoom(factor, at = (this.from + this.to) / 2) {
+  /** @param {number} factor below 1: nearer @param {number} [still] instant that stays in its place */
+  zoom(factor, still) {
     this.land();
+    const at = still ?? (this.from + this.to) / 2;
     const span = clamp(this.span * factor, SHORTEST, this.last - this.first);
     const from = at - ((at - this.from) * span) / this.span;
     this.show(from, from + span);

@@ -58,8 +58,8 @@ function drawWave(sheet, call, wave, middle, half, spans, colourOf) {
 function slope(pen, x, toX, middle, [up, toUp, down, toDown]) {
   pen.beginPath();
   pen.moveTo(x, middle - up);
-  pen.lineTo(toX + 0.3, middle - toUp);
-  pen.lineTo(toX + 0.3, middle + toDown);
+  pen.lineTo(toX + 0.7, middle - toUp);
+  pen.lineTo(toX + 0.7, middle + toDown);
   pen.lineTo(x, middle + down);
   pen.fill();
 }
