@@ -63,6 +63,8 @@ def run_all(folder: str, *, processes: int | None, as_json: bool, **options: Any
     """
     places = recordings_in(Path(folder))
     if not places:
+        if (Path(folder) / EVENTS_FILE).exists():
+            raise Refusal(f"{folder}: is a recording itself: leave out --all")
         raise Refusal(f"{folder}: holds no recording: no folder in it has a {EVENTS_FILE}")
     workers = min(processes or os.cpu_count() or 1, len(places))
     found = {}

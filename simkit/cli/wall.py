@@ -35,7 +35,9 @@ def open_wall(
                 raise Refusal(f"{name}: goes with --wall only")
         return None
     if app is not None and (bridge is not None or command is not None):
-        raise Refusal("--app: is served on a port of simkit's choice; --bridge, --exec: another's")
+        raise Refusal(
+            "--app is served by simkit; --bridge and --exec name what serves by itself: choose one"
+        )
     from ..wall import WallSimulation
 
     end_in_order()

@@ -40,11 +40,9 @@ class AppServer:
         self.port = port
         self.name = app if isinstance(app, str) else getattr(app, "__name__", type(app).__name__)
         self._app = load(app) if isinstance(app, str) else app
-        if not callable(self._app):
-            raise AppError(
-                "serve: expected an ASGI application or where it is, as in 'my_app:app'; found "
-                f"{app!r}"
-            )
+        wrong = _no_application(self._app)
+        if wrong:
+            raise AppError(f"app {app!r}: {wrong}")
         self._uvicorn: _Server | None = None
         self.failures: list[str] = []
         """What the application raised while it was served, the last one last."""
@@ -174,7 +172,7 @@ def load(spec: str) -> Any:
     """
     module_name, _, attribute = spec.partition(":")
     path = PurePath(module_name)
-    if not module_name or not attribute or path.suffix == ".py" or len(path.parts) > 1:
+    if not module_name or not attribute or path.suffix == ".py" or "/" in module_name:
         example = f"{path.stem or 'my_app'}:{attribute or 'app'}"
         raise AppError(f"app {spec!r}: expected 'package.module:attribute', as in {example!r}")
     if "" not in sys.path:
@@ -238,6 +236,32 @@ def _forget_loop(app: Any) -> None:
     app._loop = None
     for inner in app._subapps:
         _forget_loop(inner)
+
+
+def _no_application(app: Any) -> str:
+    """Return why something cannot be served; empty when it can be tried."""
+    if not callable(app):
+        return "expected an ASGI application, or where it is, as in 'my_app:app'"
+    try:
+        required = [
+            parameter.name
+            for parameter in inspect.signature(app).parameters.values()
+            if parameter.default is parameter.empty
+            and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        ]
+    except (TypeError, ValueError):
+        return ""
+    if required == ["environ", "start_response"]:
+        return (
+            "expected an ASGI application, found one of WSGI (Flask, Django): run its server as a "
+            "process, with --wall --exec"
+        )
+    if len(required) in (0, 3) or required == ["scope"]:
+        return ""
+    return (
+        "expected an ASGI application (scope, receive, send) or a function without parameters that "
+        f"makes one, found one of ({', '.join(required)})"
+    )
 
 
 def _is_factory(app: Any) -> bool:

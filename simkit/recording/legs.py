@@ -67,7 +67,8 @@ def choose_legs(
     for leg, way in (wanted or {}).items():
         if leg not in LEGS or way not in WAYS:
             raise RecordingError(
-                f"leg: expected twilio or vapi, recorded or live; found {leg}={way}"
+                f"leg: expected twilio or vapi, recorded or live, as in vapi=live; found "
+                f"{leg}={way}"
             )
         if way == "recorded" and not is_virtual:
             raise RecordingError(

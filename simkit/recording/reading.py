@@ -159,7 +159,11 @@ def read(folder: str | os.PathLike[str], *, damaged: bool = False) -> Recording:
         raise RecordingError(f"{path}: there is no such folder")
     there = path / EVENTS_FILE
     if not os.path.lexists(there):
-        raise RecordingError(f"{path}: holds no recording: there is no {EVENTS_FILE} in it")
+        inside = sorted(found.parent.name for found in path.glob(f"*/{EVENTS_FILE}"))
+        hint = f"; {len(inside)} folders in it are recordings, as {inside[0]}" if inside else ""
+        raise RecordingError(
+            f"{path}: there is no {EVENTS_FILE} in it, so it is no recording{hint}"
+        )
     lines, cut_tail = _lines(there)
     header = _decode(_header, lines[0], there, 1)
     events: list[RecordedEvent] = []

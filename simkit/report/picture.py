@@ -94,7 +94,7 @@ class _Picture:
         self._parts: list[str] = []
         services = sorted(set(upstreams_of(timeline).values())) or ["vapi"]
         self._lanes = ["twilio", "bridge", *services]
-        self._heading = heading
+        self._heading = " ".join(heading.split())
         self._top = 34 if heading else 16
         self._mouth_y, self._agent_y, self._ear_y = (
             self._top + 6 + row * (_VOICE + 6) for row in range(3)

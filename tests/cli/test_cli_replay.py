@@ -161,8 +161,11 @@ def test_a_leg_may_be_chosen():
 @pytest.mark.parametrize(
     ("leg", "expected"),
     [
-        ("vapi", "leg: expected twilio or vapi, recorded or live; found vapi="),
-        ("phone=live", "leg: expected twilio or vapi, recorded or live; found phone=live"),
+        ("vapi", "leg: expected twilio or vapi, recorded or live, as in vapi=live; found vapi="),
+        (
+            "phone=live",
+            "leg: expected twilio or vapi, recorded or live, as in vapi=live; found phone=live",
+        ),
         ("twilio=recorded", "three-interruptions: leg twilio=recorded: expected frames of audio"),
     ],
 )

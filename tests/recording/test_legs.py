@@ -336,7 +336,10 @@ def test_one_leg_may_be_live(recording, legs):
 @pytest.mark.parametrize(
     ("legs", "expected"),
     [
-        ({"phone": "live"}, "leg: expected twilio or vapi, recorded or live; found phone=live"),
+        (
+            {"phone": "live"},
+            "leg: expected twilio or vapi, recorded or live, as in vapi=live; found phone=live",
+        ),
         ({"vapi": "dead"}, "found vapi=dead"),
         ({"vapi": "recorded"}, "three-interruptions: leg vapi=recorded: expected frames of audio"),
     ],
