@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from .network.serve import AppError, load
-from .world import BRIDGE_HOST
+from .world import BRIDGE_HOST, World
 
 if TYPE_CHECKING:
     from .simulation import Simulation
@@ -36,6 +36,16 @@ def put_up(sim: Simulation, app: Any) -> None:
         raise
     except Exception as error:
         raise AppError(f"app {app!r} raised {type(error).__name__}: {error}") from error
+
+
+def with_cause(world: World, failure: str) -> str:
+    """Return why a call failed, with what the application raised where that is known."""
+    from .simulation import Simulation
+
+    if "answered with HTTP 5" not in failure or not isinstance(world, Simulation):
+        return failure
+    raised = [one for server in world.loop.network.servers for one in server.failures]
+    return f"{failure}; the application raised {raised[-1]}" if raised else failure
 
 
 def takes_simulation(app: Any) -> bool:

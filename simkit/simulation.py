@@ -165,11 +165,6 @@ class Simulation(Observed):
             self.twilio.default_voice_url = f"https://{host.name}{VOICE_PATH}"
         return host
 
-    @property
-    def app_failures(self) -> list[str]:
-        """What the applications served here raised: in words, with the line of the program."""
-        return [failure for server in self._network.servers for failure in server.failures]
-
     def upstream(
         self,
         name: str,

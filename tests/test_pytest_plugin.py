@@ -176,3 +176,26 @@ def test_failures_explain_themselves_and_seeds_are_obeyed(project):
     result.assert_outcomes(failed=2, passed=2)
     result.stdout.fnmatch_lines(["*simkit timeline*", "*POST /voice/inbound*"])
     result.stdout.fnmatch_lines(["*AppError*no module 'nowhere'*"])
+
+
+def test_errors_that_newcomers_meet_have_a_note(project):
+    project.makepyfile(
+        """
+        async def test_no_await(sim, bridge):
+            call = sim.twilio.call(to="+15550100")
+            try:
+                call.hears("x")
+            finally:
+                call.close()
+
+        async def test_no_snapshot(sim):
+            assert False, "Snapshot 'test_no_snapshot' does not exist!"
+
+        def test_without_sim():
+            assert False, "Snapshot 'test_no_snapshot' does not exist!"
+        """
+    )
+    shown = run(project).stdout.str()
+    note = "simkit: an await is missing, as in: call = await sim.twilio.call(to=...)"
+    assert shown.count(note) == 1
+    assert shown.count("simkit: pytest --snapshot-update writes it") == 1

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .._served import put_up
+from .._served import put_up, with_cause
 from ..audio import Speech
 from ..audio.resample import DELAY_NS
 from ..checks.replies import ONE_REPLY_PER_TURN
@@ -153,7 +153,7 @@ def replay(
                 await call.hangs_up()
             return ""
 
-        failure = sim.run(call_again())
+        failure = with_cause(sim, sim.run(call_again()))
         timeline = sim.finish()
         call = sim.twilio.calls[0]
         sound = partial(call.sound, sim.now_ns)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._outcomes import outcome_of
-from .._served import put_up
+from .._served import put_up, with_cause
 from ..kernel import SimulationError
 from ..network.serve import AppError
 from ..recording import own_bridge
@@ -68,8 +68,7 @@ def simulate(
                 prepare(sim)
             world: Any = sim if upstream is None else Substitute(sim, upstream)
             outcome = play(scenario, world, settings)
-            if "answered with HTTP 5" in outcome.failure and sim.app_failures:
-                outcome.failure += f"; the application raised {sim.app_failures[-1]}"
+            outcome.failure = with_cause(sim, outcome.failure)
     except Hung as error:
         if outcome is None:
             raise AppError(f"app {app!r}: {error}") from None

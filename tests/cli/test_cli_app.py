@@ -118,13 +118,15 @@ def test_the_simulated_accounts_are_in_the_environment(run):
 def test_a_missing_module_is_told(run):
     result = CliRunner().invoke(main, ["replay", THREE, "--app", "no_such_module_at_all:app"])
     assert refused(result) == (
-        "simkit: app 'no_such_module_at_all:app': there is no module 'no_such_module_at_all'\n"
+        "simkit: app 'no_such_module_at_all:app': there is no module 'no_such_module_at_all', "
+        "neither in this folder nor installed: go to the folder that holds it\n"
     )
 
 
 def test_a_missing_attribute_is_told(run):
     assert refused(run(NO_ROUTE, "bridge")) == (
-        "simkit: app 'their_bridge:bridge': module 'their_bridge' has no 'bridge'\n"
+        "simkit: app 'their_bridge:bridge': module 'their_bridge' has no 'bridge'; did you "
+        "mean 'app'?\n"
     )
 
 
@@ -173,7 +175,8 @@ def test_an_app_without_the_route_fails_the_call_and_says_why(run):
     assert result.stderr == ""
     assert (
         "the call failed: call 1 to +15550100 was not connected: POST "
-        "https://bridge.example.com/voice/inbound was answered with HTTP 404\n"
+        "https://bridge.example.com/voice/inbound was answered with HTTP 404; if the voice webhook "
+        "is elsewhere, say where: sim.twilio.number('+15550100', voice_url=...)\n"
     ) in result.stdout
     assert "FAILED  twiml-in-time" in result.stdout
 
@@ -187,3 +190,10 @@ def test_the_failure_is_in_the_json_too(run):
 def test_a_call_that_failed_has_no_sound_and_no_traceback(run, tmp_path):
     result = run(NO_ROUTE, "app", "--audio", str(tmp_path / "out.wav"))
     assert result.exit_code == 1
+
+
+def test_an_app_that_raises_is_told_with_its_error_and_its_line(run):
+    result = run("async def app(scope, receive, send):\n    raise ValueError('no session')\n")
+    assert result.exit_code == 1
+    told = "answered with HTTP 500; the application raised ValueError: no session (their_bridge.py,"
+    assert told in result.stdout

@@ -90,9 +90,9 @@ def test_who_interrupts_gets_what_there_is(monkeypatch):
 @pytest.mark.parametrize(
     ("args", "line"),
     [
-        (("--scenarios", "idle,x"), "no scenario 'x'; there are: "),
+        (("--scenarios", "idle,x"), "no scenario 'x'; `simkit scenarios` lists"),
         (("--resume",), "--resume: goes with --output"),
-        (("--output", "/no/such/file"), "/no/such/file: No such file or directory"),
+        (("--output", "/no/such/file"), "--output /no/such/file: No such file or directory"),
         (("--dask", "tcp://127.0.0.1:1"), "a Dask cluster takes the extra dask: simkit[dask]"),
     ],
 )

@@ -232,11 +232,14 @@ def test_tests_are_written_and_never_over_others(tmp_path, monkeypatch, crew):
 @pytest.mark.parametrize(
     ("args", "line"),
     [
-        (("--scenario", "x"), "no scenario 'x'; there are: greeting, "),
+        (("--scenario", "x"), "no scenario 'x'; `simkit scenarios` lists"),
         (("--exec", "node"), "--exec: goes with --wall only"),
         (("--wall", "--upstream", "openai-realtime"), "--upstream is part of a simulated world"),
-        (("--junit", "/no/such/file", *only("dtmf")), "/no/such/file: there is no folder /no/such"),
-        (("--write-tests", "/proc/no"), "/proc/no: No such file or directory"),
+        (
+            ("--junit", "/no/such/file", *only("dtmf")),
+            "--junit /no/such/file: there is no folder /no/such",
+        ),
+        (("--write-tests", "/proc/no"), "--write-tests /proc/no: No such file or directory"),
         (("--html", "/proc/no"), "--html /proc/no: No such file or directory"),
         (("--html", "/proc/no/x.html"), "--html /proc/no/x.html: No such file or directory"),
         (("--html", "/dev/null"), "--html /dev/null: Not a directory"),

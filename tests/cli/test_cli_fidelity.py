@@ -52,7 +52,7 @@ def test_a_page_shows_one_scenario(tmp_path):
 @pytest.mark.parametrize(
     ("args", "line"),
     [
-        (("no-such",), "simkit: no scenario 'no-such'; there are: greeting"),
+        (("no-such",), "simkit: no scenario 'no-such'; `simkit scenarios` lists"),
         (("--app", "no_such_app:app", "greeting"), "simkit: the bridge ended with code "),
     ],
 )

@@ -107,7 +107,7 @@ def test_a_failure_of_several_lines_keeps_them(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("args", "line"),
     [
-        (("no-such",), "no scenario 'no-such'; there are: greeting, cold-start"),
+        (("no-such",), "no scenario 'no-such'; `simkit scenarios` lists"),
         (("barge-in", "--set", "lead"), "barge-in: expected name=value, found 'lead'"),
         (("barge-in", "--set", "lead=x"), "barge-in: lead: expected a number, found 'x'"),
         (("greeting", "--app", "no_such_app:app"), "app 'no_such_app:app': there is no module"),

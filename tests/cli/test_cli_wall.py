@@ -87,7 +87,10 @@ def test_a_bridge_that_fails_a_call_exits_with_1_as_it_does_in_a_simulation(brie
             "bridge http://127.0.0.1:1: nothing listens",
         ),
         (["--wall", "--exec", "no-such-program"], "no-such-program: cannot be started: No such"),
-        (["--wall", "--app", "a:b", "--exec", "node"], "--app: is served on a port of simkit's"),
+        (
+            ["--wall", "--app", "a:b", "--exec", "node"],
+            "--app is served by simkit; --bridge and --exec name what serves",
+        ),
         (["--wall", "--exec", shlex.join(ENDS_AT_ONCE)], "the bridge ended with code 1 before it"),
         (
             ["--wall", "--app", "no_such_module:app"],
@@ -134,6 +137,6 @@ def test_who_is_told_to_stop_ends_the_bridge_first(brief, tmp_path, number):
             time.sleep(0.01)
         os.kill(process.pid, number)
         _, stderr = process.communicate(timeout=30)
-    assert process.returncode == (1 if number == signal.SIGINT else 143)
+    assert process.returncode == 128 + number
     assert b"Traceback" not in stderr
     assert not is_there(int(written.read_text()))

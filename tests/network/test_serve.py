@@ -213,7 +213,9 @@ def test_a_factory_with_optional_parameters_is_one(runner, bridge):
         ("json:app", "app 'json:app': module 'json' has no 'app'"),
         ("json:decoder.app", "app 'json:decoder.app': module 'json' has no 'decoder.app'"),
         ("json:__name__", "app 'json:__name__': expected an ASGI application, found str"),
-        ("json", "app 'json': expected 'package.module:attribute', as in 'my_app:app'"),
+        ("json", "app 'json': expected 'package.module:attribute', as in 'json:app'"),
+        ("bridge.py:main", "as in 'bridge:main'"),
+        ("./src/bridge:main", "as in 'bridge:main'"),
         (":app", "expected 'package.module:attribute'"),
         ("json:", "expected 'package.module:attribute'"),
     ],
@@ -234,8 +236,32 @@ def test_an_import_that_raises_is_reported_with_its_error(module):
 
 def test_a_module_missing_inside_the_application_is_not_mistaken_for_it(module):
     name = module("import surely_not_installed")
-    with pytest.raises(AppError, match=r"importing it failed: .*'surely_not_installed'"):
+    with pytest.raises(AppError, match=r"importing it failed: .*'surely_not_installed'") as caught:
         load(f"{name}:app")
+    assert str(caught.value).endswith(f"({name}.py, line 1); install it where simkit is installed")
+
+
+@pytest.mark.parametrize(
+    ("source", "meant"),
+    [("def ap(): pass", "ap"), ("def create_app(): pass", "create_app")],
+)
+def test_a_name_that_is_not_there_may_be_another(module, source, meant):
+    with pytest.raises(AppError, match=f"has no 'app'; did you mean '{meant}'"):
+        load(f"{module(source)}:app")
+
+
+@pytest.mark.parametrize(
+    ("app", "why"),
+    [
+        (None, "app None: expected an ASGI application, or where it is, as in 'my_app:app'"),
+        (lambda environ, start_response: [], "found one of WSGI .* --wall --exec"),
+        (lambda config: None, r"expected an ASGI application .* found one of \(config\)"),
+    ],
+)
+def test_what_is_no_application_is_refused_where_it_is_served(bridge, app, why):
+    with pytest.raises(AppError, match=why):
+        bridge.serve(app)
+    assert bridge.network.servers == []
 
 
 def test_a_lifespan_that_fails_is_reported_with_its_error(runner, bridge):

@@ -36,9 +36,9 @@ def test_a_whole_number_of_seconds_is_a_number():
         (
             "barge-in",
             "latency=1",
-            "barge-in: no parameter 'latency'; there are: announcement, at, lead, silence_frames, ",
+            "barge-in: no parameter 'latency'; there are: announcement=appointment, at=0.0, lead=",
         ),
-        ("greeting", "x=1", "greeting: no parameter 'x'; there are: none"),
+        ("greeting", "x=1", "greeting: no parameter 'x'; it has none"),
         ("cold-start", "late=soon", "cold-start: late: expected a number, found 'soon'"),
         ("cold-start", "late=-1", "cold-start: late: expected a number >= 0.0, found '-1'"),
         ("cold-start", "late=1e9", "cold-start: late: expected a number <= 600.0, found '1e9'"),
@@ -58,9 +58,11 @@ def test_a_wrong_setting_is_told(name, assignment, message):
     assert message in str(caught.value)
 
 
-def test_an_unknown_scenario_is_told_with_those_that_there_are():
-    with pytest.raises(ScenarioError, match="no scenario 'barge_in'; there are: greeting, cold-"):
+def test_an_unknown_scenario_is_told_with_the_one_that_may_be_meant():
+    with pytest.raises(ScenarioError, match="did you mean barge-in"):
         find("barge_in")
+    with pytest.raises(ScenarioError, match="no scenario 'x'; `simkit scenarios` lists them"):
+        find("x")
 
 
 def test_a_scenario_of_ones_own_has_its_name_and_parameters():

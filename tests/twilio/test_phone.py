@@ -21,6 +21,32 @@ async def test_hears_says_what_was_heard_instead(sim, server):
     assert "POST /voice/inbound" in text
 
 
+@pytest.mark.parametrize("words", ["", " ?! ", None])
+async def test_nobody_waits_for_no_words(sim, server, words):
+    call = await sim.twilio.call(to=NUMBER)
+    with pytest.raises(ValueError, match="hears: words to wait for; found "):
+        await call.hears(words)
+
+
+async def test_what_is_neither_text_nor_speech_cannot_be_said(sim, server):
+    call = await sim.twilio.call(to=NUMBER)
+    with pytest.raises(TypeError, match="says: a text, Speech, or the Path of a sound file; found"):
+        await call.says(None)
+
+
+async def test_who_asks_for_a_barge_in_that_never_was_is_told_what_one_is(sim, server):
+    call = await sim.twilio.call(to=NUMBER)
+    await call.hangs_up()
+    with pytest.raises(IndexError, match=r"barge_ins\[0\]: there are 0; one is counted when"):
+        _ = call.barge_ins[0]
+    assert call.barge_ins == []
+
+
+def test_a_webhook_that_is_no_url_is_told_with_its_number(sim):
+    with pytest.raises(ValueError, match=r"number \+15550100: expected an http, .* found '/voice'"):
+        sim.twilio.number(NUMBER, voice_url="/voice")
+
+
 async def test_hears_gives_up_when_the_call_ends(sim, server):
     server.twiml = "<Response><Say>Goodbye.</Say></Response>"
     call = await sim.twilio.call(to=NUMBER)

@@ -115,3 +115,8 @@ def test_a_name_that_is_no_knob_is_refused_and_the_knobs_are_named():
 def test_the_document_has_the_table_of_the_knobs_that_there_are():
     expected = declared_table(Assistant, SETTINGS)
     assert documented_table(DOCUMENT, "Knobs") == expected, f"it has to be:\n{expected}"
+
+
+def test_a_setting_that_is_misspelt_is_told_with_the_one_that_is_meant(sim):
+    with pytest.raises(TypeError, match="no setting 'firstmessage'; did you mean 'first_message'"):
+        sim.vapi.assistant(firstmessage="hello")
