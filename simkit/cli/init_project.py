@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ..report import console
+from ..scenarios.patience import HUNG
 from ..starting import (
     Attempt,
     Candidate,
@@ -24,6 +25,7 @@ from ..starting import (
     Ran,
     Survey,
     Value,
+    Variable,
     defines,
     pages,
     run_test,
@@ -57,11 +59,16 @@ def run_init(folder: str, *, app: str | None, webhook: str | None, yes: bool, fo
         found = survey(here)
     except OSError as error:
         raise Refusal(f"{folder}: {error.strerror}") from None
-    project = _Project(here, found, console(), ask=not yes and sys.stdin.isatty(), yes=yes)
+    project = _Project(here, found, console(), ask=not yes and is_person(), yes=yes)
     project.choose(app)
     tried = project.call(webhook)
     written = project.write(tried, force=force)
     sys.exit(0 if project.judge(written) else 1)
+
+
+def is_person() -> bool:
+    """Tell whether somebody is there to be asked."""
+    return sys.stdin.isatty()
 
 
 def stop(out: Console, sentence: str, *more: str) -> NoReturn:
@@ -91,6 +98,8 @@ class _Project:
         self._out = out
         self._asks, self._yes = ask, yes
         self._app = ""
+        self._more: list[str] = []
+        """Variables of the environment that only running it shows."""
         tests = folder / "tests"
         self._tests = tests if tests.is_dir() else folder
 
@@ -148,16 +157,12 @@ class _Project:
     def call(self, webhook: str | None) -> _Tried:
         """Call the bridge in a simulation, and find out where its webhook is."""
         app, found = self._app, self._survey
-        accounts = values(found.variables(app))
-        guesses = [value.name for value in accounts if value.is_guess]
-        if accounts:
-            told = ", ".join(value.name for value in accounts)
-            self._says("environment", f"{told}: as of the simulated accounts")
-        if guesses:
-            self._says("guessed", f"{', '.join(guesses)}: put in what fits", "yellow")
+        more = [Variable(name, is_needed=True) for name in self._more]
+        accounts = values([*found.variables(app), *more])
         is_openai = found.speaks_of(app, OPENAI) and not found.speaks_of(app, "api.vapi.ai")
-        routes = [(route.method, route.path) for route in found.routes(app)]
-        sockets = found.sockets(app) if len(routes) == 1 else []
+        likely = found.routes(app)
+        routes = [(route.method, route.path) for route in likely]
+        sockets = [] if any(route.score > 0 for route in likely) else found.sockets(app)
         if webhook is not None:
             routes, sockets = [("POST", webhook), ("GET", webhook)], []
         source = self._folder / "src"
@@ -171,8 +176,13 @@ class _Project:
         )
         with console(sys.stderr).status("calling the bridge"):
             tried = try_out(orders, self._folder)
+        lacks = re.search(r"KeyError: '([A-Z][A-Z0-9_]+)'", tried.failure)
+        if lacks and lacks[1] not in self._more:
+            self._more.append(lacks[1])  # by a name that is no constant where it is read
+            return self.call(webhook)
         if tried.failure:
             stop(self._out, tried.failure, *_cure(tried.failure))
+        self._tell_accounts(accounts)
         call = tried.best
         assert call is not None  # there is a route at least
         if call.went == "refused":
@@ -184,7 +194,17 @@ class _Project:
         what = f"{call.method} {call.path}" if call.method else "none: Twilio is given the TwiML"
         stream = f", media at {call.stream}" if call.stream else ""
         self._says("voice webhook", what + stream)
+        if call.strangers:
+            self._says("not there", f"{', '.join(call.strangers)}: asked for in vain", "yellow")
         return _Tried(app, tried, call, accounts, is_openai)
+
+    def _tell_accounts(self, accounts: Sequence[Value]) -> None:
+        guesses = [value.name for value in accounts if value.is_guess]
+        known = [value.name for value in accounts if not value.is_guess]
+        if known:
+            self._says("environment", f"{', '.join(known)}: set to the simulated accounts'")
+        if guesses:
+            self._says("guessed", f"{', '.join(guesses)}: put in what fits", "yellow")
 
     def _tell(self, attempts: Iterable[Attempt]) -> None:
         for line in _answers(attempts):
@@ -192,7 +212,7 @@ class _Project:
 
     def _no_webhook(self, attempts: Sequence[Attempt]) -> NoReturn:
         cure = ["say where the voice webhook is, as in simkit init --webhook /incoming-call"]
-        if any(_SIGNED in attempt.told for attempt in attempts):
+        if any(_SIGNED in attempt.told for attempt in attempts if attempt.method):
             cure = [
                 "403 is what a bridge says that does not believe Twilio's signature: it has to be",
                 "told the simulated auth token, simkit.twilio.AUTH_TOKEN, and the public URL",
@@ -290,8 +310,15 @@ class _Project:
             self._out.print(Text(f"    {printable(line)}", "dim"), soft_wrap=True)
         self._out.print()
         shown = self._shown(test)
+        told = f"The bridge does that, not the test: {shown} stays, and is red until it is mended."
+        if ran.told.strangers:
+            hosts = ", ".join(ran.told.strangers)
+            told = (
+                f"{hosts} is no part of the simulation: let serve(sim) put it there, by sim.host, "
+                "or by sim.http if a few answers do."
+            )
+        self._out.print(Text(printable(told)), soft_wrap=True)
         self._out.print(
-            f"The bridge does that, not the test: {shown} stays, and is red until it is mended.\n"
             f"pytest {shown} shows the whole call; add --snapshot-update once it passes.",
             soft_wrap=True,
         )
@@ -315,15 +342,15 @@ class _Project:
 
 
 def _answers(attempts: Iterable[Attempt]) -> list[str]:
-    told = [f"{one.method or 'TwiML for'} {one.path}: {one.told}" for one in attempts]
+    told = [f"{one.method or 'a stream to'} {one.path}: {one.told}" for one in attempts]
     more = len(told) - _MOST_SHOWN
     return told[:_MOST_SHOWN] + ([f"... {more} more"] if more > 0 else [])
 
 
 def _cure(failure: str) -> list[str]:
     """Return what helps against an application that does not start."""
-    if found := re.search(r"KeyError: '([A-Za-z_]\w*)'", failure):
-        return [f"is {found[1]} a variable of its environment? Set it: {found[1]}=... simkit init"]
+    if HUNG in failure:
+        return ["does importing it start a server? That belongs under if __name__ == '__main__'"]
     if found := re.search(r"No module named '([\w.]+)'|there is no module '([\w.]+)'", failure):
         name = found[1] or found[2]
         return [f"is {name} installed where simkit is, or spelled otherwise? {sys.executable}"]

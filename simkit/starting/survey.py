@@ -91,9 +91,9 @@ class Survey:
         prefixes = ["", *dict.fromkeys(text for file in files for text in _prefixes(file))]
         nested = [a + b for a in prefixes for b in prefixes if a != b or not a]
         likely = sorted((r for r in found.values() if r.score > 0), key=lambda r: -r.score)
-        usual = Route("POST", VOICE_PATH)
-        paths = [replace(route, path=p + route.path) for route in likely for p in nested]
-        return list(dict.fromkeys([*paths, usual]))[:_MOST_ROUTES]
+        paths = {(route.method, p + route.path): route.score for route in likely for p in nested}
+        paths.setdefault(("POST", VOICE_PATH), 0)
+        return [Route(*where, score) for where, score in paths.items()][:_MOST_ROUTES]
 
     def sockets(self, app: str) -> list[str]:
         """Return paths that may be the media socket's, where the program names any."""

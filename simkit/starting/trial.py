@@ -118,12 +118,15 @@ def try_out(orders: Orders, folder: Path) -> Found:
             return Found(f"{orders.app} ended its process (exit code {done.returncode}): {last[0]}")
 
 
-def _run(orders: Orders) -> Found:
+def call_here(orders: Orders) -> Found:
+    """Do it in this process: its environment and its modules are the application's then."""
     os.environ.update(orders.environment)
     sys.path[:0] = ["", *orders.paths]
     try:
-        with at_most(_REAL_LIMIT), _world(orders, []) as sim:
+        with at_most(_REAL_LIMIT) as hung, _world(orders, []) as sim:
             ports = _listening(sim)
+        if hung:  # and somebody caught it
+            return Found(f"app {orders.app!r}: {hung[0]}")
     except Hung as error:
         return Found(f"app {orders.app!r}: {error}")
     except (AppError, SimulationError) as error:
@@ -201,7 +204,9 @@ def _called(orders: Orders, port: int | None, method: str, path: str, names: lis
             attempt.strangers = [n for n in dict.fromkeys(refused) if n not in attempt.stream]
     except (AppError, SimulationError, Hung) as error:
         attempt.told = str(error)
-    attempt.told = printable(attempt.told.partition("\n")[0])
+    told = printable(attempt.told.partition("\n")[0])
+    told = re.sub(r"^call 1 to \S+ was not connected: (\w+ https://\S+ was )?", "", told)
+    attempt.told = told.removesuffix(" The timeline ends with:")
     return attempt
 
 
@@ -233,7 +238,7 @@ def main() -> None:
     """Read orders from one file, and write what was found to another."""
     order, told = sys.argv[1:]
     warnings.simplefilter("ignore", LeftOpenWarning)  # the test will tell
-    found = _run(msgspec.json.decode(Path(order).read_bytes(), type=Orders))
+    found = call_here(msgspec.json.decode(Path(order).read_bytes(), type=Orders))
     Path(told).write_bytes(msgspec.json.encode(found))
     sys.stdout.flush()
     os._exit(0)  # whatever threads the application has left

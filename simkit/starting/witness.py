@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ VARIABLE = "SIMKIT_WITNESS"
 """Of the environment: the file that it writes."""
 _MOST_LINES = 12
 _AROUND = 0.1
+_BESIDE = re.compile(r" media x| transcript | conversation-update|speech-update|agent +stops")
 
 
 class Told(msgspec.Struct):
@@ -30,6 +32,8 @@ class Told(msgspec.Struct):
     """Of the timeline: what shows it."""
     time_to_stop_ms: float | None = None
     call_seconds: float = 0.0
+    strangers: list[str] = []
+    """Hosts that were asked for, and are not part of the world."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -49,19 +53,24 @@ def pytest_runtest_makereport(
 
 
 def _told(sim: Simulation, call: pytest.CallInfo[None]) -> Told:
+    from ..checks.turns import STOPS_WHEN_INTERRUPTED
     from ..timeline import barge_ins
 
     found = barge_ins(sim.timeline)
     told = Told(True, call_seconds=sim.now)
+    refused = [event.fields["name"] for event in sim.timeline.of("outside-world")]
+    told.strangers = list(dict.fromkeys(refused))
     told.time_to_stop_ms = found[0].time_to_stop_ms if found else None
     if call.excinfo is None:
         return told
     raised = call.excinfo.value
     broken = sim.checks.broken()
     if isinstance(raised, AssertionError) and not str(raised).startswith("assert "):
-        told.sentences.append(str(raised).partition("\n")[0])
+        first = str(raised).partition("\n")[0]
+        told.sentences.append(first.removesuffix(" The timeline ends with:"))
     elif found and isinstance(raised, AssertionError) and "time_to_stop_ms" in str(raised):
         told.sentences.append(_slow(found[0]))
+        broken = [check for check in broken if check.name != STOPS_WHEN_INTERRUPTED.name]
         told.lines = _around(sim, found[0])
     elif not isinstance(raised, pytest.fail.Exception):
         told.sentences.append(call.excinfo.exconly().partition("\n")[0])
@@ -84,4 +93,5 @@ def _around(sim: Simulation, barge_in: BargeIn) -> list[str]:
     end = begin + (barge_in.time_to_stop_ms or 2000.0) / 1e3 + 2 * _AROUND
     lines = str(sim.timeline).splitlines()
     inside = [line for line in lines if begin <= float(line[:9]) <= end]
-    return inside[:_MOST_LINES]
+    telling = [line for line in inside if not _BESIDE.search(line)]
+    return telling[:_MOST_LINES]

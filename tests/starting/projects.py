@@ -246,3 +246,69 @@ from simkit.bridge import create_app
 
 app = create_app()
 """
+
+OPENAI = """\
+import asyncio
+import json
+import os
+
+import websockets
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.responses import HTMLResponse
+from fastapi.websockets import WebSocketDisconnect
+
+URL = "wss://api.openai.com/v1/realtime?model=gpt-realtime"
+PORT = int(os.getenv("PORT", 5050))
+app = FastAPI()
+
+
+@app.api_route("/incoming-call", methods=["GET", "POST"])
+async def incoming(request: Request):
+    stream = f'<Stream url="wss://{request.url.hostname}/media-stream" />'
+    text = f"<Response><Connect>{stream}</Connect></Response>"
+    return HTMLResponse(content=text, media_type="application/xml")
+
+
+@app.websocket("/media-stream")
+async def media(twilio: WebSocket):
+    await twilio.accept()
+    key = {"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"}
+    async with websockets.connect(URL, additional_headers=key) as openai:
+        sound = {"format": {"type": "audio/pcmu"}}
+        turns = {"turn_detection": {"type": "server_vad"}}
+        audio = {"input": sound | turns, "output": sound}
+        session = {"type": "realtime", "audio": audio}
+        await openai.send(json.dumps({"type": "session.update", "session": session}))
+        await openai.send(json.dumps({"type": "response.create"}))
+        sid = None
+
+        async def from_twilio():
+            nonlocal sid
+            try:
+                async for message in twilio.iter_json():
+                    if message["event"] == "start":
+                        sid = message["start"]["streamSid"]
+                    elif message["event"] == "media":
+                        sound = message["media"]["payload"]
+                        event = {"type": "input_audio_buffer.append", "audio": sound}
+                        await openai.send(json.dumps(event))
+                    elif message["event"] == "stop":
+                        return
+            except WebSocketDisconnect:
+                return
+
+        async def from_openai():
+            async for text in openai:
+                event = json.loads(text)
+                if event["type"] == "response.output_audio.delta":
+                    media = {"payload": event["delta"]}
+                    await twilio.send_json({"event": "media", "streamSid": sid, "media": media})
+                elif event["type"] == "input_audio_buffer.speech_started":
+                    await twilio.send_json({"event": "clear", "streamSid": sid})
+
+        ways = [asyncio.create_task(from_twilio()), asyncio.create_task(from_openai())]
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+"""
