@@ -202,7 +202,7 @@ class _Project:
         guesses = [value.name for value in accounts if value.is_guess]
         known = [value.name for value in accounts if not value.is_guess]
         if known:
-            self._says("environment", f"{', '.join(known)}: set to the simulated accounts'")
+            self._says("environment", f"{', '.join(known)}: set to simulated values")
         if guesses:
             self._says("guessed", f"{', '.join(guesses)}: put in what fits", "yellow")
 
