@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,12 +101,13 @@ def _write(item: pytest.Item, when: str, outcome: Outcome, remarks: list[str]) -
     from .report.page import page_of, render_page
     from .report.writing import write_whole
 
-    path = _folder(item.config) / f"{file_name(item.nodeid)}.html"
+    name = f"{file_name(item.nodeid)}.html"
+    told = os.path.join(item.config.option.simkit_report, name)
     try:
-        write_whole(path, render_page(page_of(outcome, item.nodeid, remarks)))
-        told = str(path)
+        page = render_page(page_of(outcome, item.nodeid, remarks))
+        write_whole(_folder(item.config) / name, page)
     except OSError as error:
-        told = f"{path}: cannot be written: {error.strerror}"
+        told += f": cannot be written: {error.strerror}"
     item.add_report_section(when, SECTION, told)
 
 
@@ -137,4 +139,4 @@ def summarise(terminal: pytest.TerminalReporter) -> None:
     if pages:
         terminal.section("simkit pages", sep="-", blue=True)
         count = len(set(pages))
-        terminal.line(f"{count} {'page' if count == 1 else 'pages'} in {_folder(terminal.config)}")
+        terminal.line(f"{count} {'page' if count == 1 else 'pages'} in {folder}")

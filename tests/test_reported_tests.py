@@ -58,14 +58,12 @@ def test_failed_tests_get_a_page_whose_path_stands_under_the_failure(project):
     assert len(told) == 2
     for title, page in told.items():
         assert title.startswith("test_failed_tests_get_a_page_whose_path_stands_under_the_failure")
-        path = project.path / "out/pages" / f"{file_name(title)}.html"
-        result.stdout.fnmatch_lines(
-            ["*Captured simkit page teardown*", str(path).replace("[", "[[]")]
-        )
+        path = f"out/pages/{file_name(title)}.html"
+        result.stdout.fnmatch_lines(["*Captured simkit page teardown*", path])
         assert page["verdict"][0].startswith("It failed: AssertionError: assert")
         assert page["remarks"][0].startswith("the test ended in the middle of a call")
         assert page["panels"][0]["events"]["t"]
-    result.stdout.fnmatch_lines(["2 pages in */out/pages"])
+    result.stdout.fnmatch_lines(["2 pages in out/pages"])
 
 
 def test_all_tests_that_had_calls_get_one_when_asked_for(project):

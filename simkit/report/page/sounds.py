@@ -22,10 +22,11 @@ _MOST_PAIRS = 240_000
 coarser ones a barge-in in an hour is a single lump."""
 _FULL_SCALE = 32768 / 128
 
-_LOSSLESS_PER_MINUTE = 650_000
-"""Bytes of FLAC: with them a page of a minute stays below a megabyte. Speech takes 360,000, amid
-the noise of a street 610,000, amid a hiss 710,000."""
-_LONGEST_LOSSLESS = 10 * 60 * RATE
+_LOSSLESS_PER_MINUTE = 540_000
+"""Bytes of FLAC: with them a page of a minute stays below a megabyte. A call of a minute takes
+360,000, one without a pause 480,000, amid the noise of a street 610,000, amid a hiss 710,000."""
+_LONG = 10 * 60 * RATE
+"""Samples of a call that is played as small as can be: with loss, and more of it."""
 _PIECE = 65_536
 
 
@@ -49,13 +50,14 @@ def sound(mouth: Samples, ear: Samples, start: int) -> Sound:
         start: instant of their first sample, in µs.
     """
     minutes = max(1.0, len(mouth) / RATE / 60)
-    if len(mouth) <= _LONGEST_LOSSLESS:
-        data = _encoded(mouth, ear, "FLAC", "PCM_16")
+    is_long = len(mouth) > _LONG
+    if not is_long:
+        data = _encoded(mouth, ear, "FLAC", "PCM_16", 1.0)
         if len(data) <= _LOSSLESS_PER_MINUTE * minutes:
             return _sound(start, "audio/flac", data, lossless=True)
-    # As small and as many browsers play it as Opus, in a quarter of the time.
-    data = with_fixed_serial(_encoded(mouth, ear, "OGG", "VORBIS"))
-    return _sound(start, "audio/ogg", data, lossless=False)
+    # Opus of this size takes three times the work, and no more browsers play it.
+    data = _encoded(mouth, ear, "OGG", "VORBIS", 1.0 if is_long else 0.5)
+    return _sound(start, "audio/ogg", with_fixed_serial(data), lossless=False)
 
 
 def _sound(start: int, mime: str, data: bytes, *, lossless: bool) -> Sound:
@@ -63,12 +65,12 @@ def _sound(start: int, mime: str, data: bytes, *, lossless: bool) -> Sound:
     return Sound(start=start, mime=mime, data=text, lossless=lossless)
 
 
-def _encoded(mouth: Samples, ear: Samples, kind: str, subtype: str) -> bytes:
+def _encoded(mouth: Samples, ear: Samples, kind: str, subtype: str, level: float) -> bytes:
     import soundfile  # 30 ms to load
 
     out = io.BytesIO()
     with soundfile.SoundFile(
-        out, "w", RATE, 2, subtype=subtype, format=kind, compression_level=1.0
+        out, "w", RATE, 2, subtype=subtype, format=kind, compression_level=level
     ) as file:
         for at in range(0, len(mouth), _PIECE):
             file.write(np.stack([mouth[at : at + _PIECE], ear[at : at + _PIECE]], axis=1))
