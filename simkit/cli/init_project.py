@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -62,8 +62,8 @@ def run_init(folder: str, *, app: str | None, webhook: str | None, yes: bool, fo
     project = _Project(here, found, console(), ask=not yes and is_person(), yes=yes)
     project.choose(app)
     tried = project.call(webhook)
-    written = project.write(tried, force=force)
-    sys.exit(0 if project.judge(written) else 1)
+    test, take_back = project.write(tried, force=force)
+    sys.exit(0 if project.judge(test, take_back, anew=force) else 1)
 
 
 def is_person() -> bool:
@@ -98,6 +98,7 @@ class _Project:
         self._out = out
         self._asks, self._yes = ask, yes
         self._app = ""
+        self._is_openai = False
         self._more: list[str] = []
         """Variables of the environment that only running it shows."""
         tests = folder / "tests"
@@ -159,7 +160,9 @@ class _Project:
         app, found = self._app, self._survey
         more = [Variable(name, is_needed=True) for name in self._more]
         accounts = values([*found.variables(app), *more])
-        is_openai = found.speaks_of(app, OPENAI) and not found.speaks_of(app, "api.vapi.ai")
+        self._is_openai = is_openai = found.speaks_of(app, OPENAI) and not found.speaks_of(
+            app, "api.vapi.ai"
+        )
         likely = found.routes(app)
         routes = [(route.method, route.path) for route in likely]
         sockets = [] if any(route.score > 0 for route in likely) else found.sockets(app)
@@ -220,8 +223,8 @@ class _Project:
             ]
         stop(self._out, "no call was connected", *_answers(attempts), *cure)
 
-    def write(self, tried: _Tried, *, force: bool) -> Path:
-        """Write the fixture and the test, and return where the test is."""
+    def write(self, tried: _Tried, *, force: bool) -> tuple[Path, Callable[[], None]]:
+        """Write the fixture and the test; return where the test is, and what undoes it."""
         conftest, test = self._tests / CONFTEST, self._tests / TEST
         has_fixture = any(defines(place / CONFTEST, "bridge") for place in self._places())
         package = "" if self._tests == self._folder else f"{self._tests.name}."
@@ -240,15 +243,17 @@ class _Project:
             wanted.insert(0, Page(conftest, fixture))
         elif not force:
             self._says("fixture", f"{CONFTEST} has one called bridge: it is used")
+        wanted = [page for page in wanted if not page.is_there]
         there = [page for page in wanted if page.path.exists()]
         if there and not force:
             self._refuse(there, is_conftest=there[0].path == conftest)
         try:
-            save(wanted)
+            take_back = save(wanted)
         except OSError as error:
             stop(self._out, f"{error.filename or self._tests}: {error.strerror}")
-        self._says("wrote", ", ".join(self._shown(page.path) for page in wanted))
-        return test
+        if wanted:
+            self._says("wrote", ", ".join(self._shown(page.path) for page in wanted))
+        return test, take_back
 
     def _places(self) -> set[Path]:
         return {self._folder, self._tests}
@@ -268,19 +273,26 @@ class _Project:
             cure,
         )
 
-    def judge(self, test: Path) -> bool:
+    def judge(self, test: Path, take_back: Callable[[], None], *, anew: bool) -> bool:
         """Run the test, keep its snapshot if it passes, and say what next."""
         snapshot = test.parent / SNAPSHOT
+        was_there = snapshot.exists()
         with console(sys.stderr).status("running the test"):
-            ran = run_test(test, snapshot, self._folder)
+            ran = run_test(test, snapshot, self._folder, anew=anew)
         if ran.told is None:
+            take_back()
             self._out.print()
             for line in ran.output[-20:]:
                 self._out.print(Text(f"    {printable(line)}"), soft_wrap=True)
-            stop(self._out, "pytest could not run the test; what it said stands above")
+            stop(
+                self._out,
+                "pytest could not run the test, which is taken back; what it said stands above",
+                f"its own configuration? try: pytest, in {self._folder.resolve()}",
+            )
         passed = ran.told.passed
         if passed:
-            self._says("wrote", self._shown(snapshot))
+            if anew or not was_there:
+                self._says("wrote", self._shown(snapshot))
             stops_ms = ran.told.time_to_stop_ms or 0.0
             self._says(
                 "passed",
@@ -329,6 +341,8 @@ class _Project:
             if defines(place / CONFTEST, "serve"):
                 package = "" if place == self._folder else f"{place.name}."
                 app = f"{package}conftest:serve"
+        if self._is_openai:
+            app += " --upstream openai-realtime"
         steps = (
             ("pytest", "runs it with your other tests"),
             (f"simkit conformance --app {app}", "tells which races the bridge loses"),
@@ -353,5 +367,8 @@ def _cure(failure: str) -> list[str]:
         return ["does importing it start a server? That belongs under if __name__ == '__main__'"]
     if found := re.search(r"No module named '([\w.]+)'|there is no module '([\w.]+)'", failure):
         name = found[1] or found[2]
-        return [f"is {name} installed where simkit is, or spelled otherwise? {sys.executable}"]
+        return [
+            f"install it where simkit is: {sys.executable} -m pip install ...",
+            f"or is {name} a module of the project's, and called otherwise?",
+        ]
     return ["mend that, or name another application with --app; nothing was written"]

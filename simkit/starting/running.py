@@ -29,10 +29,13 @@ class Ran:
     """A second run came to the same."""
 
 
-def run_test(test: Path, snapshot: Path, folder: Path) -> Ran:
-    """Run a test and make its snapshot, then run it again; keep no snapshot of what failed."""
+def run_test(test: Path, snapshot: Path, folder: Path, *, anew: bool = False) -> Ran:
+    """Run a test and make its snapshot, then run it again; keep no snapshot of what failed.
+
+    A snapshot that is there is compared, unless it is to be made ``anew``.
+    """
     was_there = snapshot.exists()
-    ran = _run(test, folder, "--snapshot-update")
+    ran = _run(test, folder, *(["--snapshot-update"] if anew or not was_there else []))
     if ran.told is not None and ran.told.passed:
         again = _run(test, folder)
         return Ran(ran.told, ran.output, again.told is not None and again.told.passed)

@@ -6,7 +6,7 @@ import ast
 import contextlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,14 @@ class Page:
 
     path: Path
     text: str
+
+    @property
+    def is_there(self) -> bool:
+        """The file is there already, word for word."""
+        try:
+            return self.path.read_text(encoding="utf-8") == self.text
+        except (OSError, ValueError):
+            return False
 
 
 @cache
@@ -107,13 +115,25 @@ def defines(path: Path, name: str) -> bool:
     )
 
 
-def save(written: Sequence[Page]) -> None:
+def save(written: Sequence[Page]) -> Callable[[], None]:
     """Write files, over those that are there; all of them, or none.
+
+    Returns:
+        What puts things back as they were.
 
     Raises:
         OSError: one cannot be written. Nothing has changed then.
     """
     ready: list[tuple[str, Path]] = []
+    before = {p.path: p.path.read_bytes() if p.path.exists() else None for p in written}
+
+    def take_back() -> None:
+        for path, content in before.items():
+            if content is None:
+                path.unlink(missing_ok=True)
+            else:
+                path.write_bytes(content)
+
     try:
         for page in written:
             page.path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,6 +148,7 @@ def save(written: Sequence[Page]) -> None:
         for name, _ in ready:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name)
+    return take_back
 
 
 def _umask() -> int:

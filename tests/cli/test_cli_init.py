@@ -132,7 +132,7 @@ def test_an_application_that_does_not_start_leaves_nothing_behind(init, project)
     lost = Found("app 'my_app:app': importing it failed: ModuleNotFoundError: No module named 'x'")
     result, _ = init({"my_app.py": FASTAPI}, found=lost)
     assert result.exit_code == 2
-    assert "is x installed where simkit is" in result.stderr
+    assert "install it where simkit is: " in result.stderr
     assert files_in(project) == ["my_app.py"]
 
 
@@ -178,7 +178,7 @@ def test_a_file_that_is_there_is_left_alone_and_what_it_lacks_is_shown(init, pro
 def test_a_fixture_that_is_there_is_used(init, project, monkeypatch):
     fixture = "import pytest\n\n@pytest.fixture\ndef bridge(sim):\n    ...\n"
     passed = Ran(Told(passed=True, time_to_stop_ms=275.0, call_seconds=7.0), [])
-    monkeypatch.setattr(init_project, "run_test", lambda *args: passed)
+    monkeypatch.setattr(init_project, "run_test", lambda *args, **options: passed)
     result, _ = init({"my_app.py": FASTAPI, "conftest.py": fixture})
     assert result.exit_code == 0
     assert "fixture       conftest.py has one called bridge: it is used" in result.stdout
@@ -192,17 +192,31 @@ def test_a_fixture_that_is_there_is_used(init, project, monkeypatch):
 
 def test_a_test_that_goes_otherwise_the_second_time_is_told(init, monkeypatch):
     once = Ran(Told(passed=True, time_to_stop_ms=275.0), [], is_repeatable=False)
-    monkeypatch.setattr(init_project, "run_test", lambda *args: once)
+    monkeypatch.setattr(init_project, "run_test", lambda *args, **options: once)
     result, _ = init({"my_app.py": FASTAPI})
     assert "pytest --simkit-verify names what differs first" in result.stdout
 
 
-def test_what_pytest_says_that_cannot_run_is_shown(init, monkeypatch):
+def test_what_was_written_before_is_run_again(init, project, monkeypatch):
+    passed = Ran(Told(passed=True, time_to_stop_ms=275.0, call_seconds=7.0), [])
+    monkeypatch.setattr(init_project, "run_test", lambda *args, **options: passed)
+    init({"my_app.py": FASTAPI})
+    before = files_in(project)
+    result, _ = init({})
+    assert result.exit_code == 0
+    assert "passed" in result.stdout
+    assert "wrote         __snapshots__" in result.stdout
+    assert "conftest.py, test" not in result.stdout
+    assert files_in(project) == before
+
+
+def test_what_pytest_cannot_run_is_taken_back_and_what_it_says_is_shown(init, project, monkeypatch):
     wrong = Ran(None, ["ERROR: unknown option --cov"])
-    monkeypatch.setattr(init_project, "run_test", lambda *args: wrong)
+    monkeypatch.setattr(init_project, "run_test", lambda *args, **options: wrong)
     result, _ = init({"my_app.py": FASTAPI})
     assert result.exit_code == 2
     assert "    ERROR: unknown option --cov" in result.stdout
+    assert files_in(project) == ["my_app.py"]
 
 
 def test_nothing_is_half_written(init, project, monkeypatch):
