@@ -21,11 +21,14 @@ from pathlib import Path
 
 COMMANDS = ("simkit", "pytest")
 _ASK = """
-import json, os, socket, sys
+import json, os, signal, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
     server.connect(sys.argv[1])
     asked = [sys.argv[2:], os.getcwd(), dict(os.environ)]
     socket.send_fds(server, [json.dumps(asked).encode() + b"\\n"], [0, 1, 2])
+    other = int(server.recv(16))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: os.kill(other, number))
     answer = server.recv(16)
     sys.exit(int(answer) if answer else "the command ended without a word")
 """
@@ -102,6 +105,7 @@ def _answer(client: socket.socket) -> None:
             os.dup2(file, number)
             os.close(file)
         arguments, folder, environment = json.loads(text)
+        client.send(str(os.getpid()).encode())
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(folder)
@@ -120,7 +124,7 @@ def _main(name: str) -> Callable[[], object]:
     if name == "pytest":
         import pytest
 
-        return pytest.console_main
+        return pytest.main
     from simkit.cli import main
 
     return main
