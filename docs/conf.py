@@ -9,3 +9,7 @@ nitpicky = False
 myst_heading_anchors = 3
 autodoc_typehints = "description"
 suppress_warnings = ["misc.highlighting_failure"]
+html_title = "simkit"
+html_static_path = ["_static"]
+html_css_files = ["simkit.css"]
+html_show_copyright = False
