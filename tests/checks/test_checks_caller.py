@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simkit.checks.buffers import BOUNDED_BUFFERS
-from simkit.checks.caller_audio import CALLER_AUDIO_COMPLETE
+from simkit.checks.caller_audio import CALLER_AUDIO_COMPLETE, covered
 from simkit.timeline import Timeline
 
 MS = 1_000_000
@@ -143,7 +143,105 @@ def test_nothing_is_due_where_no_socket_is_open_any_more(knobs, passes):
     assert CALLER_AUDIO_COMPLETE.judge(timeline).passed is passes
 
 
+def delayed(timeline, ms: int = 100):
+    """The carrier takes so long to Twilio."""
+    timeline.record("carrier", "carrier", t_ns=0, call=1, towards="twilio", delay_ns=ms * MS)
+    return timeline
+
+
+@pytest.mark.parametrize(("closes_ms", "passes"), [(2660, True), (2661, False)])
+def test_what_is_due_comes_later_by_what_the_carrier_takes(closes_ms, passes):
+    timeline = delayed(world(closes_ms=closes_ms))
+    says(timeline, 2000)
+    assert CALLER_AUDIO_COMPLETE.judge(timeline).passed is passes
+
+
+def test_so_does_what_is_late():
+    for sent_ms, passes in ((4600, True), (4601, False)):
+        timeline = delayed(world())
+        says(timeline, 2000)
+        receives(timeline, sent_ms)
+        assert CALLER_AUDIO_COMPLETE.judge(timeline).passed is passes
+
+
+@pytest.mark.parametrize(
+    ("fault_ms", "passes"),
+    [(2099, False), (2100, True), (3500, True), (3501, False)],
+)
+def test_a_socket_that_is_lost_takes_400_ms_with_it(fault_ms, passes):
+    timeline = delayed(world())
+    says(timeline, 2000)
+    receives(timeline, 2100, 540)
+    timeline.record("fault", "vapi", t_ns=fault_ms * MS, session=1, name="close", value=1006)
+    assert CALLER_AUDIO_COMPLETE.judge(timeline).passed is passes
+    timeline.of("fault")[0].fields["name"] = "stt_stall"
+    assert not CALLER_AUDIO_COMPLETE.judge(timeline).passed
+
+
+@pytest.mark.parametrize(("ms", "passes"), [(900, True), (859, False)])
+def test_what_the_carrier_lost_is_not_missed(ms, passes):
+    timeline = world()
+    says(timeline, 2000)
+    receives(timeline, 2010, ms)
+    timeline.record(
+        "lost", "carrier", t_ns=2900 * MS, call=1, towards="twilio", packets=4, late=0,
+        last_ns=2980 * MS,
+    )  # fmt: skip
+    assert CALLER_AUDIO_COMPLETE.judge(timeline).passed is passes
+
+
+def test_the_first_sound_and_pieces_that_touch_cover_what_they_are():
+    timeline = world()
+    says(timeline, 2000)
+    pieces = []
+    for offset_ms, ms in ((0, 400), (400, 0), (300, 100), (400, 600)):
+        pieces.append(receives(timeline, 2010, ms))
+        pieces[-1].fields["offset_ns"] = offset_ms * MS
+    assert covered(pieces, 1000 * MS) == 1000 * MS
+    assert covered(pieces, 500 * MS) == 500 * MS
+    assert covered(pieces[1:], 1000 * MS) == 700 * MS
+
+
+@pytest.mark.parametrize(("source", "service"), [("openai", "Openai"), (None, "Vapi")])
+def test_the_service_is_named_that_was_to_hear_it(source, service):
+    timeline = world(opens_ms=None if source else 200)
+    if source:
+        timeline.record("open", source, "bridge", t_ns=200 * MS, session=1)
+    says(timeline, 2000)
+    assert CALLER_AUDIO_COMPLETE.judge(timeline).sentence.endswith(f"never reached {service}")
+
+
 # bounded-buffers
+
+
+def test_what_was_said_before_is_not_kept_for_who_reads_too_slowly():
+    timeline = world()
+    slow(timeline, 3000, 30_000, 70_000)
+    for at_ms, utterance, passes in ((2000, 1, True), (2001, 2, False)):
+        says(timeline, at_ms, utterance=utterance)
+        assert BOUNDED_BUFFERS.judge(timeline).passed is passes
+    assert "was for 26.5 s neither sent nor said" in BOUNDED_BUFFERS.judge(timeline).sentence
+
+
+@pytest.mark.parametrize("why", ["twilio", "received", "hangs-up", "closed"])
+def test_what_nobody_is_to_send_is_not_kept(why):
+    timeline = world(closes_ms=9000 if why == "closed" else None)
+    slow(timeline, 3000, None, 70_000, "twilio:99" if why == "twilio" else "api.vapi.ai:443")
+    says(timeline, 4000)
+    if why == "received":
+        receives(timeline, 4010, 10)
+    if why == "hangs-up":
+        timeline.record("hangs-up", "caller", t_ns=19_500 * MS, call=1)
+    assert BOUNDED_BUFFERS.judge(timeline).passed
+
+
+@pytest.mark.parametrize(("late_ms", "passes"), [(0, True), (1, False)])
+def test_keeping_counts_from_when_it_came_and_to_when_the_last_of_it_left(late_ms, passes):
+    timeline = delayed(world())
+    says(timeline, 2000)
+    receives(timeline, 17_100, late_ms=late_ms)
+    receives(timeline, 30_000, utterance=77)  # of nobody
+    assert BOUNDED_BUFFERS.judge(timeline).passed is passes
 
 
 @pytest.mark.parametrize(("most", "passes"), [(5 * 2**20 + 65_536, True), (6 * 2**20, False)])

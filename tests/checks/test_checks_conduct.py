@@ -164,11 +164,49 @@ def test_tasks_that_outlive_their_calls_are_named():
     assert result.sentence == "2 tasks outlived their calls: pump, keepalive"
 
 
-def test_the_open_socket_of_a_call_without_a_word_is_told():
-    timeline = Timeline(lambda: 20 * S)
+def wordless(until_ns: int = 20 * S, closed_ns: int | None = None) -> Timeline:
+    """Call 1 ends at 5 s; nothing ties the socket that opened at 1 s to it."""
+    timeline = Timeline(lambda: until_ns)
     timeline.record("open", "vapi", "bridge", t_ns=S, session=1)
     timeline.record("ended", "twilio", t_ns=5 * S, call=1, status="completed")
+    if closed_ns is not None:
+        timeline.record("close", "bridge", "vapi", t_ns=closed_ns, session=1, code=1000)
+    return timeline
+
+
+def test_the_open_socket_of_a_call_without_a_word_is_told():
+    result = CLEAN_TEARDOWN.judge(wordless())
+    assert result.sentence == (
+        "a socket to Vapi, session 1, was still open a second after the last call it may belong to "
+        "ended at 5.000"
+    )
+    assert (result.violations[0].at_ns, len(result.violations[0].events)) == (5 * S, 2)
+
+
+@pytest.mark.parametrize(("closed_ns", "passes"), [(6 * S, True), (6 * S + 1, False)])
+def test_it_has_a_second_to_close_too(closed_ns, passes):
+    assert CLEAN_TEARDOWN.judge(wordless(closed_ns=closed_ns)).passed is passes
+    assert CLEAN_TEARDOWN.judge(wordless(until_ns=closed_ns)).passed is passes
+
+
+def test_it_may_belong_to_a_call_that_goes_on_or_to_none():
+    timeline = wordless()
+    timeline.record("start", "twilio", "bridge", t_ns=S, call=2)
+    assert CLEAN_TEARDOWN.judge(timeline).passed
+    timeline.record("ended", "twilio", t_ns=9 * S, call=2, status="completed")
+    assert CLEAN_TEARDOWN.judge(timeline).sentence.endswith("ended at 9.000")
+    timeline = Timeline(lambda: 20 * S)
+    timeline.record("open", "vapi", "bridge", t_ns=S, session=1)
+    assert CLEAN_TEARDOWN.judge(timeline).passed
+
+
+def test_a_socket_that_closed_too_late_is_told_even_before_the_end_of_the_second():
+    timeline = ended_call(closed_ns=6 * S + 1, until_ns=5 * S)
     assert not CLEAN_TEARDOWN.judge(timeline).passed
+
+
+def test_a_socket_is_open_to_the_end_of_a_run_that_does_not_say_when_it_closed():
+    assert CLEAN_TEARDOWN.judge(ended_call(None, until_ns=6 * S - 1)).passed
 
 
 # protocol-conformance

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
+import numpy as np
 import pytest
 
 from simkit import Simulation
+from simkit.audio import Speech
 from simkit.scenarios import find, simulate
-from simkit.scenarios.variety import vary
+from simkit.scenarios.variety import _AnyOrder, _louder, vary
 from simkit.wire.knobs import knobs_of
 
 
@@ -45,6 +49,48 @@ def test_a_seed_changes_the_same_each_time_and_another_seed_something_else():
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others():
     told = [str(simulate(find("greeting"), seed=s, varied=True).timeline) for s in (5, 5, 6)]
     assert told[0] == told[1] != told[2]
+
+
+def test_a_seed_that_was_told_of_once_still_means_the_same(snapshot):
+    plain, varied = knobs_after(0), knobs_after(3)
+    del varied["order"]
+    assert {name: value for name, value in varied.items() if value != plain[name]} == snapshot
+
+
+def test_what_is_drawn_stays_where_a_right_bridge_stands_it():
+    drawn = [knobs_after(seed) for seed in range(1, 60)]
+
+    def all_of(name: str) -> list:
+        return [knobs[name] for knobs in drawn]
+
+    assert 57 <= min(all_of("first_timestamp_ms")) < 70
+    assert 160 < max(all_of("first_timestamp_ms")) <= 171
+    assert set(all_of("timestamp_jitter_ms")) == {0, 1, 2}
+    assert set(all_of("audio_after_interrupt")) == {0, 1, 2, 3, 4, 5}
+    assert set(all_of("ping_interval")) == {None, 5.0}
+    assert set(all_of("close_code")) == {1000, None}
+    assert set(all_of("frame")) == {0.01, 0.02, 0.04, 0.1}
+    assert all(not (knobs["lead"] and knobs["silence_frames"]) for knobs in drawn)
+    assert max(max(jitter) for jitter in all_of("jitter")) <= 0.02
+
+
+def test_a_louder_voice_is_cut_off_at_full_scale_and_no_sooner():
+    def flat(text, draw, seconds):
+        return Speech(text, np.array([0, 1, -300, 20_000, -20_000], np.int16), ())
+
+    made = _louder(flat, 2.0)("yes", random.Random(), None)
+    assert made.samples.tolist() == [0, 2, -600, 32767, -32768]
+
+
+def test_what_has_no_order_takes_any():
+    choices = _AnyOrder(random.Random(1))
+    orders = {tuple(choices.order("poll", ["a", "b", "c"])) for _ in range(100)}
+    assert len(orders) == 6
+    sizes = [choices.size("read", "", 40) for _ in range(2000)]
+    assert (min(sizes), max(sizes)) == (1, 40)
+    assert 1800 < sizes.count(40) < 1960
+    assert {choices.duration_ns("executor", "") // 1_000_000 for _ in range(99)} == {0, 1, 2}
+    assert choices.duration_ns("callback", "") == 0
 
 
 def test_what_a_scenario_sets_stays_as_it_is():
