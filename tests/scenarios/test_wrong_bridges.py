@@ -1,15 +1,18 @@
-"""Wrong bridges that are no bug of the zoo's: settings, and what a bridge does not offer."""
+"""Wrong bridges in other numbers than the zoo's, in settings, and what a bridge does not offer."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 
 from simkit.bridge.browser_core import BrowserCore
 from simkit.scenarios import find, simulate
+from simkit.scenarios.registry import CHECKS
 from simkit.twilio import Forgery, StreamForgery
 from tests.scenarios.wrong import wrong
+from tests.zoo.catalogue import BUGS
 from tests.zoo.doors import LooksAtTheSignatureOnly
 
 
@@ -25,6 +28,28 @@ def test_a_bridge_that_lets_every_stream_in_fails(how):
     app = wrong(LooksAtTheSignatureOnly, check_signatures=False)
     outcome = simulate(find("forged-stream"), {"how": how}, app=app)
     assert f"that Twilio did not open ({how}) was let in during a call" in outcome.failure
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "bug", "found"),
+    [
+        ("cold-start", {"late": 0.2}, "drops-until-ready", "Vapi understood 'a table for two"),
+        ("cold-start", {"late": 3.0}, "drops-until-ready", "caller-audio-complete"),
+        ("odd-chunks", {"size": 1}, "loses-the-odd-byte", "the caller did not hear 'Hello.'"),
+        ("odd-chunks", {"size": 37}, "loses-the-odd-byte", "agent-audio-intact"),
+        ("odd-chunks", {"size": 32_001}, "swaps-the-bytes", "agent-audio-intact"),
+        ("packet-loss", {"loss": 0.05}, "opens-the-gate-late", "the line left 9 whole"),
+        ("second-barge-in", {"latency": 0.08}, "loses-marks-to-late-echoes", "the agent went on"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::simkit.network.openings.LeftOpenWarning")
+def test_a_bug_is_told_in_other_numbers_too(name, settings, bug, found):
+    scenario = find(name)
+    if found in CHECKS:  # they need not wait for words that never come
+        scenario = replace(scenario, limit=9.0)
+    outcome = simulate(scenario, settings, app=BUGS[bug].app())
+    broken = [text for c in outcome.checks if not c.passed for text in (c.name, c.sentence)]
+    assert found in "; ".join([outcome.failure, *broken])
 
 
 def test_a_door_that_garbles_what_a_page_hears_fails(monkeypatch):
@@ -52,6 +77,7 @@ def test_a_door_that_garbles_what_a_page_hears_fails(monkeypatch):
             {"side": "vapi"},
             "Vapi was refused: the bridge did not take VAPI_WEBHOOK_SECRET",
         ),
+        ("packet-loss", {"loss": 0.33}, "the line left none of the 14 words whole"),
         ("dtmf", {}, "Vapi was told of no key"),
     ],
 )

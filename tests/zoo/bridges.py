@@ -46,7 +46,7 @@ class SharesAgentAudio(CallCore):
         return super()._on_agent_frame(self._shared.pop(0), now_ns)
 
 
-@bug("rapid-interrupts", SCENARIO)
+@bug("rapid-interrupts", SCENARIO, says="clears for one reply")
 class ClearsAtEveryHint(CallCore):
     """No debounce: every message that tells of the caller's voice makes a clear."""
 

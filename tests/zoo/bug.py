@@ -40,6 +40,8 @@ class Bug:
     grade: Grade
     config: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the bridge's configuration."""
+    says: str = ""
+    """Words of the scenario's own that tell what is wrong; it may have none of its own."""
 
     def app(self) -> Any:
         """Return the wrong bridge, as an application."""
@@ -57,6 +59,7 @@ def bug(
     depth: int = 0,
     grade: Grade = "every run",
     config: Mapping[str, Any] | None = None,
+    says: str = "",
     **settings: Any,
 ) -> Callable[[T], T]:
     """Enter a wrong part under its own name; the first line of its docstring is the sentence."""
@@ -64,7 +67,9 @@ def bug(
     def enter(part: T) -> T:
         name = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=A)(?=[A-Z])", "-", part.__name__).lower()
         sentence = (part.__doc__ or "").partition("\n")[0]
-        found = Bug(name, sentence, part, scenario, settings, check, depth, grade, config or {})
+        found = Bug(
+            name, sentence, part, scenario, settings, check, depth, grade, config or {}, says
+        )
         assert sentence
         assert name not in BUGS
         BUGS[name] = found

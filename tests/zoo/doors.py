@@ -27,7 +27,7 @@ from tests.zoo.bug import SCENARIO, bug
 # Webhooks
 
 
-@bug("slow-configure", SCENARIO)
+@bug("slow-configure", SCENARIO, says="the phone rang for 12")
 class ConfiguresBeforeItAnswers(Bridge):
     """Creates the call at Vapi before it answers Twilio."""
 
@@ -166,7 +166,7 @@ class FailsWhereNobodyLooks(Session):
 # Limits
 
 
-@bug("malformed", "liveness")
+@bug("malformed", "liveness", says="the caller did not hear 'We open at nine.'")
 class DiesOfNonsense(Session):
     """A message that cannot be read ends the loop that reads, and nothing else."""
 
@@ -180,7 +180,7 @@ class DiesOfNonsense(Session):
         return self._is_deaf or super()._hear(message)
 
 
-@bug("malformed", "liveness", side="vapi")
+@bug("malformed", "liveness", side="vapi", says="the caller did not hear 'We open at nine.'")
 class GoesDeaf(Session):
     """Hears nothing more of a caller in whose call there was an error, and goes on."""
 
@@ -192,7 +192,12 @@ class GoesDeaf(Session):
             super()._handle(event)
 
 
-@bug("backpressure", SCENARIO, reader="vapi")
+@bug(
+    "backpressure",
+    SCENARIO,
+    reader="vapi",
+    says="cannot say 'when do you open, please?': call 1 is completed",
+)
 class GivesUpOnSlowReaders(CallCore):
     """Ends the call of who does not read."""
 
@@ -200,7 +205,7 @@ class GivesUpOnSlowReaders(CallCore):
         return self._end([EndVapi(), CloseTwilio()], "slow")
 
 
-@bug("crowd", "liveness", callers=2, lines=1)
+@bug("crowd", "liveness", callers=2, lines=1, says="caller 2 was refused without a word")
 class LeavesInSilence(CallCore):
     """Has nothing to say to who cannot be served."""
 
@@ -208,7 +213,7 @@ class LeavesInSilence(CallCore):
         return []
 
 
-@bug("webhook-chaos", "liveness")
+@bug("webhook-chaos", "liveness", says="the caller did not hear 'You are number 1.'")
 class ForgetsWhichCall(Bridge):
     """Takes whatever call is running for the one that it is told of."""
 

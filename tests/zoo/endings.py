@@ -113,7 +113,7 @@ class LeavesTasksBehind(Session):
             await asyncio.sleep(0.5)
 
 
-@bug("stop-mid-tts", "liveness")
+@bug("stop-mid-tts", "liveness", says="the caller did not hear 'Hello, next caller.'")
 class FiresIntoTheNextCall(Session):
     """The timer that clears up after a call ends the one that runs by then."""
 
@@ -125,7 +125,7 @@ class FiresIntoTheNextCall(Session):
         self._loop.call_later(0.8, lambda: self.running[-1].end("cleared up"))
 
 
-@bug("idle", "liveness")
+@bug("idle", "liveness", says="cannot say 'are you still there?': call 1 is completed")
 class EndsWhoIsSilent(CallCore):
     """A call in which the caller says nothing for five seconds is taken to be over."""
 
@@ -140,7 +140,7 @@ class EndsWhoIsSilent(CallCore):
         return actions
 
 
-@bug("hang-means-delay", "liveness")
+@bug("hang-means-delay", "liveness", says="the caller did not hear 'It is on Tuesday.'")
 class TakesHangForTheEnd(CallCore):
     """Reads ``hang`` as what it sounds like."""
 
@@ -173,7 +173,11 @@ class _NeverGivesUp(Reconnects):
         return now_ns + 2**self.tries * 1_000_000_000
 
 
-@bug("vapi-never-opens", "liveness")
+@bug(
+    "vapi-never-opens",
+    "liveness",
+    says="25 s after the bridge answered, the caller had heard nothing",
+)
 class NeverGivesUp(CallCore):
     """Waits twice as long after each try, and never tells the caller."""
 
@@ -191,7 +195,7 @@ class _CountsForGood(Reconnects):
         pass
 
 
-@bug("reconnect", SCENARIO, losses=3)
+@bug("reconnect", SCENARIO, losses=3, says="cannot say 'question")
 class CountsTriesForGood(CallCore):
     """Opens Vapi's socket three times in all, however long the call goes on."""
 
@@ -200,7 +204,7 @@ class CountsTriesForGood(CallCore):
         self._reconnects = _CountsForGood()
 
 
-@bug("reconnect", SCENARIO, phase="caller-speaks")
+@bug("reconnect", SCENARIO, phase="caller-speaks", says="Vapi's socket was opened 1 times")
 class NeverReconnects(CallCore):
     """Gives a call up when Vapi's socket is lost, and does not say so."""
 

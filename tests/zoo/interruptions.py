@@ -109,7 +109,13 @@ class HasNoGrace(TakesSentForHeard):
     """Words that come after the last audio was sent interrupt nothing any more."""
 
 
-@bug("late-partial", SCENARIO, config={"late_partial_grace": 5.0}, moment="over")
+@bug(
+    "late-partial",
+    SCENARIO,
+    config={"late_partial_grace": 5.0},
+    moment="over",
+    says="the bridge sent a clear, and nobody had been interrupted",
+)
 class HasTooMuchGrace(CallCore):
     """Five seconds after the agent's last sound, words are still an interruption."""
 
@@ -296,7 +302,7 @@ class IsDeafToTheNewReply(CallCore):
             )
 
 
-@bug("dtmf", SCENARIO)
+@bug("dtmf", SCENARIO, says="the caller pressed 42#, and Vapi was told of #")
 class ForgetsKeys(CallCore):
     """Of keys pressed in a row the last one is known."""
 
@@ -305,7 +311,7 @@ class ForgetsKeys(CallCore):
         return super()._on_dtmf(event, now_ns)
 
 
-@bug("llm-timeout", SCENARIO, thinks=12.0)
+@bug("llm-timeout", SCENARIO, thinks=12.0, says="the caller did not hear a sound within 12 s")
 class LeavesTheCallerInSilence(CallCore):
     """Says nothing by itself, however late the answer is."""
 

@@ -138,7 +138,14 @@ class OpensTheGateLate(CallCore):
         return super()._on_caller_frame(b"\xff" * len(frame) if self._shut else frame)
 
 
-@bug("jitter", SCENARIO, config={"stale_after": 0.2}, low=0.2, high=0.8)
+@bug(
+    "jitter",
+    SCENARIO,
+    config={"stale_after": 0.2},
+    low=0.2,
+    high=0.8,
+    says="and Vapi understood ['the of July would suit us']",
+)
 class DropsAtEveryStall(CallCore):
     """What came a fifth of a second late is thrown away."""
 
@@ -146,7 +153,12 @@ class DropsAtEveryStall(CallCore):
 # The agent's
 
 
-@bug("format-mismatch", SCENARIO, config={"on_wrong_rate": "note"})
+@bug(
+    "format-mismatch",
+    SCENARIO,
+    config={"on_wrong_rate": "note"},
+    says="for 20 s the caller heard noise, and nobody ended the call",
+)
 class PlaysAnyRate(CallCore):
     """Notices that the rate is not the declared one, and lets the caller listen to it."""
 

@@ -40,6 +40,7 @@ def test_a_bug_names_a_scenario_its_parameters_and_a_check(name):
     assert set(bug.settings) <= set(find(bug.scenario).parameters)
     assert bug.check in (*CHECKS, SCENARIO)
     assert bug.check not in find(bug.scenario).waives
+    assert bug.says or bug.check != SCENARIO or bug.grade != "every run"
 
 
 @pytest.mark.filterwarnings("ignore::simkit.network.openings.LeftOpenWarning")
@@ -49,7 +50,9 @@ def test_a_bug_that_spoils_every_run_is_caught(name):
     bug, scenario = BUGS[name], find(BUGS[name].scenario)
     if bug.check not in (SCENARIO, "liveness") and bug.scenario not in _LONG:
         scenario = replace(scenario, limit=min(scenario.limit, _ENOUGH))
-    assert bug.check in broken(simulate(scenario, dict(bug.settings), app=bug.app()))
+    found = broken(simulate(scenario, dict(bug.settings), app=bug.app()))
+    assert bug.check in found
+    assert bug.says in found.get(SCENARIO, "")
 
 
 def test_two_worlds_share_nothing_of_a_bug():
