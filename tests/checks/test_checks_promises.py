@@ -81,6 +81,23 @@ def test_what_is_broken_is_told_with_its_evidence():
     ]
 
 
+@pytest.mark.parametrize(("count", "told"), [(5, None), (6, "    ... and 1 more")])
+def test_of_many_violations_five_are_told(count, told):
+    timeline = Timeline()
+    for number in range(count):
+        timeline.record("stall", "bridge", t_ns=number, duration_ns=40_000_000)
+    lines = describe(Checks(lambda: timeline).broken()).splitlines()
+    assert len(lines) == 1 + 5 * 2 + bool(told)
+    assert told in (None, lines[-1])
+
+
+def test_a_limit_may_be_nothing_and_no_less():
+    held = Checks(stalled)
+    held.adjust("no-blocking", over_ms=0)
+    with pytest.raises(CheckError, match="over_ms: a number, 0 or more; found -1"):
+        held.adjust("no-blocking", over_ms=-1)
+
+
 def test_of_much_evidence_the_first_is_shown():
     events = list(stalled()) * 20
     shown = Violation(0, "it broke", events).evidence

@@ -172,7 +172,7 @@ def forged(status: int | None, *, how: str = "unsigned") -> Timeline:
     return timeline
 
 
-@pytest.mark.parametrize("status", [101, 200, 204, 299])
+@pytest.mark.parametrize("status", [100, 101, 200, 204, 299])
 def test_a_forged_request_that_is_obeyed_is_told(status):
     result = SIGNATURE_REQUIRED.judge(forged(status))
     assert result.sentence == f"a forged request (unsigned) at 5.000 was answered {status}"
@@ -196,6 +196,29 @@ def test_nor_does_the_bridge_do_what_was_refused(at_ms, passes):
             "a forged request (unsigned) at 5.000 was refused, and 400 ms later the bridge did "
             "what it asked for"
         )
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "passes"),
+    [("open", "vapi", False), ("request", "twilio", True), ("log", "bridge", True)],
+)
+def test_it_does_so_by_asking_or_opening_a_socket(kind, source, passes):
+    timeline = forged(403)
+    timeline.record(kind, source, "bridge", t_ns=5400 * MS, session=1, shown={})
+    assert SIGNATURE_REQUIRED.judge(timeline).passed is passes
+
+
+@pytest.mark.parametrize(
+    ("start_ms", "end_ms", "passes"),
+    [(1000, 4000, True), (1000, 3999, False), (6000, None, True), (6001, None, False)],
+)
+def test_a_call_is_its_own_from_its_beginning_to_a_second_after_its_end(start_ms, end_ms, passes):
+    timeline = forged(403)
+    timeline.record("start", "twilio", "bridge", t_ns=start_ms * MS, call=1)
+    if end_ms is not None:
+        timeline.record("ended", "twilio", t_ns=end_ms * MS, call=1, status="completed")
+    timeline.record("open", "vapi", "bridge", t_ns=5400 * MS, session=1)
+    assert SIGNATURE_REQUIRED.judge(timeline).passed is passes
 
 
 def test_what_it_does_for_a_call_of_its_own_is_none_of_that():

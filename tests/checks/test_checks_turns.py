@@ -52,6 +52,33 @@ def test_one_that_never_stops_does_not():
     )
 
 
+def test_what_proves_it_is_what_the_call_said_and_heard_from_then_on():
+    timeline = interrupted(until_ms=5000)
+    timeline.record("clear", "bridge", "twilio", t_ns=5000 * MS, call=1)
+    timeline.record("clear", "bridge", "twilio", t_ns=5001 * MS, call=1)
+    timeline.record("clear", "bridge", "twilio", t_ns=3000 * MS, call=2)
+    for utterance, session in ((1, 1), (8, 2)):  # the first is what call 1 heard
+        timeline.record(
+            "replies", "agent", t_ns=900 * MS, session=session, reply=1, utterance=utterance,
+            text="Long.", duration_ns=5000 * MS,
+        )  # fmt: skip
+        timeline.record("user-interrupted", "vapi", "bridge", t_ns=2100 * MS, session=session)
+    for t_ms, utterance in ((1499, 5), (1500, 6)):
+        timeline.record(
+            "hears", "caller", t_ns=t_ms * MS, call=1, utterance=utterance, offset_ns=0,
+            duration_ns=500 * MS,
+        )  # fmt: skip
+    [violation] = STOPS_WHEN_INTERRUPTED.judge(timeline).violations
+    assert [(event.kind, event.t_ns // MS) for event in violation.events] == [
+        ("replies", 900),
+        ("hears", 1000),
+        ("hears", 1500),
+        ("speaks", 2000),
+        ("user-interrupted", 2100),
+        ("clear", 5000),
+    ]
+
+
 def test_an_agent_that_nobody_interrupts_may_go_on():
     assert STOPS_WHEN_INTERRUPTED.judge(interrupted(until_ms=9000, at_ms=9500)).passed
 
