@@ -147,5 +147,35 @@ def test_what_people_say_is_text_and_nothing_else():
     assert "\u202e" not in picture
 
 
+def test_everything_stands_in_its_place(snapshot):
+    story = Story(12_000).replies(900, 5000).hears(1000, 2300).replied(2200, 2000)
+    story.replies(4000, 900, utterance=3, reply=2).hears(4200, 5100, utterance=3)
+    story.hears(5200, 5400, utterance=None)
+    story.speaks(2000, 800, text="wait, can we do Thursday instead of all that was said before?")
+    story.speaks(9000, 30, text="no", utterance=5)
+    timeline = story.timeline
+    timeline.record("open", "vapi", "bridge", t_ns=300 * MS, session=1)
+    for at_ms, kind, source, target in (
+        (100, "start", "twilio", "bridge"),
+        (2100, "user-interrupted", "vapi", "bridge"),
+        (2110, "clear", "bridge", "twilio"),
+        (2115, "mark", "twilio", "bridge"),
+        (2120, "mark", "twilio", "bridge"),
+        (8000, "warning", "vapi", None),
+        (8100, "fault", "vapi", None),
+        (8105, "log", "bridge", None),
+        (11_000, "ended", "twilio", None),
+    ):
+        timeline.record(
+            kind, source, target, t_ns=at_ms * MS, call=1 if "twilio" in (source, target) else None,
+            sent_ns=at_ms * MS, arrived_ns=(at_ms + 20) * MS, name="agent-1", reason="too late",
+            status="completed", message="dropped", value=1, code=31951,
+        )  # fmt: skip
+    timeline.frame("twilio", "bridge", 200 * MS, 20 * MS, call=1)
+    timeline.frame("bridge", "twilio", 1000 * MS, 20 * MS, call=1)
+    assert draw(timeline, heading="passed") == snapshot
+    assert draw(timeline, start=2.0, end=2.5) == snapshot
+
+
 def test_the_same_call_gives_the_same_bytes():
     assert draw(barge_in()) == draw(barge_in())
