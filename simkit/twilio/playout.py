@@ -20,6 +20,8 @@ PACKET = 160
 PACKET_NS = 20_000_000
 BYTE_NS = 125_000
 _BYTES_PER_MS = 8
+_STEADY_NS = 200_000_000
+"""A depth that was no news for longer did not rise or fall slowly all the time: it stayed."""
 _SILENT = bytes([mulaw.SILENCE])
 
 
@@ -72,8 +74,10 @@ class PlayOut:
         self._returns = returns
         self._pads = pads
         self._depth = depth
-        self._noted = 0
+        self._noted = self._noted_ns = 0
         """The last depth that was kept, in bytes: a packet more or less is no news."""
+        self._last_ns = 0
+        """When something was queued last."""
         self._pending: deque[tuple[int, str, asyncio.TimerHandle]] = deque()
         self._marks_seen = 0
         self._over = Spool()
@@ -101,6 +105,7 @@ class PlayOut:
             waits = len(burst.data) - self._left(burst, now_ns)
             if 0 < waits <= self._limit - len(data):
                 burst.data.extend(data)  # as nearly always: behind what has not left yet
+                self._last_ns = now_ns
                 if not -PACKET <= waits + len(data) - self._noted <= PACKET:
                     self._note(now_ns, waits, waits + len(data))
                 return True
@@ -114,10 +119,13 @@ class PlayOut:
 
     def _note(self, now_ns: int, before: int, after: int) -> None:
         """Keep the depth, in bytes just before and after something happened."""
-        depth = self._depth
-        self._noted = after
+        depth, noted = self._depth, self._noted
+        held = self._noted_ns + _STEADY_NS < self._last_ns < now_ns
+        self._noted, self._noted_ns = after, now_ns
         if depth is None:
             return
+        if held:
+            depth.add(self._last_ns, noted / _BYTES_PER_MS)
         if not before:
             end_ns = self.bursts[-1].end_ns if self.bursts else now_ns
             if depth.value and (end_ns < now_ns - PACKET_NS or not after):
