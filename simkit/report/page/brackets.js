@@ -28,8 +28,7 @@ function drawBracket(sheet, call, row, bracket, x, toX, limit, voices, bottom) {
   pen.fillStyle = colours.wash;
   pen.fillRect(x, bar, toX - x, voices - bar);
   const parts = bracket.parts_ms;
-  // So small that parts cannot be told apart, or not all known: one piece.
-  const isDivided = toX - x > 6 && bracket.stop_ms !== null && parts.every((part) => part !== null);
+  const isDivided = bracket.stop_ms !== null && parts.every((part) => part !== null);
   const isOpen = bracket.stop_ms === null;
   /** @type {[string, number, number, number][]} name, from, to, milliseconds */
   const pieces = [];
@@ -42,14 +41,16 @@ function drawBracket(sheet, call, row, bracket, x, toX, limit, voices, bottom) {
     }
   }
   const isWide = toX - x > 60;
-  if (!isDivided) {
+  // So small that parts cannot be told apart, or not all known: one piece.
+  const isWhole = !isDivided || toX - x <= 6;
+  if (isWhole) {
     pen.fillStyle = colours.bad;
     pen.globalAlpha = isOpen ? 0.5 : 0.75;
     pen.fillRect(x, bar, toX - x, 12);
     pen.globalAlpha = 1;
   }
-  let outside = 0;
-  for (const [name, from, to, ms] of pieces) {
+  let outside = isWhole ? pieces.length : 0;
+  for (const [name, from, to, ms] of isWhole ? [] : pieces) {
     const [low, high] = ms < 0 ? [to, from] : [from, to];
     // A negative tail lies within what came before: silence was there first.
     const [y, height] = ms < 0 ? [bar + 9, 3] : [bar, 12];

@@ -1,6 +1,7 @@
 // Two calls: what differs is joined by numbered lines in the seam between them.
 
 const SEAM = 58;
+const EMPTY_SEAM = 16;
 
 /** @param {Sheet} sheet @param {Call} call @param {number} top */
 function drawTitle({ pen, colours, right, ...sheet }, call, top) {

@@ -12,7 +12,7 @@ function watchSummary(scene) {
     const number = Number((table ?? about).dataset.call ?? 0);
     const isPair = scene.calls.length > 1;
     if (!isPair) show(scene, number);
-    const call = isPair ? number : 0;
+    const call = isPair ? Math.min(number, 1) : 0;
     if (table) {
       const rows = [.../** @type {Element} */ (about.parentElement).children];
       showBracket(scene, { call, bracket: scene.calls[call].panel.brackets[rows.indexOf(about)] });

@@ -36,7 +36,7 @@ class Picture {
     const { calls } = this.scene;
     let y = RULER;
     this.panels = calls.map((call, i) => {
-      if (i) y += SEAM;
+      if (i) y += this.scene.page.differences.length ? SEAM : EMPTY_SEAM;
       const top = y;
       const { rows, bottom } = layOut(call, y, calls.length > 1);
       y = bottom;
