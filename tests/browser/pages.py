@@ -54,6 +54,7 @@ def two_calls() -> Page:
     """Return a page on which two calls stand above each other, with what differs."""
     page = call()
     page.panels.append(call("false-positive").panels[0])
+    page.panels[0].title = "recorded on the third of May, in the morning, with a cold caller"
     told = [(1, 700_000, 720_000, None), (2, 900_000, None, 1), (3, None, 4_000_000, None)]
     page.differences = [
         Difference(number=n, above=a, below=b, sentence=f"number {n} differs", cause=c)

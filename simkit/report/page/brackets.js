@@ -12,7 +12,7 @@ function drawBrackets(sheet, call, row, bottom, rows) {
     const x = sheet.x(bracket.onset);
     const toX = Math.max(sheet.x(bracket.onset + stop), x + 2);
     const limit = Math.min(next ? sheet.x(next.onset) - 8 : Infinity, sheet.right);
-    if (limit < sheet.left || x > sheet.right) continue;
+    if (toX < sheet.left || x > sheet.right) continue;
     drawBracket(sheet, call, row, bracket, x, toX, limit, ear ? ear.top + ear.height : bottom, bottom);
   }
 }
