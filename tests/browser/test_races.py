@@ -42,6 +42,10 @@ def go(browser: Browser, folder: Path, at: str = "", width: int = 1280) -> None:
     browser.driver.get((folder / "index.html").as_uri() + at)
 
 
+def click(browser: Browser, selector: str) -> None:
+    browser.driver.find_element("css selector", selector).click()
+
+
 def seen(browser: Browser) -> list[str]:
     return browser.run(
         "return [...document.querySelectorAll('tbody')].filter(r=>!r.hidden).map(r=>r.id)"
@@ -51,10 +55,10 @@ def seen(browser: Browser) -> list[str]:
 def test_races_are_filtered_by_result_and_by_words(browser: Browser, folder: Path) -> None:
     go(browser, folder)
     assert seen(browser) == ["barge-in", "greeting", "dtmf"]
-    browser.click("[data-result=passed]")
+    click(browser, "[data-result=passed]")
     assert seen(browser) == ["barge-in", "dtmf"]
     assert browser.text("[role=status]") == "2 of 3 shown"
-    browser.click("[data-result=passed]")
+    click(browser, "[data-result=passed]")
     browser.driver.find_element("css selector", "input").send_keys("STALE")
     assert seen(browser) == ["barge-in"]
 
@@ -65,21 +69,21 @@ def test_what_is_folded_up_opens_and_an_address_leads_to_a_race(
     go(browser, folder, "#dtmf")
     opened = "return [...document.querySelectorAll('details')].map(d=>d.open)"
     assert browser.run(opened) == [False, False, True]
-    browser.click(".all")
+    click(browser, ".all")
     assert browser.run(opened) == [True, True, True]
     assert "no keys" in browser.text("#dtmf .variants")
 
 
 def test_a_picture_leads_to_the_page_of_its_call(browser: Browser, folder: Path) -> None:
     go(browser, folder)
-    browser.click("#greeting .call a")
+    click(browser, "#greeting .call a")
     browser.until(lambda: browser.text(".verdict") == "passed", "the call's page did not open")
     assert browser.driver.title == "greeting: simkit's bridge"
 
 
 def test_a_command_can_be_copied(browser: Browser, folder: Path) -> None:
     go(browser, folder)
-    browser.click("#barge-in .copy")
+    click(browser, "#barge-in .copy")
     told = {"copied", "press Ctrl-C"}
     browser.until(lambda: browser.text("#barge-in .copy") in told, "nothing was copied")
     chosen = browser.run("return String(getSelection())")
