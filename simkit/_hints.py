@@ -8,7 +8,7 @@ _HINTS = (
     (
         AttributeError,
         re.compile(r"'coroutine' object has no attribute"),
-        "an await is missing, as in: call = await sim.twilio.call(to=...)",
+        "an await is missing, as in: call = await sim.twilio.call(to=...), in an async def test",
     ),
     (
         AssertionError,

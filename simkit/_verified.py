@@ -14,6 +14,22 @@ T = TypeVar("T")
 Scenario = Callable[["Simulation"], Coroutine[Any, Any, T]]
 
 
+def started(coro: Awaitable[T] | Scenario[T], sim: Simulation) -> Awaitable[T]:
+    """Return what is to be run in a world: a scenario is called with it.
+
+    Raises:
+        TypeError: neither a scenario nor anything that can be awaited.
+    """
+    if isinstance(coro, Awaitable):
+        return coro
+    scenario: Any = coro
+    if not callable(scenario):
+        wanted = "a coroutine, or an async function that takes this simulation"
+        raise TypeError(f"run: {wanted}; found {coro!r}")
+    found: Awaitable[T] = scenario(sim)
+    return found
+
+
 def repeatable(scenario: Awaitable[T] | Scenario[T], *, is_fresh: bool) -> Scenario[T]:
     """Return a scenario that a second world can do again, and refuse any other.
 

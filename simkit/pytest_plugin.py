@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .simulation import Simulation
 
 _SHOWN_LINES = 60
+_MARKED = ("seed", "time_limit", "checks", "waives", "verify", "trail", "ids")
+"""What the marker takes: two options of a test, and those of a simulation."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -95,12 +97,13 @@ def sim(request: pytest.FixtureRequest, simkit_checks: str) -> Iterator[Simulati
     from .simulation import Simulation
 
     marker = request.node.get_closest_marker("simkit")
-    options = dict(marker.kwargs) if marker is not None else {}
+    options = _options(marker, request.node.nodeid)
     options.setdefault("seed", request.config.getoption("simkit_seed"))
     # Tests share the modules of the program under test, and what those know of earlier calls.
     options.setdefault("ids", request.node.nodeid)
     options.setdefault("trail", request.config.getoption("simkit_verify"))
-    marked = {key: options.pop(key) for key in ("checks", "waives") if key in options}
+    of_checks = ("checks", "waives")
+    marked: dict[str, Any] = {key: options.pop(key) for key in of_checks if key in options}
     simulation = Simulation(**options)
     _judged_tests.prepare(request.node, simulation, simkit_checks, marked)
     yield simulation
@@ -109,6 +112,18 @@ def sim(request: pytest.FixtureRequest, simkit_checks: str) -> Iterator[Simulati
         _reported_tests.show(request.node, simulation)
     finally:
         simulation.close()
+
+
+def _options(marker: pytest.Mark | None, where: str) -> dict[str, Any]:
+    if marker is None:
+        return {}
+    wrong = [*map(repr, marker.args), *(key for key in marker.kwargs if key not in _MARKED)]
+    if wrong:
+        raise pytest.UsageError(
+            f"{where}: marker simkit: expected {', '.join(f'{key}=...' for key in _MARKED)}; found "
+            f"{wrong[0]}"
+        )
+    return dict(marker.kwargs)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from ._arrivals import arrive
 from ._logged import listening
 from ._mishaps import Mishaps
 from ._observed import Observed
-from ._verified import Scenario, repeatable, run_twice
+from ._verified import Scenario, repeatable, run_twice, started
 from .audio import Repertoire
 from .checks import Checks
 from .kernel import (
@@ -293,6 +293,7 @@ class Simulation(Observed):
         Raises:
             AppError: a program that was to be served did not start.
             DivergenceError: with ``verify``, a second run did not do the same.
+            TypeError: ``coro`` is neither.
         """
         if self._verify:
             is_fresh = len(self.trail or ()) == self._entries_at_first
@@ -301,9 +302,7 @@ class Simulation(Observed):
             return run_twice(
                 self, lambda: Simulation(self.seed, trail=True, ids=self._ids), scenario
             )
-        if not isinstance(coro, Awaitable):
-            coro = coro(self)
-        return self._run(self._main(coro))
+        return self._run(self._main(started(coro, self)))
 
     def _run(self, coro: Coroutine[Any, Any, T]) -> T:
         try:

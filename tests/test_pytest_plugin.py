@@ -196,6 +196,22 @@ def test_errors_that_newcomers_meet_have_a_note(project):
         """
     )
     shown = run(project).stdout.str()
-    note = "simkit: an await is missing, as in: call = await sim.twilio.call(to=...)"
+    note = "simkit: an await is missing, as in: call = await sim.twilio.call(to=...), in an async"
     assert shown.count(note) == 1
     assert shown.count("simkit: pytest --snapshot-update writes it") == 1
+
+
+@pytest.mark.parametrize(("marked", "found"), [("sed=1", "found sed"), ("5", "found 5")])
+def test_a_marker_that_says_what_nobody_knows_is_refused(project, marked, found):
+    project.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.simkit({marked})
+        async def test_it(sim):
+            pass
+        """
+    )
+    shown = run(project).stdout.str()
+    assert "test_it: marker simkit: expected seed=..., time_limit=..., checks=..., " in shown
+    assert found in shown

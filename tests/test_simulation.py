@@ -236,3 +236,8 @@ def test_a_world_whose_time_is_over_can_be_closed():
         sim.host("bridge.example.com").serve(comes_late)
         with pytest.raises(simkit.TimeLimitError):
             sim.run(asyncio.sleep(10))
+
+
+def test_what_cannot_be_run_is_told(sim):
+    with pytest.raises(TypeError, match=r"run: a coroutine, or an async function .* found 3"):
+        sim.run(3)

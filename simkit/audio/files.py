@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -169,6 +170,8 @@ def to_telephone(sound: Any, rate: int) -> Samples:
 def _opened(path: Path) -> Iterator[Any]:
     import soundfile  # 30 ms to load: only when sound is read
 
+    if not os.path.lexists(path):
+        raise AudioFileError(f"{path}: there is no such file")
     try:
         with soundfile.SoundFile(path) as file:
             yield file

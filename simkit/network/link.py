@@ -213,6 +213,8 @@ class Link:
     (0.02, 0.08)
     """
 
+    __slots__ = ("_directions", "ends")  # a knob that is misspelt is an error
+
     latency = Both()
     window = Both()
     bandwidth = Both()

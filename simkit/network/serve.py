@@ -40,6 +40,8 @@ class AppServer:
         self.port = port
         self.name = app if isinstance(app, str) else getattr(app, "__name__", type(app).__name__)
         self._app = load(app) if isinstance(app, str) else app
+        if not isinstance(port, int) or not 0 < port < 65_536:
+            raise AppError(f"app {app!r}: port: a whole number from 1 to 65535; found {port!r}")
         wrong = _no_application(self._app)
         if wrong:
             raise AppError(f"app {app!r}: {wrong}")

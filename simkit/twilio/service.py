@@ -144,6 +144,11 @@ class Twilio(Directory, Lines):
                     "; if the voice webhook is elsewhere, say where: "
                     f"sim.twilio.number({to!r}, voice_url=...)"
                 )
+            elif "Connect call failed" in flow.failure:
+                elsewhere = (
+                    "; nothing listens there: https is port 443, another one is part of "
+                    f"sim.twilio.number({to!r}, voice_url=...)"
+                )
             raise CallFailed(
                 f"call {call.number} to {to} was not connected: {flow.failure}{elsewhere}"
             )

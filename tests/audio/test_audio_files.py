@@ -49,7 +49,7 @@ def test_files_hold_sixteen_bits(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(AudioFileError, match=r"nothing\.flac: not a readable sound file"):
+    with pytest.raises(AudioFileError, match=r"nothing\.flac: there is no such file"):
         files.read(tmp_path / "nothing.flac")
 
 

@@ -79,3 +79,8 @@ def test_a_link_that_nobody_set_takes_what_both_ends_add_up_to(network):
     assert network.link(a, b).latency == 0.03
     assert network.link(a, a).latency == 0
     assert network.link(b, "home").latency == 0.01
+
+
+def test_a_knob_that_is_misspelt_is_refused():
+    with pytest.raises(AttributeError, match="latncy"):
+        Link("twilio", "bridge", latency=0.02).latncy = 0.1

@@ -114,3 +114,17 @@ def test_an_unknown_setting_is_refused(sim):
 def test_disorder_outside_its_range_is_refused(sim):
     with pytest.raises(ValueError, match="swap"):
         sim.twilio.disorder(swap=2)
+
+
+def test_an_application_on_another_port_is_told_how_it_is_found(sim):
+    async def app(scope, receive, send):
+        raise AssertionError("nobody asks it")
+
+    sim.host("other.example.com").serve(app, port=8080)
+    sim.twilio.number(NUMBER, voice_url="https://other.example.com/voice")
+
+    async def call(sim):
+        await sim.twilio.call(to=NUMBER)
+
+    with pytest.raises(CallFailed, match=r"nothing listens there: https is port 443, another one"):
+        sim.run(call)
