@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
-from ..timeline import BargeIn, Event, Timeline, barge_ins, bridged
+from ..timeline import BargeIn, Event, Level, Timeline, barge_ins, bridged
 from ..timeline.text import line, printable
 
 _FRAME_NS = 20_000_000
+_STEP_NS = 50_000_000
+"""Between values of a counter that rises or falls."""
 _FIRST_THREAD = 100_001
 """Beyond every process: the thread of its number is taken for its main one."""
 _ROWS = {
@@ -72,6 +75,8 @@ class _Trace:
             self._barge_in(barge_in)
         for event in self._timeline:
             self._event(event)
+        for level in self._timeline.levels:
+            self._level(level)
         for process in sorted({process for process, _ in self._threads}):
             name = f"call {process - 1}" if process > 1 else "simulation"
             yield _named("process_name", process, 0, name=name)
@@ -124,10 +129,15 @@ class _Trace:
         name = fields.get("text") or fields.get("name") or event.kind
         thread = self._row(process, row, event.t_ns, end_ns)
         self._slice(event.t_ns, end_ns, name, event.kind, process, thread, args)
-        if event.kind == "slow-reader":
-            bytes_there = f"unsent to {fields['peer']}"
-            self._count(event.t_ns, bytes_there, process, {"bytes": fields["most"]})
-            self._count(end_ns, bytes_there, process, {"bytes": 0})
+
+    def _level(self, level: Level) -> None:
+        """Count along a line: counters stay what they are until they are told otherwise."""
+        process = 1 if level.call is None else level.call + 1
+        for (t_ns, value), (end_ns, end) in pairwise((*level.points, *level.points[-1:])):
+            slope = (end - value) / max(end_ns - t_ns, 1)
+            for at_ns in range(t_ns, end_ns if slope else t_ns + 1, _STEP_NS) or (t_ns,):
+                there = round(value + slope * (at_ns - t_ns), 1)
+                self._count(at_ns, printable(level.name), process, {level.unit: there})
 
     def _barge_in(self, barge_in: BargeIn) -> None:
         """Add a slice with its four parts within; they tell where the time went."""

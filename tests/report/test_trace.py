@@ -169,17 +169,24 @@ def test_lanes_come_in_the_order_of_the_page_and_each_call_is_a_process():
     assert order == sorted(order)
 
 
-def test_marks_on_their_way_and_bytes_that_wait_are_counters():
+def test_marks_on_their_way_and_full_queues_are_counters():
     timeline = Timeline(lambda: 5000 * MS)
     for t_ms, source, target in ((100, "bridge", "twilio"), (200, "twilio", "bridge")):
         timeline.record("mark", source, target, t_ns=t_ms * MS, call=1, name="m")
-    timeline.record("slow-reader", "bridge", t_ns=0, peer="vapi:443", most=9, last_ns=2000 * MS)
+    queue = timeline.level("queue", "twilio", "ms", tolerance=1.0, call=1)
+    for t_ms, value in ((300, 0.0), (420, 120.0), (500, 120.0)):
+        queue.add(t_ms * MS, value)
+    queue.jump(500 * MS, 0.0)
     counted = [(e["ts"], e["args"]) for e in check(timeline) if e["ph"] == "C"]
     assert counted == [
-        (0, {"bytes": 9}),
         (100_000, {"marks": 1}),
         (200_000, {"marks": 0}),
-        (2_020_000, {"bytes": 0}),
+        (300_000, {"ms": 0.0}),
+        (350_000, {"ms": 50.0}),
+        (400_000, {"ms": 100.0}),
+        (420_000, {"ms": 120.0}),
+        (500_000, {"ms": 120.0}),
+        (500_000, {"ms": 0.0}),
     ]
 
 
