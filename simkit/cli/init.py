@@ -19,7 +19,7 @@ from .options import app_option
 @click.option("--yes", is_flag=True, help="Ask nothing: take what is likeliest.")
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 def init_command(folder: str, app: str | None, webhook: str | None, yes: bool, force: bool) -> None:
-    """Write a first test of your bridge, with its fixture and snapshot, and run it."""
+    """Write a first test of your bridge, and run it."""
     from .init_project import run_init
 
     run_init(folder, app=app, webhook=webhook, yes=yes, force=force)
