@@ -1,6 +1,6 @@
-"""The tables of the deployment page, as the code has them.
+"""The tables of keys and attacks, as the code has them.
 
-``python -m tests.bridge.deployment_tables`` writes them into the page.
+``python -m tests.bridge.deployment_tables`` writes them into their pages.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from . import (  # noqa: F401
 )
 from .attacker import ATTACKS
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "deploy.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = {
+    "Keys": DOCS / "reference" / "bridge-keys.md",
+    "Attacks": DOCS / "how-to" / "deploy.md",
+}
 HEADS = {
     "Keys": "| key | allowed | default | what it is |\n| --- | --- | --- | --- |",
     "Attacks": "| what is tried | answer |\n| --- | --- |",
@@ -40,8 +44,8 @@ def declared(heading: str) -> str:
 
 def documented(heading: str) -> str:
     """Return a table as the page has it."""
-    rest = PAGE.read_text().partition(HEADS[heading])[2]
-    return HEADS[heading] + rest.partition("\n\n")[0]
+    rest = PAGES[heading].read_text().partition(HEADS[heading])[2]
+    return HEADS[heading] + rest.partition("\n\n")[0].rstrip("\n")
 
 
 def _keys() -> list[str]:
@@ -71,9 +75,6 @@ def _default(field: Any) -> str:
 
 
 if __name__ == "__main__":
-    page = PAGE.read_text()
-    for heading, head in HEADS.items():
-        before, mark, rest = page.partition(head.splitlines()[0])
-        after = rest[rest.index("\n\n") :]
-        page = before + declared(heading) + after
-    PAGE.write_text(page)
+    for heading, place in PAGES.items():
+        page = place.read_text()
+        place.write_text(page.replace(documented(heading), declared(heading)))

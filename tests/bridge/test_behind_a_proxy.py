@@ -25,7 +25,7 @@ from simkit.bridge.serve import Server, listen
 from simkit.twilio import AUTH_TOKEN
 
 from .attacker import CONNECTED, FORM, HOST, URL, sign
-from .deployment_tables import PAGE
+from .deployment_tables import PAGES
 
 
 class Listener(CallCore):
@@ -37,7 +37,7 @@ class Listener(CallCore):
 
 def block(language: str) -> str:
     """Return a code block of the deployment page."""
-    found = re.search(rf"^```{language}\n(.*?)^```", PAGE.read_text(), re.M | re.S)
+    found = re.search(rf"^```{language}\n(.*?)^```", PAGES["Attacks"].read_text(), re.M | re.S)
     assert found
     return found[1]
 
