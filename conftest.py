@@ -3,25 +3,28 @@
 In README and docs, a block that begins with ``# name.py``, or with any file's name, is a file of a
 small project, a ``diff`` block changes such files, a ``console`` block runs commands in it and
 compares what they print (a line of ``...`` stands for any lines), and any other ``python`` block is
-run as it is. A picture that a command has made is compared with the one that the page shows;
-``SIMKIT_DRAW=1 pytest docs`` keeps the new one instead.
+run as it is; TOML, YAML and ini files are read. A picture that a command has made is compared with
+the one that the page shows; ``SIMKIT_DRAW=1 pytest docs`` keeps the new one instead.
 """
 
 from __future__ import annotations
 
 import atexit
+import configparser
 import functools
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+import yaml
 from sybil import Document, Example, Region, Sybil
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
@@ -83,6 +86,23 @@ def _python(example: Example) -> str | None:
     code = compile(example.parsed, example.path, "exec")
     exec(code, example.namespace)  # noqa: S102 - that is what it is for
     return None
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "ini": lambda text: configparser.ConfigParser(strict=False, interpolation=None).read_string(
+        text
+    ),
+    "toml": tomllib.loads,
+    "yaml": yaml.safe_load,
+}
+"""Of files that are no programs: they are read as their readers do."""
+
+
+def _data(read: Callable[[str], Any]) -> Callable[[Example], None]:
+    def evaluate(example: Example) -> None:
+        read(example.parsed)
+
+    return evaluate
 
 
 def _diff(example: Example) -> None:
@@ -154,6 +174,7 @@ pytest_collect_file = Sybil(
         CodeBlockParser(language="python", evaluator=_python),
         CodeBlockParser(language="console", evaluator=_console),
         CodeBlockParser(language="diff", evaluator=_diff),
+        *(CodeBlockParser(language=kind, evaluator=_data(read)) for kind, read in _READERS.items()),
         _pictures,
     ],
     patterns=["README.md", "docs/*.md", "docs/*/*.md"],
