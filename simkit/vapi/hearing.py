@@ -8,8 +8,6 @@ transcript, and audio of the wrong rate or format is silence.
 from __future__ import annotations
 
 import asyncio
-from array import array
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,19 +21,15 @@ from ..timeline import Clock, Event, Timeline
 from ..wire.vapi import AudioFormat
 from . import vad
 from .assistant import Assistant
+from .instants import BLOCK_NS, SAMPLE_NS, Instants
 from .tapes import Tape
-
-_INTACT = 0.8
-"""Share of a word's samples that must arrive for it to be understood."""
+from .words import pause_before, words_in
 
 _RUN_GAP_NS = 120_000_000
 """A pause this long ends a run of voice: what interrupts must be continuous."""
 _FORGET_NS = 500_000_000
 """Silence this long is not looked at for words."""
 _UNFINISHED_NS = 500_000_000
-_BLOCK_NS = 20_000_000
-_QUIET = 200
-"""-44 dBFS: what is never louder is a pause of the speaker's."""
 _LEAD_IN = 15
 """Blocks before the onset of voice that are looked at for words: 300 ms."""
 _SILENCE_SAMPLES = RATE // 50
@@ -107,12 +101,9 @@ class Hearing:
         self._odd = b""
         self._rest: Samples = np.zeros(0, dtype=np.int16)
         self._position = 0  # 8 kHz samples received so far
-        # Position and instant of the first block after each change of pace.
-        self._arrivals = array("q"), array("q")
-        # The same of when it left the far end.
-        self._departures = array("q"), array("q")
+        self._arrivals = Instants()
+        self._departures = Instants()  # from the far end
         self._sent_ns: int | None = None
-        self._next_sent_ns = -1
         self._quiet: deque[Samples] = deque(maxlen=_LEAD_IN)
         self._events: list[Event] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -142,7 +133,7 @@ class Hearing:
     @property
     def received_ns(self) -> int:
         """How much audio has arrived, in whole blocks of 20 ms."""
-        return self._position * 125_000
+        return self._position * SAMPLE_NS
 
     @property
     def ended_ns(self) -> int:
@@ -157,7 +148,7 @@ class Hearing:
         """Return when a sample of this turn arrived, as if blocks came sample by sample."""
         since = position - self._turn_position
         block = min(max(0, since // _SILENCE_SAMPLES), len(self._blocks) - 1)
-        return self._blocks[block] - 20_000_000 + (since - block * _SILENCE_SAMPLES) * 125_000
+        return self._blocks[block] - BLOCK_NS + (since - block * _SILENCE_SAMPLES) * SAMPLE_NS
 
     def _last_span(self) -> tuple[Span | None, bool]:
         """Return what was recognised last in this turn, and whether its last word was."""
@@ -217,18 +208,8 @@ class Hearing:
             if voiced:
                 self._loud_ns = now_ns
             voiced = voiced or now_ns - self._loud_ns < self._hangover_ns
-        expected_ns = 0
-        positions, instants = self._arrivals
-        if positions:
-            expected_ns = instants[-1] + (self._position - positions[-1]) * 125_000
-        if now_ns != expected_ns:
-            positions.append(self._position)
-            instants.append(now_ns)
-        sent_ns = now_ns if self._sent_ns is None else self._sent_ns
-        if sent_ns != self._next_sent_ns:
-            self._departures[0].append(self._position)
-            self._departures[1].append(sent_ns)
-        self._next_sent_ns = sent_ns + _BLOCK_NS
+        self._arrivals.add(self._position, now_ns)
+        self._departures.add(self._position, now_ns if self._sent_ns is None else self._sent_ns)
         self._position += _SILENCE_SAMPLES
         if now_ns - self._last_voice_ns < _FORGET_NS:
             self._tracker.feed(sound)
@@ -250,7 +231,7 @@ class Hearing:
     def _on_voice(self, now_ns: int) -> None:
         if now_ns - self._last_voice_ns > _RUN_GAP_NS:
             self._run_ns = 0
-        self._run_ns += 20_000_000
+        self._run_ns += BLOCK_NS
         self._last_voice_ns = now_ns
         if not self._in_turn:
             self._begin_turn(now_ns)
@@ -262,7 +243,7 @@ class Hearing:
         assistant = self._assistant
         self._in_turn = True
         # The block that just arrived ends now; it began 20 ms ago.
-        self._onset_ns = now_ns - 20_000_000
+        self._onset_ns = now_ns - BLOCK_NS
         self._turn_position = self._position - _SILENCE_SAMPLES
         self._blocks = [now_ns]
         self._last_partial = ""
@@ -334,8 +315,8 @@ class Hearing:
             # Half a sentence is waited on for longer, as smart endpointing does.
             due_ns = max(due_ns, self._last_voice_ns + _UNFINISHED_NS)
         if now_ns < due_ns:
-            goes_on = now_ns - self._last_voice_ns <= 2 * _BLOCK_NS
-            look_ns = now_ns + (after_ns if goes_on else _BLOCK_NS)
+            goes_on = now_ns - self._last_voice_ns <= 2 * BLOCK_NS
+            look_ns = now_ns + (after_ns if goes_on else BLOCK_NS)
             self._at("final", due_ns if complete else min(due_ns, look_ns))
             return
         self.end_turn()
@@ -384,22 +365,7 @@ class Hearing:
         ]
 
     def _words(self) -> str:
-        """Return the words of this turn whose audio arrived intact, in the order of arrival."""
-        spans = [span for span in self._turn_spans() if span.key is not None]
-        words: list[str] = []
-        for key in dict.fromkeys(span.key for span in spans):
-            speech = self._repertoire[key or 0]
-            starts, ends = speech.word_bounds
-            arrived = np.zeros(len(starts), dtype=np.int64)
-            for span in spans:
-                if span.key == key:
-                    last = span.offset + span.end - span.start
-                    arrived += np.maximum(
-                        0, np.minimum(ends, last) - np.maximum(starts, span.offset)
-                    )
-            intact = np.flatnonzero(arrived >= _INTACT * (ends - starts))
-            words += [speech.words[index].text for index in intact]
-        return " ".join(words)
+        return words_in(self._turn_spans(), self._repertoire)
 
     def settle(self) -> None:
         """Bring the timeline up to date with what was received."""
@@ -410,48 +376,30 @@ class Hearing:
             sent_ns, late_ns = self._departure(span)
             fields: dict[str, Any] = {
                 "utterance": span.key,
-                "offset_ns": span.offset * 125_000,
-                "duration_ns": (span.end - span.start) * 125_000,
+                "offset_ns": span.offset * SAMPLE_NS,
+                "duration_ns": (span.end - span.start) * SAMPLE_NS,
                 "late_ns": late_ns,
-                "pause_ns": self._pause_before(span),
+                "pause_ns": pause_before(span, self._repertoire) * SAMPLE_NS,
             }
             if number < len(self._events):
                 self._events[number].fields.update(fields)
                 continue
             block = span.start - span.start % _SILENCE_SAMPLES
-            positions, instants = self._arrivals
-            nearest = bisect_right(positions, block) - 1
-            position, began_ns = positions[nearest], instants[nearest]
             self._events.append(
                 self._timeline.record(
                     "receives",
                     self._lane,
-                    t_ns=began_ns + (span.start - position) * 125_000,
+                    t_ns=self._arrivals.at(block) + (span.start - block) * SAMPLE_NS,
                     session=self._session,
                     sent_ns=sent_ns,
                     **fields,
                 )
             )
 
-    def _pause_before(self, span: Span) -> int:
-        """Return for how long the speaker had been silent where a span begins in an utterance."""
-        if span.key is None or not span.offset:
-            return 0
-        before = self._repertoire[span.key].samples[: span.offset]
-        loud = np.flatnonzero(np.abs(before.astype(np.int32)) > _QUIET)
-        return (span.offset - (int(loud[-1]) + 1 if len(loud) else 0)) * 125_000
-
     def _departure(self, span: Span) -> tuple[int, int]:
         """Return when a span left the far end, and how far its latest part was behind its first."""
-        positions, instants = self._departures
-        pieces = slice(
-            bisect_right(positions, span.start) - 1, bisect_right(positions, span.end - 1)
-        )
-        starts = [
-            ns - position * 125_000
-            for position, ns in zip(positions[pieces], instants[pieces], strict=True)
-        ]
-        return starts[0] + span.start * 125_000, max(starts) - starts[0]
+        starts = self._departures.starts(span.start, span.end)
+        return starts[0] + span.start * SAMPLE_NS, max(starts) - starts[0]
 
     def take_words(self) -> str:
         """End the turn now, without telling anyone; returns its words."""
