@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,10 +17,9 @@ from ..timeline import Clock, Timeline
 from ..wire import vapi
 from ..wire.disorder import Disorder
 from ..wire.http import HttpRequest, HttpResponse, HttpServer
-from ..wire.knobs import knobs_of, meant
 from .account import AccountSettings
 from .asking import Asking, AssistantAnswer, ToolResult
-from .assistant import Assistant, Script, begun_as_ordered
+from .assistant import Assistant, begun_as_ordered
 from .calls import LIMIT_REACHED, LOGGED, Logged, VapiCall, is_user_final
 from .control import ControlUrl
 from .conversation import Conversation
@@ -31,6 +29,7 @@ from .origins import Origins, is_at
 from .recital import Recital, Reciting
 from .resources import Dates
 from .rest import RestApi
+from .scripts import Scripts
 from .seed_dialect import SeedSocket
 from .settings import VapiSettings
 from .storage import Storage, is_recorded
@@ -44,7 +43,7 @@ DEFAULT_LIMIT = 10
 """Calls that an account may hold at once, unless it pays for more."""
 
 
-class Vapi:
+class Vapi(Scripts):
     """A simulated Vapi account.
 
     Args:
@@ -65,7 +64,6 @@ class Vapi:
         account: knobs of REST, webhooks, control URL and artifact.
         assistants: configurations of saved assistants, by id: what ``POST /call`` means by
             ``assistantId``; an id that is not there is an assistant without configuration.
-        defaults: fields of :class:`Assistant` that :meth:`assistant` sets where it is not told.
     """
 
     def __init__(
@@ -83,18 +81,13 @@ class Vapi:
         self._clock = clock
         self._timeline = timeline
         self._repertoire = repertoire
-        self._random_for = random_for
         self._ids = random_for("vapi ids")
-        self._assistant = Assistant()
-        self.defaults: Mapping[str, Any] = {}
+        Scripts.__init__(self, random_for)
         self.settings = VapiSettings()
         """Knobs of the sockets."""
         self.faults = Faults()
         """What goes wrong; nothing, until it is asked to."""
         self._faults = CallFaults(self.faults, 0, timeline=timeline, draw=random_for("vapi faults"))
-        self._swap = 0.0
-        self._duplicate = 0.0
-        self._recitals: deque[Recital] | None = None
         self._limit: int | None = None
         self.open_delay = 0.0
         self.api_key: str | None = None
@@ -152,45 +145,6 @@ class Vapi:
         )
 
     # Knobs
-
-    def assistant(
-        self,
-        *,
-        first_message: Any = None,
-        replies: Script = (),
-        **settings: Any,
-    ) -> Assistant:
-        """Set the assistant that answers every call from now on, and return it.
-
-        Args:
-            first_message: said first; None waits for the caller.
-            replies: said in turn, or a function of the caller's words.
-            settings: any other field of :class:`Assistant`.
-
-        Raises:
-            ValueError: a setting outside its range.
-            TypeError: an unknown setting.
-        """
-        for name in settings.keys() - knobs_of(Assistant).keys():
-            raise TypeError(
-                f"vapi.assistant: no setting {name!r}; {meant(name, knobs_of(Assistant))}"
-            )
-        settings = {**self.defaults, **settings}
-        self._assistant = Assistant(first_message=first_message, replies=replies, **settings)
-        return self._assistant
-
-    def disorder(self, *, swap: float = 0.0, duplicate: float = 0.0) -> None:
-        """Let audio of later calls leave out of order or twice (seed dialect: it is numbered).
-
-        Raises:
-            ValueError: a share outside 0 to 1.
-        """
-        Disorder[bytes](self._random_for("check"), swap=swap, duplicate=duplicate)
-        self._swap, self._duplicate = swap, duplicate
-
-    def plays(self, *recitals: Recital) -> None:
-        """Let the next sockets say what is given, one recital each, and any later ones nothing."""
-        self._recitals = deque(recitals)
 
     @property
     def create_delay(self) -> float:

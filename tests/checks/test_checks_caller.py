@@ -178,6 +178,19 @@ def test_a_socket_that_is_lost_takes_400_ms_with_it(fault_ms, passes):
     assert not CALLER_AUDIO_COMPLETE.judge(timeline).passed
 
 
+@pytest.mark.parametrize(("lost_ms", "passes"), [(2050, True), (1050, False), (2150, False)])
+def test_a_fragment_is_forgiven_where_a_loss_is_heard(lost_ms, passes):
+    timeline = delayed(world())
+    says(timeline, 1000)
+    for offset, duration in ((0, 700), (730, 90), (700, 300)):
+        receives(timeline, 1100 + offset, duration).fields["offset_ns"] = offset * MS
+    timeline.record(
+        "lost", "carrier", t_ns=lost_ms * MS, call=1, towards="twilio", packets=1, late=0,
+        last_ns=lost_ms * MS,
+    )  # fmt: skip
+    assert CALLER_AUDIO_COMPLETE.judge(timeline).passed is passes
+
+
 @pytest.mark.parametrize(("ms", "passes"), [(900, True), (859, False)])
 def test_what_the_carrier_lost_is_not_missed(ms, passes):
     timeline = world()
