@@ -117,6 +117,11 @@ def test_an_interruption_and_the_end_of_the_call_are_reasons(timeline):
     assert AGENT_AUDIO_INTACT.judge(timeline).passed
 
 
+def test_a_call_that_goes_on_for_two_seconds_more_leaves_time_for_the_end():
+    result = AGENT_AUDIO_INTACT.judge(broken_off(1500, ends_ms=5000))
+    assert "the last 500 ms of it were never heard" in result.sentence
+
+
 def test_a_clear_is_none_when_nobody_has_said_a_word():
     assert AGENT_AUDIO_INTACT.judge(clear(broken_off(1500), 2400)).sentence == (
         'at 2.500 "Yes." broke off: the bridge had 500 ms more of it, and nobody had interrupted it'
