@@ -60,7 +60,7 @@ def run(*options):
     inherited = {name: value for name, value in os.environ.items() if "XDIST" not in name}
     root = str(Path(__file__).parents[2])
     environment = inherited | {
-        "PYTHONPATH": root,
+        "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTEST_PLUGINS": "simkit.pytest_plugin,syrupy",
         "PYTHONDONTWRITEBYTECODE": "1",
