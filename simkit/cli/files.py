@@ -106,7 +106,7 @@ def verdict(result: Outcome) -> str:
         return f"not applicable: {result.inapplicable}"
     broken = [check.sentence for check in result.checks if not check.passed]
     reasons = [*([result.failure] if result.failure else []), *broken]
-    return f"FAILED: {reasons[0]}" if reasons else "passed"
+    return f"FAILED: {' '.join(reasons[0].split())}" if reasons else "passed"
 
 
 def _write(option: str, name: str, text: str) -> None:

@@ -121,7 +121,7 @@ def test_a_damaged_recording_is_shown_as_far_as_it_goes(tmp_path):
 
 
 def test_a_folder_that_is_no_recording_is_refused(tmp_path):
-    assert "call.jsonl: No such file or directory" in refused(
+    assert "there is no call.jsonl in it, so it is no recording" in refused(
         "report", tmp_path, "-o", tmp_path / "out.html"
     )
     assert os.listdir(tmp_path) == []

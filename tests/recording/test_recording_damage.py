@@ -32,12 +32,12 @@ def test_a_missing_folder_is_told(tmp_path):
 
 
 def test_a_file_in_place_of_the_folder_is_told(draft):
-    with pytest.raises(RecordingError, match="there is no such folder"):
+    with pytest.raises(RecordingError, match="a recording is a folder, and this is a file"):
         read(draft.sound)
 
 
 def test_a_folder_without_events_is_told(draft):
-    with pytest.raises(RecordingError, match=r"call\.jsonl: No such file or directory"):
+    with pytest.raises(RecordingError, match=r"there is no call\.jsonl in it"):
         read(draft.path)
 
 
