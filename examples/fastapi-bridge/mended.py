@@ -94,7 +94,7 @@ class PhoneCall:
     def __init__(self, twilio: WebSocket):
         self.twilio = twilio
         self.stream_sid = ""
-        self.is_ours = asyncio.Event()
+        self.started = asyncio.Event()
         self.caller = deque(maxlen=QUEUED_FRAMES)
         self.caller_spoke = asyncio.Event()
         self.held = {}  # out-of-order: chunks that wait for one before them
@@ -134,7 +134,7 @@ class PhoneCall:
                     if token not in tokens or token.split()[0] != message["start"]["callSid"]:
                         return  # forged-stream
                     tokens.remove(token)
-                    self.is_ours.set()
+                    self.started.set()
                 elif event == "media":
                     self.take(message["media"])
                 elif event == "mark":
@@ -167,8 +167,8 @@ class PhoneCall:
 
     async def talk(self):
         """Keep a socket to Vapi open while the call lasts: reconnect."""
+        await self.started.wait()  # vapi-never-opens: an excuse may be quicker than the stream
         clock = asyncio.get_running_loop()
-        await self.is_ours.wait()
         tries, greet, deadline = 0, True, clock.time() + PATIENCE
         while True:
             try:
