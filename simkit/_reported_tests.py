@@ -73,7 +73,8 @@ def show_noted(item: pytest.Item) -> None:
     """Write the page of what was kept of a test, if there is to be one."""
     outcome: Outcome | None = getattr(item, "_simkit_outcome", None)
     if outcome is not None and is_wanted(item):
-        _write(item, "call", outcome, [])
+        failure = getattr(item, "_simkit_failure", "")
+        _write(item, "call", outcome, [f"the test failed: {failure}"] if failure else [])
 
 
 def show(item: pytest.Item, simulation: Simulation) -> None:
@@ -98,13 +99,13 @@ def show(item: pytest.Item, simulation: Simulation) -> None:
 
 
 def _write(item: pytest.Item, when: str, outcome: Outcome, remarks: list[str]) -> None:
-    from .report.page import page_of, render_page
+    from .report.page import render_page
     from .report.writing import write_whole
 
     name = f"{file_name(item.nodeid)}.html"
     told = os.path.join(item.config.option.simkit_report, name)
     try:
-        page = render_page(page_of(outcome, item.nodeid, remarks))
+        page = render_page(outcome.page(item.nodeid, remarks))
         write_whole(_folder(item.config) / name, page)
     except OSError as error:
         told += f": cannot be written: {error.strerror}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 # What the runs import has to be there before; see test_pytest_plugin.
@@ -14,6 +16,7 @@ from simkit._reported_tests import file_name
 from tests.report.page.pages import data_in
 from tests.test_judged_tests import BLOCKS
 
+RECORDINGS = Path(__file__).parents[1] / "recordings"
 CALLS = (
     BLOCKS.replace("time.sleep(0.03)", "pass")
     + """
@@ -91,6 +94,22 @@ def test_a_broken_promise_is_on_the_page_with_its_evidence(project):
     events = page["panels"][0]["events"]
     [at] = promise["proofs"][0]["events"]
     assert page["panels"][0]["kinds"][events["kind"][at]] == "stall"
+
+
+def test_a_replay_that_fails_is_shown_below_the_recording_with_the_reason(project):
+    project.makepyfile(
+        f"""
+import pytest
+
+@pytest.mark.recording({str(RECORDINGS / "barge-in")!r})
+def test_it(replayed):
+    assert replayed.barge_ins == []
+"""
+    )
+    project.runpytest_inprocess("--simkit-report=out").assert_outcomes(failed=1)
+    [page] = told_in(project, "out").values()
+    assert [panel["title"] for panel in page["panels"]] == ["recorded: barge-in", "replayed"]
+    assert any(remark.startswith("the test failed: AssertionError") for remark in page["remarks"])
 
 
 def test_a_fixture_that_fails_after_a_call_leaves_a_page_too(project):

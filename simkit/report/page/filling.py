@@ -36,7 +36,7 @@ def page_of(outcome: Outcome, title: str, remarks: Sequence[str] = ()) -> Page:
     """
     timeline = outcome.timeline
     calls = calls_of(timeline) or [1]
-    told = [clipped(printable(remark)) for remark in remarks]
+    told = [clipped(printable(" ".join(remark.split()))) for remark in remarks]
     waves, file = _sounds(outcome, told)
     shown = [CallEvents(timeline, call) for call in calls[: _MOST_OTHERS + 1]]
     if len(shown) < len(calls):
