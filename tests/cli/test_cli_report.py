@@ -131,12 +131,14 @@ def test_a_folder_that_is_no_recording_is_refused(tmp_path):
 def saved(tmp_path_factory) -> tuple[Path, Path, Path]:
     """A run as JSON, its sound, and its page."""
     folder = tmp_path_factory.mktemp("saved")
-    page, sound = folder / "run.html", folder / "run.flac"
-    result = invoke(
-        "run", "dtmf", "--app", "tests.cli.slow_app:app", "--json", "--audio", sound, "--html", page
-    )
+    run, sound, page = (folder / name for name in ("run.json", "run.flac", "run.html"))
+    files = ("--audio", sound, "--html", page)
+    with pytest.MonkeyPatch.context() as patch:  # this comes before what each test restores
+        for name in ENVIRONMENT:
+            patch.setenv(name, "to be replaced")
+        patch.setattr(sys, "path", [*sys.path])
+        result = invoke("run", "dtmf", "--app", "tests.cli.slow_app:app", "--json", *files)
     assert result.exit_code == 1
-    run = folder / "run.json"
     run.write_text(result.stdout)
     return run, sound, page
 
