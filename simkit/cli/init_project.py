@@ -331,8 +331,8 @@ class _Project:
             )
         self._out.print(Text(printable(told)), soft_wrap=True)
         self._out.print(
-            f"pytest {shown} --simkit-report=report writes a page of the call, to see and hear; add "
-            "--snapshot-update once it passes.",
+            f"pytest {shown} --simkit-report=report writes a page of the call, to see and hear;\n"
+            "add --snapshot-update once it passes.",
             soft_wrap=True,
         )
 
