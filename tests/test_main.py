@@ -16,4 +16,4 @@ def test_its_errors_and_exit_codes_are_the_same():
     command = [sys.executable, "-m", "simkit", "run", "greating"]
     refused = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert refused.returncode == 2
-    assert refused.stderr.startswith("simkit: no scenario 'greating'; there are: greeting")
+    assert refused.stderr.startswith("simkit: no scenario 'greating'; did you mean greeting?")

@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_said_is_refused_before_any_call(tmp_path, samples
 
 
 def test_a_file_that_is_missing_or_damaged_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"fallback_file: .*none.wav: not a readable sound file"):
+    with pytest.raises(ConfigError, match=r"fallback_file: .*none.wav: there is no such file"):
         Bridge(config(tmp_path / "none.wav"))
     damaged = tmp_path / "damaged.wav"
     damaged.write_bytes(b"RIFF" + bytes(20))
