@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .driving import Browser
 
 WANTED = os.environ.get("SIMKIT_BROWSER", "")
-collect_ignore_glob = [] if WANTED else ["test_*.py"]
+collect_ignore_glob = [] if WANTED else ["*.py"]
 
 
 def _missing() -> str:
