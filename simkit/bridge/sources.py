@@ -30,6 +30,8 @@ WELL_KNOWN = (
     "vapi_url",
 )
 """Keys whose variables have no prefix: other programs know them by that name."""
+PORT = "PORT"
+"""Where whatever starts programs tells them to listen; the bridge's own variable comes first."""
 
 _MAX_FILE = 1024 * 1024
 _MAX_SECRET = 4096
@@ -159,6 +161,8 @@ def _line(text: str, name: str, *, table: bool = False) -> str:
 
 def _from_environment(environ: Mapping[str, str], warnings: list[str]) -> dict[str, _Place]:
     names = {variable(key): key for key in HINTS}
+    if not environ.get(variable("port")):
+        names[PORT] = "port"
     files = {variable(key) + "_FILE": key for key in SECRETS}
     found = {}
     for name, value in sorted(environ.items()):

@@ -44,6 +44,16 @@ def test_the_environment_speaks_in_text(tmp_path: Path) -> None:
     assert config.log == "json"
 
 
+def test_the_port_is_also_told_as_to_any_program() -> None:
+    loaded = load(None, ENVIRON | {"PORT": "4000"}, {})
+    assert (loaded.config.port, loaded.origin["port"]) == (4000, "environment PORT")
+    both = ENVIRON | {"PORT": "4000", "SIMKIT_BRIDGE_PORT": "5000"}
+    assert load(None, both, {}).config.port == 5000
+    assert load(None, both | {"SIMKIT_BRIDGE_PORT": ""}, {}).config.port == 4000
+    with pytest.raises(ConfigError, match=r"^PORT: found 'http', allowed: a whole number"):
+        load(None, ENVIRON | {"PORT": "http"}, {})
+
+
 def test_two_secrets_are_enough() -> None:
     loaded = load(None, {"TWILIO_AUTH_TOKEN": SECRET, "VAPI_API_KEY": SECRET}, {"port": 4000})
     assert loaded.config.public_url == "http://127.0.0.1:4000"
