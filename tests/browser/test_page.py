@@ -356,6 +356,18 @@ def test_an_empty_call_says_so(browser: Browser) -> None:
     assert not browser.run("return document.getElementById('stage').checkVisibility()")
 
 
+def test_what_has_nothing_to_show_is_not_seen(browser: Browser) -> None:
+    visible = (
+        "return [...document.querySelectorAll('[hidden]')]"
+        ".filter((it) => it.checkVisibility()).map((it) => it.id)"
+    )
+    for page, absent in ((call(), "#which"), (without_events(), "#tools")):
+        browser.open(page)
+        # Another rule of the sheet gives it a place; that it is hidden weighs more.
+        assert browser.run("return document.querySelector(arguments[0]).hidden", absent)
+        assert browser.run(visible) == []
+
+
 def test_a_call_without_sound_is_drawn_and_says_so(browser: Browser) -> None:
     page = call()
     page.panels[0].waves, page.panels[0].sound = {}, None

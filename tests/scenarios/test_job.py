@@ -20,9 +20,13 @@ app = Bridge(Config.from_env(), make_core=NeverClears).app()
 """
 
 
+LEAVES_OPEN = "from tests.zoo.catalogue import BUGS; app = BUGS['leaves-vapi-open'].app()"
+
+
 @pytest.fixture(autouse=True)
 def _bridge(tmp_path, monkeypatch):
     (tmp_path / "job_bridge.py").write_text(WRONG)
+    (tmp_path / "leaving_bridge.py").write_text(LEAVES_OPEN)
     monkeypatch.syspath_prepend(tmp_path)
 
 
@@ -49,6 +53,12 @@ def test_a_wrong_bridge_fails_by_name_and_prints_nothing_to_stdout(capsys):
     assert verdict.sentence.startswith("stops-when-interrupted: caller interrupted")
     assert capsys.readouterr() == ("", "imported\n")
     assert dict(os.environ) == before
+
+
+def test_what_is_left_open_is_told_by_its_check_and_by_no_warning():
+    verdict = judge(Job("greeting", app="leaving_bridge:app"))
+    assert verdict.result == "failed"
+    assert [check for check, _ in verdict.failures] == ["clean-teardown"]
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,10 @@ def test_checksums_are_those_that_libogg_computes(monkeypatch):
     assert ogg.with_fixed_serial(data) == data
 
 
-@pytest.mark.parametrize("data", [b"OggS", b"RIFF" + bytes(40), encoded() + b"x"])
-def test_what_is_no_ogg_file_is_refused(data):
-    with pytest.raises(ValueError, match=re.escape(f"of {len(data)}: expected a page of Ogg")):
+@pytest.mark.parametrize(
+    ("data", "at"), [(b"OggS", 0), (b"RIFF" + bytes(23), 0), (encoded() + b"x", len(encoded()))]
+)
+def test_what_is_no_ogg_file_is_refused(data, at):
+    expected = f"byte {at} of {len(data)}: expected a page of Ogg"
+    with pytest.raises(ValueError, match=re.escape(expected)):
         ogg.with_fixed_serial(data)
