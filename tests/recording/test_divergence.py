@@ -52,6 +52,15 @@ def told(recorded: list[Output], today: list[Output], **options) -> list[tuple[s
     ]
 
 
+def instants(recorded: list[Output], today: list[Output]) -> list[tuple[float | None, ...]]:
+    """Return of each cause and what follows when it was in the recording, and is now."""
+    return [
+        tuple(None if t_ns is None else t_ns / MS for t_ns in (one.recorded_ns, one.today_ns))
+        for cause in compared(recorded, today)
+        for one in (cause, *cause.consequences)
+    ]
+
+
 # One at a time
 
 CALL = [
@@ -101,6 +110,22 @@ def test_a_clear_that_does_not_come_lets_the_caller_hear_on():
         "caller heard 3100 ms more of reply 1",
         "caller heard reply 2 1100 ms later",
     ]
+
+
+@pytest.mark.parametrize(
+    ("today", "expected"),
+    [
+        (without(CALL[3]), [(5000, None)]),
+        ([*CALL, says(12_000, "clear")], [(None, 12_000)]),
+        ([*without(CALL[1]), says(2212, "clear")], [(2000, 2212), (2000, 2212)]),
+        ([*without(CALL[4]), sound(8300, 1000)], [(8000, 8300)]),
+        ([*without(CALL[2]), sound(4000, 700)], [(5000, 4700)]),
+        ([*CALL, sound(15_000, 700)], [(None, 15_000)]),
+        (without(CALL[2]), [(4000, None)]),
+    ],
+)
+def test_it_is_known_when_it_was_and_when_it_is_now(today, expected):
+    assert instants(CALL, today) == expected
 
 
 def test_a_reply_that_is_not_sent_is_missing():
@@ -214,6 +239,14 @@ def test_many_of_a_kind_in_close_succession_are_told_once():
     frames = [mark(4020 + 20 * number, "part") for number in range(50)]
     [cause] = compared(CALL, [*CALL, *frames])
     assert (str(cause), cause.times) == ('mark "part" sent; not in the recording (50 times)', 50)
+
+
+def test_what_comes_after_a_reply_that_is_as_recorded_is_no_consequence():
+    reply = sound(8000, 1000)
+    assert told([mark(5000, "one"), reply], [reply, says(9500, "clear")]) == [
+        ("missing", 'mark "one" not sent'),
+        ("extra", "clear sent; not in the recording"),
+    ]
 
 
 def test_the_same_again_is_no_consequence():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simkit.scenarios import REGISTRY, Count, ScenarioError, Seconds, expect, find, scenario
+from simkit.scenarios.registry import missing
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +43,7 @@ def test_a_whole_number_of_seconds_is_a_number():
         ("cold-start", "late=soon", "cold-start: late: expected a number, found 'soon'"),
         ("cold-start", "late=-1", "cold-start: late: expected a number >= 0.0, found '-1'"),
         ("cold-start", "late=1e9", "cold-start: late: expected a number <= 600.0, found '1e9'"),
-        ("cold-start", "late=nan", "cold-start: late: expected a number"),
+        ("cold-start", "late=nan", "cold-start: late: expected a number, found 'nan'"),
         ("cold-start", "late=", "cold-start: late: expected a number, found ''"),
         (
             "barge-in",
@@ -135,3 +136,28 @@ def test_variants_and_waivers_name_what_there_is():
     with pytest.raises(ScenarioError, match="wrong: no check 'on-time'; there are: twiml-in-time,"):
         scenario(waives={"on-time": "nobody waits"})(wrong)
     assert "wrong" not in REGISTRY
+
+
+@pytest.mark.parametrize(
+    ("needs", "settings", "is_vapi", "is_virtual", "lack"),
+    [
+        ((), {"late": 1.0}, False, False, ""),
+        (("vapi", "simulation"), {"latency": 0.1}, True, True, ""),
+        (("vapi", "simulation"), {}, False, True, "it is about Vapi's own ways"),
+        (("vapi", "simulation"), {}, True, False, "it needs a simulation"),
+        ((), {"late": 1.0, "latency": 0.1}, True, True, ""),
+        (
+            (),
+            {"late": 1.0, "latency": 0.1},
+            True,
+            False,
+            "latency can be changed in a simulation only",
+        ),
+    ],
+)
+def test_what_it_cannot_do_without_is_told(needs, settings, is_vapi, is_virtual, lack):
+    @scenario(needs=needs, virtual=("latency",))
+    async def needy(sim, *, late: Seconds = 0.0, latency: Seconds = 0.0):
+        """Something happens."""
+
+    assert missing(find("needy"), settings, is_vapi=is_vapi, is_virtual=is_virtual) == lack
