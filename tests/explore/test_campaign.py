@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ def test_the_tally_is_the_same_in_any_order():
     other = tally(found)
     assert (one.digest, one.results, one.first) == (other.digest, other.results, other.first)
     assert one.digest != tally(found[1:]).digest
+    assert re.fullmatch("[0-9a-f]{16}", one.digest)
     blocked = one.first["barge-in", "no-blocking"]
     assert [failure.seed for failure in blocked] == sorted(failure.seed for failure in blocked)
     assert blocked[0].sentence == "blocked at 5"

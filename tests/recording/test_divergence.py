@@ -249,6 +249,13 @@ def test_what_comes_after_a_reply_that_is_as_recorded_is_no_consequence():
     ]
 
 
+@pytest.mark.parametrize(("late_ms", "causes"), [(250, 1), (350, 1), (249, 2), (351, 2)])
+def test_what_is_as_late_as_something_within_the_tolerance_follows_from_it(late_ms, causes):
+    recorded = [mark(5000, "one"), mark(9000, "two")]
+    today = [mark(5300, "one"), mark(9000 + late_ms, "two")]
+    assert len(compared(recorded, today)) == causes
+
+
 def test_the_same_again_is_no_consequence():
     recorded = [says(1000, "clear"), says(5000, "clear")]
     assert told(recorded, []) == [("missing", "clear not sent")] * 2

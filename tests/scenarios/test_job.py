@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 
 import msgspec
 import pytest
@@ -72,6 +73,12 @@ def test_what_cannot_be_run_is_an_error_with_the_reason(app, why):
     verdict = judge(Job("greeting", app=app))
     assert verdict.result == "error"
     assert why in verdict.sentence
+
+
+def test_so_is_what_the_scenario_does_not_take():
+    verdict = judge(Job("greeting", {"late": 1.0}))
+    assert verdict.result == "error"
+    assert re.match("TypeError: .* unexpected keyword argument 'late'", verdict.sentence)
 
 
 def test_a_scenario_that_there_is_not_is_told():

@@ -43,7 +43,7 @@ def test_a_whole_number_of_seconds_is_a_number():
         ("cold-start", "late=soon", "cold-start: late: expected a number, found 'soon'"),
         ("cold-start", "late=-1", "cold-start: late: expected a number >= 0.0, found '-1'"),
         ("cold-start", "late=1e9", "cold-start: late: expected a number <= 600.0, found '1e9'"),
-        ("cold-start", "late=nan", "cold-start: late: expected a number, found 'nan'"),
+        ("cold-start", "late=nan", "cold-start: late: expected a number >= 0.0, found 'nan'"),
         ("cold-start", "late=", "cold-start: late: expected a number, found ''"),
         (
             "barge-in",
@@ -80,6 +80,16 @@ def test_a_scenario_of_ones_own_has_its_name_and_parameters():
     assert (found.needs, found.virtual) == (("agent",), ("latency",))
     assert [p.describe() for p in found.parameters.values()] == ["latency=0.1", "times=2"]
     assert [p.range for p in found.parameters.values()] == ["0 to 600", "1 to 100"]
+
+
+def test_what_is_no_number_is_none_where_any_number_would_do_either():
+    @scenario()
+    async def any_number(sim, *, much: float = 0.0):
+        """Something."""
+
+    assert settings("any-number", "much=-1e9") == {"much": -1e9}
+    with pytest.raises(ScenarioError, match="any-number: much: expected a number, found 'nan'"):
+        settings("any-number", "much=nan")
 
 
 def test_a_name_is_given_once():
