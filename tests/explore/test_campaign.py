@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from simkit.explore import Campaign, CampaignError, Ledger, Tally
 from simkit.scenarios import Job, ScenarioError, Verdict
@@ -52,11 +53,21 @@ def test_the_tally_is_the_same_in_any_order():
     assert (one.digest, one.results, one.first) == (other.digest, other.results, other.first)
     assert one.digest != tally(found[1:]).digest
     assert re.fullmatch("[0-9a-f]{16}", one.digest)
+    assert one.runs == len(found)
     blocked = one.first["barge-in", "no-blocking"]
     assert [failure.seed for failure in blocked] == sorted(failure.seed for failure in blocked)
     assert blocked[0].sentence == "blocked at 5"
     assert blocked[0].command.startswith("simkit run barge-in")
     assert "--seed 5 --varied --app my_app:app" in blocked[0].command
+
+
+@pytest.mark.parametrize(
+    ("field", "is_same"), [("cpu_seconds", True), ("call_seconds", False), ("digest", False)]
+)
+def test_the_digest_is_of_all_that_came_but_what_it_cost(field, is_same):
+    first, *rest = found = verdicts()
+    changed = structs.replace(first, **{field: "ab" if field == "digest" else 123.0})
+    assert (tally([changed, *rest]).digest == tally(found).digest) is is_same
 
 
 def test_of_very_many_failures_those_of_the_lowest_seeds_are_kept():

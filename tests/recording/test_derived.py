@@ -107,6 +107,20 @@ def test_a_file_that_says_how_is_plain_small_and_understood(folder):
         DerivedTape(path, PCM)
 
 
+def test_the_stored_rest_is_a_plain_file(folder):
+    (folder / "to-vapi.flac").rename(folder / "elsewhere.flac")
+    (folder / "to-vapi.flac").symlink_to(folder / "elsewhere.flac")
+    with pytest.raises(AudioFileError, match=r"to-vapi\.flac: expected a plain file"):
+        tape(folder)
+
+
+def test_there_are_a_hundred_thousand_parts_at_most(folder):
+    with pytest.raises(AudioFileError, match="length <= 100000"):
+        tape(folder, parts=[(0, 0, 0)] * 100_001)
+    with pytest.raises(AudioFileError, match=r"parts\[0\]: found 0 bytes"):
+        tape(folder, parts=[(0, 0, 0)] * 100_000)
+
+
 class Counted(Bytes):
     """Notes what is read of it."""
 

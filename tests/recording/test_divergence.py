@@ -256,6 +256,20 @@ def test_what_is_as_late_as_something_within_the_tolerance_follows_from_it(late_
     assert len(compared(recorded, today)) == causes
 
 
+@pytest.mark.parametrize(("later_ms", "times"), [(250, [2]), (251, [1, 1])])
+def test_again_is_within_a_quarter_of_a_second(later_ms, times):
+    found = compared([mark(5000, "one"), mark(5000 + later_ms, "two")], [])
+    assert [one.times for one in found] == times
+
+
+def test_what_is_like_an_earlier_cause_is_not_counted_with_a_later_one():
+    recorded = [mark(5000, "one"), says(5100, "clear"), mark(5300, "two")]
+    assert told(recorded, [says(5100, "clear"), says(5200, "clear")]) == [
+        ("missing", 'mark "one" not sent'),
+        ("extra", "clear sent; not in the recording", 'mark "two" not sent'),
+    ]
+
+
 def test_the_same_again_is_no_consequence():
     recorded = [says(1000, "clear"), says(5000, "clear")]
     assert told(recorded, []) == [("missing", "clear not sent")] * 2
