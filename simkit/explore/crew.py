@@ -192,4 +192,3 @@ class _Process:
             os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(BrokenPipeError), self._process:
             pass  # both pipes are closed, and it is waited for
-        self._process.wait()

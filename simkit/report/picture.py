@@ -24,7 +24,8 @@ _ROW = 18
 _MOST_ROWS = 12
 _BAR = 250
 """Width of the longest barge-in below the lanes."""
-_STEPS_NS = [10**6 * step for step in (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)]
+_STEPS = 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600
+"""Seconds between the instants on the axis; twelve hours have room."""
 _NAMED = {
     "clear",
     "close",
@@ -159,7 +160,8 @@ class _Picture:
         self._parts.append(f'<text x="{x:g}" y="{y:g}"{kind}{where}>{shown}</text>')
 
     def _axis(self) -> None:
-        step_ns = next((s for s in _STEPS_NS if s * self._scale >= 56), _STEPS_NS[-1])
+        step = next((step for step in _STEPS if step * 1e9 * self._scale >= 56), _STEPS[-1])
+        step_ns = round(step * 1e9)
         t_ns = -(-self._start_ns // step_ns) * step_ns
         while t_ns <= self._end_ns:
             x = self._x(t_ns)

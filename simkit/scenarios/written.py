@@ -172,8 +172,7 @@ def _test(
         lines.append(f'@pytest.mark.parametrize("bridge", [{{{own}}}], indirect=True)')
     lines.append(f"async def {_name(page, job)}(sim, bridge):")
     steps = source.steps(node)
-    if steps.doc:
-        lines.append(steps.doc)
+    lines.append(steps.doc)
     if job.upstream is not None:
         page.imports.add(("simkit.scenarios.substitute", "Substitute"))
         lines.append(f"    sim = Substitute(sim, {job.upstream!r})  # its agent is sim.vapi's")
@@ -259,10 +258,7 @@ class _Source:
 
     def steps(self, node: ast.AsyncFunctionDef) -> _Steps:
         """Return what a function does."""
-        body = list(node.body)
-        doc = body.pop(0) if _is_string(body[0]) else None
-        first = doc.end_lineno if doc is not None else body[0].lineno - 1
-        assert first is not None
+        doc, *body = node.body
         last = node.end_lineno
         awaited: list[str] = []
         if isinstance(body[-1], ast.Return):
@@ -273,8 +269,8 @@ class _Source:
                 if isinstance(part, ast.Await)
             ]
         return _Steps(
-            "\n".join(self.lines[doc.lineno - 1 : first]) if doc is not None else "",
-            "\n".join([*self.lines[first:last], *awaited]),
+            "\n".join(self.lines[doc.lineno - 1 : doc.end_lineno]),
+            "\n".join([*self.lines[doc.end_lineno : last], *awaited]),
         )
 
 
@@ -317,12 +313,10 @@ def _is_string(node: ast.stmt) -> bool:
 
 
 def _names(node: Any) -> Iterator[str]:
-    """Yield every name that is read; of a scenario, its header apart."""
+    """Yield every name; of a scenario, its header apart."""
     parts = node.body if _is_scenario(node) else [node]
     for part in parts:
-        for inner in ast.walk(part):
-            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load):
-                yield inner.id
+        yield from (inner.id for inner in ast.walk(part) if isinstance(inner, ast.Name))
 
 
 def _is_scenario(node: ast.AST) -> bool:

@@ -283,6 +283,17 @@ def test_what_was_kept_for_over_15_s_is_told_although_it_arrives():
     )
 
 
+@pytest.mark.parametrize(("left_ms", "passes"), [(18_000, True), (18_001, False)])
+def test_keeping_counts_from_when_that_part_was_said(left_ms, passes):
+    timeline = world()
+    says(timeline, 2000, 2000)
+    receives(timeline, left_ms).fields["offset_ns"] = 1000 * MS
+    result = BOUNDED_BUFFERS.judge(timeline)
+    assert result.passed is passes
+    told = [event.kind for found in result.violations for event in found.events]
+    assert told == ([] if passes else ["speaks", "receives"])
+
+
 def test_a_stall_on_the_way_to_the_bridge_is_not_its_keeping():
     timeline = world()
     says(timeline, 2000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -110,6 +111,35 @@ def test_what_matters_has_its_name_and_the_rest_on_hovering():
     picture = draw(barge_in())
     assert ">clear</text>" in picture
     assert "<title>2.210  bridge   &gt; twilio   clear</title>" in picture
+
+
+def test_names_at_one_instant_stand_above_each_other_as_far_as_there_is_room():
+    timeline = Story().timeline
+    for kind in ("start", "fault", "error", "warning"):
+        timeline.record(kind, "twilio", "bridge", t_ns=2000 * MS, call=1, shown={})
+    names = re.findall(r'y="(\S+)" class="name[^>]*>(\w+)</text>', draw(timeline))
+    middle = float(names[0][0])
+    assert [(float(y) - middle, name) for y, name in names] == [
+        (0, "start"),
+        (10, "fault"),
+        (-10, "error"),
+    ]
+
+
+def test_what_comes_from_outside_the_lanes_is_not_drawn():
+    story = Story()
+    empty = draw(story.timeline)
+    story.timeline.record("dtmf", "phone", "bridge", t_ns=2000 * MS, call=1, digit="1")
+    assert draw(story.timeline) == empty
+
+
+@pytest.mark.parametrize("hours", [0.5, 1, 2, 12])
+def test_instants_on_the_axis_keep_their_distance(hours):
+    timeline = Timeline(lambda: round(hours * 3600 * 1000 * MS))
+    marks = re.findall(r'<text x="(\S+)" y="\S+" class="dim" text-anchor="middle">', draw(timeline))
+    places = [float(x) for x in marks]
+    assert len(places) > 1
+    assert all(right - left >= 56 for left, right in pairwise(places))
 
 
 def test_a_part_of_a_call_shows_what_happens_in_it():

@@ -11,6 +11,7 @@ from simkit.scenarios import REGISTRY, Job, Verdict, scenario
 from simkit.scenarios.written import written
 
 NUMBER = "another number"
+"""That nobody has."""
 
 
 def verdict(name: str, app: str | None = "my_app:app", **settings) -> Verdict:
@@ -127,8 +128,9 @@ def test_two_scenarios_may_mean_different_things_by_one_name_and_what_was_awaite
         text = written([verdict("greeting"), verdict("elsewhere")])
     finally:
         del REGISTRY["elsewhere"]
+    assert '(sim, bridge):\n    """Somebody calls another number."""\n    times = 2\n' in text
     assert 'NUMBER = "+15550100"\n' in text
-    assert 'NUMBER_2 = "another number"\n' in text
+    assert 'NUMBER_2 = "another number"\n"""That nobody has."""\n' in text
     assert "call = await sim.twilio.call(to=NUMBER_2 * times)\n" in text
     assert text.endswith("    await call.hears('NUMBER')\n")
     assert "@pytest.mark.simkit(waives={\n        'no-blocking': 'nobody minds',\n    })\n" in text
