@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from simkit.explore import Crew, CrewError, crew
+from simkit.explore import Crew, CrewError, crew, worker
 from simkit.scenarios import Job, judge
 
 HOSTILE = "tests.explore.hostile:"
@@ -130,6 +130,17 @@ def test_workers_end_with_whoever_started_them():
     while _is_there(int(done.stdout)):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_fork_that_stands_still_is_ended(monkeypatch):
+    monkeypatch.setattr(worker, "_GRACE", 0.01)
+    monkeypatch.setattr(worker, "_LOOK", 0.01)
+    told, telling = os.pipe()
+    pid = os.posix_spawn("/bin/sleep", ["sleep", "1000"], {})
+    made = worker.Worker(worker.Orders([], 0.01), telling)
+    with made._out, made._trace:
+        assert made._listen(told, pid) == (0, -signal.SIGKILL)
+    os.close(told)
 
 
 def _is_there(pid: int) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from simkit.recording import RecordingError, read
-from simkit.recording.as_recorded import as_recorded, remarks
+from simkit.recording.as_recorded import Place, as_recorded, remarks
 from simkit.report.page import page_of, render_page
 from simkit.timeline.text import OWN_KINDS
 from tests.recording.drafts import CLEAR, HEADER, Draft, says
@@ -49,6 +49,47 @@ def test_what_was_heard_is_what_the_bridge_sent_as_the_play_out_plays_it():
     assert not ear[silent : silent + 8000].any()
     [queue] = found.timeline.levels
     assert (clear.arrived_ns, 0.0) in queue.points
+
+
+@pytest.mark.parametrize("leg", ["twilio", "vapi"])
+@pytest.mark.parametrize("is_in", [True, False])
+def test_frames_are_counted_where_they_passed_the_bridge(leg, is_in):
+    recording = read(RECORDINGS / "barge-in")
+    frames = [
+        frame
+        for event in recording.events
+        if (event.leg, event.direction) == (leg, "in" if is_in else "out")
+        for frame in recording.frames_of(event)
+    ]
+    ends = (leg, "bridge") if is_in else ("bridge", leg)
+    runs = [
+        run
+        for run in as_recorded(recording).timeline.of("media")
+        if (run.source, run.target) == ends
+    ]
+    assert (runs[0].t_ns, runs[-1].fields["last_ns"]) == (frames[0][0].t_ns, frames[-1][0].t_ns)
+    assert sum(run.fields["frames"] for run in runs) == len(frames)
+    assert sum(run.fields["audio_ns"] for run in runs) == sum(
+        len(data) * 125_000 for _, data in frames
+    )
+
+
+def test_a_clear_ends_a_run_of_frames_and_no_mark_does(tmp_path):
+    shutil.copytree(RECORDINGS / "greeting-and-goodbye", folder := tmp_path / "call")
+    header, *lines = (folder / "call.jsonl").read_text().splitlines()
+    for clears, runs in (([], 1), ([json.dumps(CLEAR)], 2)):
+        ordered = sorted([*lines, *clears], key=lambda line: json.loads(line)["t_ms"])
+        (folder / "call.jsonl").write_text("\n".join([header, *ordered, ""]))
+        timeline = as_recorded(read(folder)).timeline
+        assert len(timeline.of("mark")) > 1
+        sent = [run for run in timeline.of("media") if run.target == "twilio"]
+        assert len(sent) == runs
+
+
+def test_what_was_before_the_begin_of_a_clock_is_at_its_begin():
+    captured = read(RECORDINGS / "barge-in")
+    early = Place.of_itself(captured)._replace(spoken_ns=-(10**12))
+    assert as_recorded(captured, early).timeline.of("speaks")[0].t_ns == 0
 
 
 def test_the_caller_is_dated_at_the_mouth():

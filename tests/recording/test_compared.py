@@ -11,10 +11,11 @@ import pytest
 from simkit.audio.mulaw import decode, encode
 from simkit.recording import Recording, read, replay
 from simkit.recording.as_recorded import Place, as_recorded
-from simkit.recording.compared import differences
+from simkit.recording.compared import differences, with_recording
 from simkit.recording.deviation import Deviation
 from simkit.recording.divergence import Divergence
 from simkit.recording.utterances import track
+from simkit.report import Outcome
 from simkit.report.page import Page, render_page
 from tests.recording.test_divergence_replay import ours
 from tests.zoo.bridges import NeverClears
@@ -124,6 +125,22 @@ def test_where_nothing_was_captured_what_the_agent_said_tells_what_was_heard():
         assert [lines[place].split()[0] for place in proof.events] == [
             line.split()[0] for line in proof.lines[: len(proof.events)]
         ]
+
+
+def test_it_says_whose_clock_it_is_and_what_is_not_known(again, captured):
+    begins = (
+        f"instants are the replay's: the recording begins at {again.divergence.begun_ns / 1e9:.3f}"
+    )
+    [said, *recorded] = again.page("barge-in").remarks
+    assert said == f"{begins} s"
+    assert recorded
+    assert all(remark.startswith("recorded: ") for remark in recorded)
+    nothing = Divergence(compared=[], tolerance_ms=50, causes=[], begun_ns=140 * MS)
+    page = with_recording(Outcome.page(again, "x"), captured, nothing, again.played_ns)
+    assert page.remarks[:2] == [
+        "nothing to compare: the recording does not tell what the bridge sent",
+        "instants are the replay's: the recording begins at 0.140 s",
+    ]
 
 
 def deviation(sentence: str, before: int | None, now: int | None, **more) -> Deviation:
