@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from .checks import CheckResult
 from .report import Outcome
+from .report.outcome import Sides
 from .timeline import Timeline, barge_ins, measures
+from .twilio import Call
 from .world import World
 
 
@@ -20,7 +24,7 @@ def outcome_of(
     failure: str = "",
     inapplicable: str = "",
 ) -> Outcome:
-    """Return what a world shows now; the sound is that of its first call."""
+    """Return what a world shows now."""
     calls = world.twilio.calls
     ear = calls[0].ear if calls else None
     sides = calls[0].sound() if calls else (np.zeros(0, np.int16), np.zeros(0, np.int16))
@@ -31,8 +35,18 @@ def outcome_of(
         checks=checks,
         sound=lambda: sides,
         sound_starts_ns=0 if ear is None else ear.origin_ns,
+        other_sounds={
+            call.number: partial(_sides, call, call.ear.origin_ns, world.now_ns)
+            for call in calls[1:]
+            if call.ear is not None
+        },
         call_seconds=call_seconds,
         cpu_seconds=cpu_seconds,
         failure=failure,
         inapplicable=inapplicable,
     )
+
+
+def _sides(call: Call, starts_ns: int, until_ns: int) -> Sides:
+    mouth, ear = call.sound(until_ns)
+    return Sides(mouth, ear, starts_ns)

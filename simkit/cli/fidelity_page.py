@@ -35,7 +35,8 @@ def page_of_both(
         limit_ms: events that are no further off are as they should be.
         same: whether the two worlds are held to agree.
     """
-    above, below = virtual.page(name), wall.page(f"{name}: simulated, and in real time")
+    above = virtual.page(name, panels=2)
+    below = wall.page(f"{name}: simulated, and in real time", panels=2)
     above.panels[0].title, below.panels[0].title = "simulated", "in real time"
     # How the loopback cuts what it carries is no disturbance.
     panel = above.panels[0]

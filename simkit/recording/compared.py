@@ -26,7 +26,7 @@ def with_recording(
         played_ns: when the recorded sound began to be played.
     """
     place = Place.in_replay(recording, divergence.begun_ns, played_ns)
-    past = as_recorded(recording, place).page(recording.name)
+    past = as_recorded(recording, place).page(recording.name, panels=2)
     past.panels[0].title, page.panels[0].title = shown(f"recorded: {recording.name}"), "replayed"
     page = paired(past, page, differences(divergence))
     page.verdict = [*map(shown, _told(divergence)), *page.verdict]

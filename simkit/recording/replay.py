@@ -75,11 +75,11 @@ class Replay(Outcome):
             for violation in check.violations
         ]
 
-    def page(self, title: str, remarks: Sequence[str] = ()) -> Page:
+    def page(self, title: str, remarks: Sequence[str] = (), *, panels: int = 2) -> Page:
         """Return what a page is told of it: the recorded call above, this one below."""
         from .compared import with_recording
 
-        page = super().page(title, remarks)
+        page = super().page(title, remarks, panels=panels)
         return with_recording(page, self.recording, self.divergence, self.played_ns)
 
     def __repr__(self) -> str:

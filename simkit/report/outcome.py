@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from .page import Page
 
 Sound = npt.NDArray[np.int16]
+
+
+class Sides(NamedTuple):
+    """Both sides of a call, 8 kHz, on one clock."""
+
+    mouth: Sound
+    ear: Sound
+    starts_ns: int
+    """Instant of their first sample."""
 
 
 @dataclass(kw_only=True)
@@ -31,6 +40,8 @@ class Outcome:
     them is 115 MB."""
     sound_starts_ns: int = 0
     """Instant of their first sample."""
+    other_sounds: Mapping[int, Callable[[], Sides]] = field(default_factory=dict)
+    """Of the calls beside the first that were answered, by number."""
     call_seconds: float
     cpu_seconds: float
     failure: str = ""
@@ -58,13 +69,14 @@ class Outcome:
         """Call-seconds per CPU-second."""
         return self.call_seconds / max(self.cpu_seconds, 1e-9)
 
-    def page(self, title: str, remarks: Sequence[str] = ()) -> Page:
+    def page(self, title: str, remarks: Sequence[str] = (), *, panels: int = 1) -> Page:
         """Return what a page is told of it.
 
         Args:
             title: what was run, for people.
             remarks: what else is to be known.
+            panels: how many calls will stand on it above each other.
         """
         from .page import page_of
 
-        return page_of(self, title, remarks)
+        return page_of(self, title, remarks, panels=panels)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Iterator, Sequence
 
 from ...checks import CheckResult
 from ...timeline import BargeIn, calls_of
 from ...timeline.text import printable
-from ..outcome import Outcome
+from ..outcome import Outcome, Sides
 from ..terminal import measured
 from .curves import curves
 from .events import CallEvents, columns, lanes, microseconds
 from .meanings import MEANINGS
-from .model import FORMAT, Page, Panel, Promise, Proof, Sound, Wave
+from .model import FORMAT, Page, Panel, Promise, Proof
 from .plain import clipped
-from .sounds import sound, wave
+from .sounds import sounds, wave
 from .spans import Replies, brackets, spans
 from .verdict import verdict
 
@@ -26,25 +24,26 @@ _MOST_PROOFS = 50
 """Of one promise."""
 
 
-def page_of(outcome: Outcome, title: str, remarks: Sequence[str] = ()) -> Page:
+def page_of(outcome: Outcome, title: str, remarks: Sequence[str] = (), *, panels: int = 1) -> Page:
     """Return what a page is told of a run.
 
     Args:
         outcome: what came of it.
         title: what was run, for people.
         remarks: what else is to be known.
+        panels: how many calls will stand on it above each other.
     """
     timeline = outcome.timeline
     calls = calls_of(timeline) or [1]
     told = [clipped(printable(" ".join(remark.split()))) for remark in remarks]
-    waves, file = _sounds(outcome, told)
     shown = [CallEvents(timeline, call) for call in calls[: _MOST_OTHERS + 1]]
+    there = {one.call: _panel(one, outcome.barge_ins, f"call {one.call}") for one in shown}
+    told += _give_sound(outcome, there, panels)
     if len(shown) < len(calls):
         told.append(f"shown are {len(shown)} calls of {len(calls)}")
     if not len(timeline):
         told.append("nothing happened: the timeline is empty")
-    panels = [_panel(events, outcome.barge_ins, f"call {events.call}") for events in shown]
-    panels[0].waves, panels[0].sound = waves, file
+    first, *others = there.values()
     return Page(
         format=FORMAT,
         title=clipped(printable(title)),
@@ -54,8 +53,8 @@ def page_of(outcome: Outcome, title: str, remarks: Sequence[str] = ()) -> Page:
             (name, value, MEANINGS.get(name, "")) for name, value in measured(outcome.measures)
         ],
         promises=[_promise(check, shown) for check in outcome.checks],
-        panels=panels[:1],
-        others=panels[1:],
+        panels=[first],
+        others=others,
         differences=[],
         remarks=told,
     )
@@ -85,17 +84,25 @@ def _panel(events: CallEvents, found: list[BargeIn], title: str) -> Panel:
     )
 
 
-def _sounds(outcome: Outcome, remarks: list[str]) -> tuple[dict[str, Wave], Sound | None]:
-    """Return outlines and file of the first call's sound; what is missing goes to the remarks."""
+def _give_sound(outcome: Outcome, there: dict[int, Panel], panels: int) -> Iterator[str]:
+    """Give each call that was answered its sound, and yield what is to be known of it."""
     mouth, ear = outcome.sound()
-    if not len(mouth):
-        remarks.append("there is no sound: no call was answered")
-        return {}, None
-    if not (mouth.any() or ear.any()):
-        remarks.append("nobody said anything: the sound is silence")
-    start = microseconds(outcome.sound_starts_ns)
-    waves = {"mouth": wave(np.asarray(mouth), start), "ear": wave(np.asarray(ear), start)}
-    return waves, sound(mouth, ear, start)
+    found = {min(there): Sides(mouth, ear, outcome.sound_starts_ns)}
+    if panels == 1:
+        found |= {call: sides() for call, sides in outcome.other_sounds.items() if call in there}
+    found = {call: sides for call, sides in found.items() if len(sides.mouth)}
+    files = sounds([*found.values()], panels)
+    for (call, sides), file in zip(found.items(), files, strict=True):
+        waves = {"mouth": wave(sides.mouth, file.start), "ear": wave(sides.ear, file.start)}
+        there[call].waves, there[call].sound = waves, file
+    if not found:
+        yield "there is no sound: no call was answered"
+    elif not any(side.any() for sides in found.values() for side in sides[:2]):
+        yield "nobody said anything: the sound is silence"
+    elif panels == 1 and len(found) < len(there):
+        yield "without sound: " + ", ".join(
+            there[call].title for call in there if call not in found
+        )
 
 
 def _promise(check: CheckResult, shown: list[CallEvents]) -> Promise:

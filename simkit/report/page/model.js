@@ -12,7 +12,7 @@
  *   told_by: string|null, reply: number|null, unheard_ms: number|null,
  *   yielded: boolean|null}} Bracket
  * @typedef {{start: number, bucket: number, peaks: string}} Outline
- * @typedef {{start: number, mime: string, data: string, lossless: boolean}} Sound
+ * @typedef {{start: number, mime: string, data: string}} Sound
  * @typedef {{title: string, duration: number, lanes: Lane[], kinds: string[], events: Events,
  *   spans: Span[], curves: Curve[], brackets: Bracket[], waves: Object<string, Outline>,
  *   sound: Sound|null}} Panel

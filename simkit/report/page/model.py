@@ -106,7 +106,6 @@ class Sound(Struct, frozen=True, kw_only=True):
     mime: str
     data: str
     """Base64 of the file."""
-    lossless: bool
 
 
 class Panel(Struct, kw_only=True):
@@ -175,7 +174,7 @@ class Page(Struct, kw_only=True):
     panels: list[Panel]
     """One; or two, of which the first is what was expected."""
     others: list[Panel]
-    """The other calls of the run, to be looked at in place of the first panel; without sound."""
+    """The other calls of the run, to be looked at in place of the first panel."""
     differences: list[Difference]
     remarks: list[str]
     """What else is to be known: that the recording was cut, that sound is missing, ..."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from ..outcome import Sides
 from .model import Sound, Wave
 from .ogg import with_fixed_serial
 
@@ -22,11 +24,19 @@ _MOST_PAIRS = 240_000
 coarser ones a barge-in in an hour is a single lump."""
 _FULL_SCALE = 32768 / 128
 
-_LOSSLESS_PER_MINUTE = 540_000
-"""Bytes of FLAC: with them a page of a minute stays below a megabyte. A call of a minute takes
-360,000, one without a pause 480,000, amid the noise of a street 610,000, amid a hiss 710,000."""
+_ROOM = 720_000
+"""Letters of base64 for each minute of a page of one panel: with all else it is below a megabyte.
+
+As FLAC a call of a minute takes 480,000 of them, one without a pause 640,000, amid the noise of a
+street 830,000, amid a hiss 960,000; as Vorbis of each of the levels below, amid either noise,
+410,000, 290,000 and 210,000."""
+_OF_A_PANEL = 110_000
+"""Letters that the events and outlines of each further panel take, for each minute."""
+_LEVELS = (0.5, 0.8, 1.0)
+"""Of the loss of Vorbis, as soundfile counts it. Opus of these sizes takes three times the work,
+and no more browsers play it."""
 _LONG = 10 * 60 * RATE
-"""Samples of a call that is played as small as can be: with loss, and more of it."""
+"""Samples that are played as small as can be from the start: nothing else would fit."""
 _PIECE = 65_536
 
 
@@ -41,37 +51,43 @@ def wave(samples: Samples, start: int) -> Wave:
     )
 
 
-def sound(mouth: Samples, ear: Samples, start: int) -> Sound:
-    """Return both sides of a call as a file: lossless, unless that would be too large.
+def sounds(calls: Sequence[Sides], panels: int = 1) -> list[Sound]:
+    """Return the sounds of calls as files: lossless, unless that would be too large for one page.
+
+    All of them are of one kind. What is too large even with the most loss is returned all the same:
+    of many calls every one can be heard.
 
     Args:
-        mouth: at 8 kHz, shape ``(n,)``.
-        ear: as many.
-        start: instant of their first sample, in µs.
+        calls: both sides of each, at 8 kHz, as many samples of either.
+        panels: how many calls the page shows at least; these may be some of them.
     """
-    minutes = max(1.0, len(mouth) / RATE / 60)
-    is_long = len(mouth) > _LONG
-    if not is_long:
-        data = _encoded(mouth, ear, "FLAC", "PCM_16", 1.0)
-        if len(data) <= _LOSSLESS_PER_MINUTE * minutes:
-            return _sound(start, "audio/flac", data, lossless=True)
-    # Opus of this size takes three times the work, and no more browsers play it.
-    data = _encoded(mouth, ear, "OGG", "VORBIS", 1.0 if is_long else 0.5)
-    return _sound(start, "audio/ogg", with_fixed_serial(data), lossless=False)
+    minutes = max((len(one.mouth) for one in calls), default=0) / RATE / 60
+    panels = max(panels, len(calls))
+    room = _ROOM * max(1.0, minutes) - _OF_A_PANEL * (panels - 1) * minutes
+    room *= len(calls) / panels
+    is_long = sum(len(one.mouth) for one in calls) > _LONG
+    kinds = [("FLAC", "PCM_16", 1.0)] + [("OGG", "VORBIS", level) for level in _LEVELS]
+    for kind, subtype, level in kinds[-1:] if is_long else kinds:
+        files = [_encoded(one, kind, subtype, level) for one in calls]
+        if sum(map(len, files)) <= room:
+            break
+    mime = f"audio/{kind.lower()}"
+    return [
+        Sound(start=one.starts_ns // 1000, mime=mime, data=file)
+        for one, file in zip(calls, files, strict=True)
+    ]
 
 
-def _sound(start: int, mime: str, data: bytes, *, lossless: bool) -> Sound:
-    text = base64.b64encode(data).decode()
-    return Sound(start=start, mime=mime, data=text, lossless=lossless)
-
-
-def _encoded(mouth: Samples, ear: Samples, kind: str, subtype: str, level: float) -> bytes:
+def _encoded(one: Sides, kind: str, subtype: str, level: float) -> str:
+    """Return a call as a file in base64."""
     import soundfile  # 30 ms to load
 
     out = io.BytesIO()
     with soundfile.SoundFile(
         out, "w", RATE, 2, subtype=subtype, format=kind, compression_level=level
     ) as file:
-        for at in range(0, len(mouth), _PIECE):
-            file.write(np.stack([mouth[at : at + _PIECE], ear[at : at + _PIECE]], axis=1))
-    return out.getvalue()
+        for at in range(0, len(one.mouth), _PIECE):
+            part = slice(at, at + _PIECE)
+            file.write(np.stack([one.mouth[part], one.ear[part]], axis=1))
+    data = out.getvalue()
+    return base64.b64encode(with_fixed_serial(data) if kind == "OGG" else data).decode()

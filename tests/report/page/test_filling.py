@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,28 @@ def test_the_depth_of_the_play_out_falls_to_nothing_at_a_clear(barge_in):
 def test_a_minute_of_call_takes_less_than_a_megabyte(barge_in):
     minute = find("three-interruptions")
     assert len(render_page(page_of(simulate(minute), "three"))) < 1_000_000
+
+
+def test_every_call_of_a_run_that_was_answered_has_its_sound():
+    found = page_of(simulate(find("webhook-chaos")), "three callers")
+    sounds = [panel.sound for panel in [*found.panels, *found.others]]
+    assert [sound is not None for sound in sounds] == [True] * 3
+    starts = [sound.start for sound in sounds if sound is not None]
+    assert starts == sorted(set(starts))
+    for panel in found.others:
+        assert panel.sound is not None
+        wave, span = panel.waves["ear"], next(span for span in panel.spans if span.row == "ear")
+        peaks = np.frombuffer(base64.b64decode(wave.peaks), np.int8).reshape(-1, 2)
+        loud = np.flatnonzero(np.ptp(peaks, axis=1) > 2)
+        assert abs(wave.start + loud[0] * wave.bucket - span.start) < 60_000
+    assert found.remarks == []
+
+
+def test_a_call_without_sound_beside_one_with_sound_is_named():
+    silent = outcome(two_calls().timeline, seconds=1.0)
+    found = page_of(silent, "two calls")
+    assert found.remarks == ["without sound: call 2"]
+    assert page_of(silent, "two calls", panels=2).remarks == []
 
 
 def test_every_measure_has_a_meaning():

@@ -63,7 +63,7 @@ def full_of(text: str) -> Page:
             )
         ],
         waves={"mouth": Wave(start=0, bucket=5000, peaks="")},
-        sound=Sound(start=0, mime="audio/flac", data="", lossless=True),
+        sound=Sound(start=0, mime="audio/flac", data=""),
     )
     proof = Proof(at=0, sentence=text, call=0, events=[0], lines=[text])
     return Page(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from simkit.report.page import sounds
-from simkit.report.page.sounds import RATE, sound, wave
+from simkit.report.outcome import Sides
+from simkit.report.page.sounds import RATE, sounds, wave
 
 
 def noise(seconds: float, level: float) -> np.ndarray:
@@ -53,15 +53,15 @@ def test_the_outline_of_an_hour_is_no_longer_than_that_of_twenty_minutes():
 
 def test_a_call_is_played_as_it_was():
     mouth, ear = noise(2, 500), noise(2, 2000)[::-1]
-    found = sound(mouth, ear, 140_000)
-    assert (found.mime, found.lossless, found.start) == ("audio/flac", True, 140_000)
+    [found] = sounds([Sides(mouth, ear, 140_000_000)])
+    assert (found.mime, found.start) == ("audio/flac", 140_000)
     assert np.array_equal(decoded(found.data), np.stack([mouth, ear], axis=1))
 
 
 def test_a_minute_of_hiss_that_would_be_too_large_is_played_with_loss():
     mouth, ear = noise(60, 4000), noise(60, 6000)
-    found = sound(mouth, ear, 0)
-    assert (found.mime, found.lossless) == ("audio/ogg", False)
+    [found] = sounds([Sides(mouth, ear, 0)])
+    assert found.mime == "audio/ogg"
     assert len(found.data) < 500_000
     samples = decoded(found.data)
     assert samples.shape == (60 * RATE, 2)
@@ -69,9 +69,29 @@ def test_a_minute_of_hiss_that_would_be_too_large_is_played_with_loss():
     assert likeness > 0.7
 
 
-@pytest.mark.parametrize(("limit", "mime"), [(650_000, "audio/flac"), (1, "audio/ogg")])
-def test_the_same_sound_is_the_same_bytes(monkeypatch, limit, mime):
-    monkeypatch.setattr(sounds, "_LOSSLESS_PER_MINUTE", limit)
-    mouth = noise(2, 500)
-    assert sound(mouth, mouth, 0) == sound(mouth, mouth, 0)
-    assert sound(mouth, mouth, 0).mime == mime
+def test_two_loud_minutes_above_each_other_leave_room_for_the_rest_of_a_megabyte():
+    found = [sounds([Sides(noise(60, 4000), noise(60, level), 0)], 2) for level in (6000, 5000)]
+    assert {one.mime for [one] in found} == {"audio/ogg"}
+    assert sum(len(one.data) for [one] in found) < 620_000
+
+
+def test_of_two_quiet_calls_both_are_played_as_they_were_and_of_many_loud_ones_all_are_played():
+    quiet = [Sides(noise(2, 20), noise(2, 20), 0)] * 2
+    assert [one.mime for one in sounds(quiet)] == ["audio/flac"] * 2
+    loud = [Sides(noise(20, 4000), noise(20, 4000), second * 10**9) for second in range(8)]
+    found = sounds(loud)
+    assert [one.start for one in found] == [second * 10**6 for second in range(8)]
+    assert {one.mime for one in found} == {"audio/ogg"}
+    assert sum(len(one.data) for one in found) < 600_000
+
+
+def test_nothing_to_be_heard_is_no_sound():
+    assert sounds([]) == []
+
+
+@pytest.mark.parametrize("level", [50, 9000])
+def test_the_same_sound_is_the_same_bytes(level):
+    samples = noise(65, level)
+    one = [Sides(samples, samples, 0)]
+    assert sounds(one) == sounds(one)
+    assert sounds(one)[0].mime == ("audio/flac" if level == 50 else "audio/ogg")
