@@ -18,6 +18,7 @@ from ..network.openings import LeftOpenWarning
 from ..network.serve import AppError
 from ..recording import ENVIRONMENT
 from ..report import Outcome
+from ..timeline import Timeline
 from .playing import simulate
 from .registry import find
 from .shown import shown
@@ -140,8 +141,10 @@ def judge(job: Job, *, real_limit: float = REAL_LIMIT, pages: Path | None = None
 
 def verdict_on(job: Job, outcome: Outcome) -> Verdict:
     """Sum up what came of a job."""
-    failures = [(NOT_TO_ITS_END, outcome.failure)] if outcome.failure else []
-    failures += [(check.name, check.sentence) for check in outcome.checks if not check.passed]
+    failures = [(NOT_TO_ITS_END, _sayable(outcome.failure))] if outcome.failure else []
+    failures += [
+        (check.name, _sayable(check.sentence)) for check in outcome.checks if not check.passed
+    ]
     result: Result = "failed" if failures else "passed"
     if outcome.inapplicable:
         result, failures = "not applicable", []
@@ -156,8 +159,21 @@ def verdict_on(job: Job, outcome: Outcome) -> Verdict:
         leaks=outcome.measures.leaks,
         call_seconds=outcome.call_seconds,
         cpu_seconds=outcome.cpu_seconds,
-        digest=hashlib.sha256(msgspec.msgpack.encode(outcome.timeline.events)).hexdigest()[:16],
+        digest=_digest(outcome.timeline),
     )
+
+
+def _digest(timeline: Timeline) -> str:
+    try:
+        data = msgspec.msgpack.encode(timeline.events)
+    except UnicodeEncodeError:  # somebody wrote half a letter
+        data = repr(msgspec.to_builtins(timeline.events)).encode(errors="backslashreplace")
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _sayable(text: str) -> str:
+    """Return a text as UTF-8 can hold it."""
+    return text.encode(errors="replace").decode()
 
 
 def inapplicable(job: Job, reason: str) -> Verdict:
@@ -167,12 +183,12 @@ def inapplicable(job: Job, reason: str) -> Verdict:
 
 def not_run(job: Job, why: str) -> Verdict:
     """Say of a job why it could not be run."""
-    return Verdict(job, "error", [(NOT_TO_ITS_END, why)])
+    return Verdict(job, "error", [(NOT_TO_ITS_END, _sayable(why))])
 
 
 def went_wrong(job: Job, how: str) -> Verdict:
     """Say of a job how it ended before its time."""
-    return Verdict(job, "failed", [(NOT_TO_ITS_END, how)])
+    return Verdict(job, "failed", [(NOT_TO_ITS_END, _sayable(how))])
 
 
 @contextlib.contextmanager

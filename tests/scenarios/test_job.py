@@ -10,6 +10,9 @@ import msgspec
 import pytest
 
 from simkit.scenarios import Job, ScenarioError, Verdict, judge
+from simkit.scenarios.job import verdict_on
+from tests.report.page.pages import outcome
+from tests.timeline.stories import interrupted
 
 APP = "job_bridge:app"
 WRONG = """
@@ -79,6 +82,15 @@ def test_so_is_what_the_scenario_does_not_take():
     verdict = judge(Job("greeting", {"late": 1.0}))
     assert verdict.result == "error"
     assert re.match("TypeError: .* unexpected keyword argument 'late'", verdict.sentence)
+
+
+def test_half_a_letter_that_a_bridge_says_is_told_and_can_be_sent_about():
+    story = interrupted()
+    story.timeline.record("unhandled-error", "bridge", what="half a \ud83d letter")
+    verdict = verdict_on(Job("greeting"), outcome(story.timeline, failure="half a \ud83d letter"))
+    assert verdict.sentence == "half a ? letter"
+    assert msgspec.json.decode(msgspec.json.encode(verdict), type=Verdict) == verdict
+    assert len(verdict.digest) == 16
 
 
 def test_a_scenario_that_there_is_not_is_told():
