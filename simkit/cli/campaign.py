@@ -17,12 +17,14 @@ from rich.text import Text
 
 from ..explore import Crew, CrewError, processors
 from ..explore.campaign import Campaign, CampaignError, Failure, Ledger, Tally
+from ..explore.campaign_page import render
 from ..explore.cluster import Cluster
 from ..report import console
 from ..scenarios import REGISTRY, ScenarioError
 from ..scenarios.job import Verdict
 from ..timeline.text import printable
 from .conformance import STYLES, progress
+from .files import Files, write_text
 from .group import INTERRUPTED
 from .main import Refusal
 from .wall import end_in_order
@@ -46,6 +48,7 @@ def run_campaign(
     output: str | None,
     resume: bool,
     as_json: bool,
+    html: str | None,
 ) -> None:
     """Run, report, and exit with 0, 1 or 2.
 
@@ -61,7 +64,9 @@ def run_campaign(
         output: file that verdicts go to, line by line.
         resume: go on with such a file.
         as_json: print JSON instead of tables.
+        html: file that the page goes to.
     """
+    Files(html=html).check()
     if resume and output is None:
         raise Refusal("--resume: goes with --output, and with the file of before")
     end_in_order()
@@ -91,16 +96,22 @@ def run_campaign(
             raise Refusal(str(error)) from None
         except OSError as error:
             raise Refusal(f"--output {output}: {error.strerror}") from None
+    took = time.monotonic() - began
+    now = tally.runs - before
+    speed = f"{now} runs in {took:.2f} s: {now / took:.1f} a second"
+    if html is not None:
+        page = render(campaign, tally, runs=total, speed=speed)
+        write_text("--html", html, page)
     if as_json:
         click.echo(json.dumps(_plain(campaign, tally, is_interrupted), indent=2))
     else:
         _print(tally)
         out = console()
-        took = time.monotonic() - began
         out.print(f"digest {tally.digest}")
-        rate = (tally.runs - before) / took
         out.print(f"{tally.runs} runs, {tally.call_seconds:.0f} s of calls")
-        out.print(f"{tally.runs - before} of them now, in {took:.2f}s: {rate:.1f} a second")
+        out.print(f"{now} of them now, in {took:.2f}s: {now / took:.1f} a second")
+        if html is not None:
+            out.print(f"the page: {html}", soft_wrap=True)
         if is_interrupted:
             rest = f"; --output {output} --resume goes on" if output else ""
             out.print(f"interrupted: {tally.runs} of {total} runs were done{rest}", soft_wrap=True)

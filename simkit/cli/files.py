@@ -77,7 +77,7 @@ class Files:
         if self.html is not None:
             self.write_page(result.page(heading, remarks))
         if self.trace is not None:
-            _write("--trace", self.trace, trace(result.timeline))
+            write_text("--trace", self.trace, trace(result.timeline))
         if self.svg is not None:
             heading = f"{heading}: {verdict(result)}"
             try:
@@ -86,7 +86,7 @@ class Files:
                 )
             except ValueError as error:
                 raise Refusal(f"--svg {self.svg}: {error}") from None
-            _write("--svg", self.svg, drawn)
+            write_text("--svg", self.svg, drawn)
 
     def write_page(self, page: Page) -> None:
         """Write a page to where ``--html`` says.
@@ -97,7 +97,7 @@ class Files:
         from ..report.page import render_page
 
         assert self.html is not None
-        _write("--html", self.html, render_page(page))
+        write_text("--html", self.html, render_page(page))
 
 
 def verdict(result: Outcome) -> str:
@@ -109,7 +109,17 @@ def verdict(result: Outcome) -> str:
     return f"FAILED: {' '.join(reasons[0].split())}" if reasons else "passed"
 
 
-def _write(option: str, name: str, text: str) -> None:
+def write_text(option: str, name: str, text: str) -> None:
+    """Write a file, whole or not at all.
+
+    Args:
+        option: that asked for it.
+        name: of the file.
+        text: what is to be in it.
+
+    Raises:
+        Refusal: it cannot be written.
+    """
     try:
         write_whole(Path(name), text)
     except OSError as error:

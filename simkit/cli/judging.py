@@ -110,6 +110,12 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
 )
 @click.option("--resume", is_flag=True, help="With --output: go on with the file of before.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write what came of it as a page.",
+)
 def campaign_command(**options: Any) -> None:
     """Run scenarios with all their variants and many seeds, and keep what fails."""
     from .campaign import run_campaign

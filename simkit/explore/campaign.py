@@ -6,6 +6,7 @@ What is kept in memory does not grow with the number of runs.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from bisect import insort
 from collections import Counter
@@ -20,6 +21,8 @@ from ..scenarios.registry import find
 
 _KEPT = 10
 """Failures of each kind that are kept, those of the lowest seeds."""
+STEP_MS = 10
+"""Within which times to stop are counted as one."""
 _DIGEST_BITS = 64
 
 
@@ -78,17 +81,23 @@ class Tally:
         """How often each check failed in each scenario."""
         self.first: dict[tuple[str, str], list[Failure]] = {}
         """Of those the ones with the lowest seeds."""
+        self.stops: dict[str, Counter[int]] = {}
+        """How often the slowest barge-in of a run took so many :data:`STEP_MS`, begun ones counted
+        whole, in each scenario."""
         self.runs = 0
-        self.call_seconds = 0.0
+        self._call_ns = 0
         self.cpu_seconds = 0.0
         self._digest = 0
 
     def add(self, verdict: Verdict) -> None:
         """Count a verdict."""
         self.runs += 1
-        self.call_seconds += verdict.call_seconds
+        self._call_ns += round(verdict.call_seconds * 1e9)
         self.cpu_seconds += verdict.cpu_seconds
-        self.results[verdict.job.scenario, verdict.result] += 1
+        scenario, stop_ms = verdict.job.scenario, verdict.time_to_stop_ms
+        self.results[scenario, verdict.result] += 1
+        if stop_ms is not None:
+            self.stops.setdefault(scenario, Counter())[math.ceil(stop_ms / STEP_MS)] += 1
         for failure in failures(verdict):
             key = failure.scenario, failure.check
             self.failed[key] += 1
@@ -103,6 +112,11 @@ class Tally:
     def digest(self) -> str:
         """Of all verdicts, in no order: what it cost left out."""
         return f"{self._digest % 2**_DIGEST_BITS:0{_DIGEST_BITS // 4}x}"
+
+    @property
+    def call_seconds(self) -> float:
+        """How long all calls were."""
+        return self._call_ns / 1e9
 
     def of(self, result: Result) -> int:
         """Return how many runs came to a result."""

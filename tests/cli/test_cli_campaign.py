@@ -63,6 +63,17 @@ def test_a_campaign_prints_a_table_and_each_kind_of_failure_with_its_command():
     assert any(line.startswith("digest ") for line in lines)
 
 
+def test_a_campaign_is_written_as_a_page(tmp_path):
+    path = tmp_path / "campaign.html"
+    result = invoke("--scenarios", "idle,idle", "--seeds", "4-5", "--html", str(path))
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == f"the page: {path}"
+    text = path.read_text("utf-8")
+    assert "1 of 1 race lost" in text
+    # The first of the kind, and each that is folded up; a race that is named twice is one row.
+    assert text.count("simkit run idle") == 1 + 2 * len(Campaign(["idle"], 4, 2))
+
+
 def test_a_campaign_goes_on_where_it_was_interrupted(tmp_path):
     path = tmp_path / "verdicts.jsonl"
     options = ("--scenarios", "cold-start", "--seeds", "3", "--json")
@@ -92,6 +103,7 @@ def test_who_interrupts_gets_what_there_is(monkeypatch):
     [
         (("--scenarios", "idle,x"), "no scenario 'x'; `simkit scenarios` lists"),
         (("--resume",), "--resume: goes with --output"),
+        (("--html", "campaign.txt"), "--html campaign.txt: expected a file ending in .html"),
         (("--output", "/no/such/file"), "--output /no/such/file: No such file or directory"),
         (("--dask", "tcp://127.0.0.1:1"), "a Dask cluster takes the extra dask: simkit[dask]"),
     ],

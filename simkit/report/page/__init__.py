@@ -6,6 +6,6 @@ scripts beside this file draw it. Built from the timeline, the measures, the che
 
 from .filling import page_of
 from .model import Page
-from .render import SHARED_STYLE, policy, render_page
+from .render import SHARED_STYLE, policy, render_page, templates
 
-__all__ = ["SHARED_STYLE", "Page", "page_of", "policy", "render_page"]
+__all__ = ["SHARED_STYLE", "Page", "page_of", "policy", "render_page", "templates"]

@@ -7,12 +7,15 @@ import hashlib
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from markupsafe import Markup
 
 from .model import Page
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _FOLDER = Path(__file__).parent
 _MARKUP = "<>&"
@@ -29,6 +32,7 @@ def render_page(page: Page) -> str:
     script, style = _joined(".js"), _joined(".css")
     html: str = _template().render(
         page=page,
+        title=page.title,
         # Our own files, and JSON without a sign that markup begins with.
         data=Markup(as_json(page)),  # noqa: S704
         script=Markup(script),  # noqa: S704
@@ -74,14 +78,22 @@ def _joined(ending: str) -> str:
 
 @cache
 def _template() -> Any:
+    return templates().get_template("page.html")
+
+
+def templates(*folders: Path) -> Environment:
+    """Return templates in which all that is filled in stays text; ``frame.html`` is among them.
+
+    Args:
+        folders: where others are.
+    """
     import jinja2
 
-    there = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER, encoding="utf-8"),
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader([*folders, _FOLDER], encoding="utf-8"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return there.get_template("page.html")
