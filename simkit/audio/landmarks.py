@@ -16,6 +16,8 @@ _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
 _REACH = 12  # samples: a landmark is the loudest within 1.5 ms
+_BEFORE = np.arange(-_REACH, 0)[:, None]
+_AFTER = np.arange(1, _REACH + 1)[:, None]
 _FLOOR = 120.0  # four times an amplitude of 30: quieter sound has no landmarks
 _FURTHEST = 250  # samples between two landmarks of one word
 _COMMON = 500  # a word that occurs more often than this tells nothing
@@ -105,12 +107,16 @@ def _find(x: _Floats) -> _Ints:
     # Smoothed over three samples: the highest frequencies suffer most on the way.
     y = np.zeros((len(x) // _REACH + 3) * _REACH)
     y[_REACH + 1 : _REACH + len(x) - 1] = np.abs(x[:-2] + 2 * x[1:-1] + x[2:])
-    cells = y.reshape(-1, _REACH)
     # The loudest within reach is the loudest of its own cell.
-    peaks = (cells.argmax(axis=1) + np.arange(len(cells)) * _REACH)[1:-1]
-    around = y[peaks[:, None] + np.arange(-_REACH, _REACH + 1)]
+    peaks = y.reshape(-1, _REACH).argmax(axis=1) + np.arange(0, len(y), _REACH)
     top = y[peaks]
-    first = top > around[:, :_REACH].max(axis=1)
-    kept = first & (top >= around[:, _REACH:].max(axis=1)) & (top >= _FLOOR)
-    found: _Ints = (peaks[kept] - _REACH).astype(np.int64)
+    # Most are within reach of a louder one in the cell before or after: these need no closer look.
+    near = np.diff(peaks) <= _REACH
+    kept = top >= _FLOOR
+    kept[1:] &= ~(near & (top[:-1] > top[1:]))
+    kept[:-1] &= ~(near & (top[1:] > top[:-1]))
+    peaks = peaks[kept]
+    top = y[peaks]
+    first = top > y[peaks + _BEFORE].max(axis=0)
+    found: _Ints = peaks[first & (top >= y[peaks + _AFTER].max(axis=0))] - _REACH
     return found
