@@ -10,15 +10,16 @@ def _signature_required(timeline: Timeline, within_ms: float) -> list[Violation]
     found = []
     for forged in timeline.of("forged"):
         how, status = forged.fields["how"], forged.fields["status"]
-        # 101 lets a socket open.
-        if isinstance(status, int) and 100 <= status < 300:
+        # 101 lets a socket open; what anybody is answered obeys nobody.
+        if isinstance(status, int) and 100 <= status < 300 and not forged.fields.get("static"):
             text = f"a forged request ({how}) at {seconds(forged.t_ns)} was answered {status}"
             found.append(Violation(forged.t_ns, text, (forged,)))
         elif done := _done(timeline, forged, round(within_ms * 1e6)):
+            was = "answered as anybody's" if forged.fields.get("static") else "refused"
             found.append(
                 Violation(
                     forged.t_ns,
-                    f"a forged request ({how}) at {seconds(forged.t_ns)} was refused, and "
+                    f"a forged request ({how}) at {seconds(forged.t_ns)} was {was}, and "
                     f"{milliseconds(done.t_ns - forged.t_ns)} later the bridge did what it asked "
                     "for",
                     (forged, done),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Annotated, Literal, get_args
-from urllib.parse import urljoin
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from msgspec import Meta
 
 from ..twilio import Call, Forgery, StreamForgery
 from ..vapi import WEBHOOK_SECRET, VapiForgery
 from ..wire.garbage import Garbage
+from ..wire.http import HttpError
 from ..world import BRIDGE_HOST, VOICE_PATH, World
 from .endings import GREETING, NUMBER, next_call
 from .page import Page
@@ -22,7 +24,10 @@ Side = Literal["twilio", "vapi"]
 _STRANGE = "tell me what this caller has ordered"
 _TOLD_LATEST = 3.0
 """Seconds after which Vapi tells of the end of a call, where nothing is late."""
+_SEE = "see forged-stream"
 _REFUSED = (401, 403)
+_SPOILT = 2.0
+"""Seconds in which it shows what a request has done."""
 _LET_IN = 101
 _NOT_THERE = (404, 405)
 
@@ -34,6 +39,8 @@ async def forged_webhook(sim: World, *, how: Forgery = "unsigned") -> list[Call]
     Its address is no secret, and every call costs money. The request is not signed, or with another
     token, or for another host, scheme, port, path or query; a field was changed, or it is one of
     Twilio's own once more. A right bridge answers 403 and does nothing; Twilio's own calls go on.
+    Where everybody is answered alike, as by a TwiML Bin, the answer is worth nothing by itself; it
+    counts whether the bridge then lets a stranger in on the stream that it names.
     """
     sim.vapi.assistant(first_message=GREETING)
     calls = []
@@ -41,16 +48,38 @@ async def forged_webhook(sim: World, *, how: Forgery = "unsigned") -> list[Call]
         calls.append(await sim.twilio.call(to=NUMBER))
         await calls[0].hears(GREETING)
     asked = len(sim.vapi.calls)
-    status = await sim.twilio.forges(how, to=NUMBER, replays=1)
-    await asyncio.sleep(2.0)
-    expect(
-        status in _REFUSED,
-        f"a webhook that Twilio did not make ({how}) was answered with HTTP {status}",
-    )
+    try:
+        status = await sim.twilio.forges(how, to=NUMBER, replays=1)
+    except HttpError:  # so nobody was obeyed, if the next call finds a bridge
+        status = _REFUSED[0]
+    await asyncio.sleep(_SPOILT)
+    is_static = any(event.fields.get("static") for event in sim.timeline.of("forged"))
+    said = f"a webhook that Twilio did not make ({how}) was answered with HTTP {status}"
+    expect(is_static or 400 <= status < 500, said)
     expect(len(sim.vapi.calls) == asked, "a call at Vapi was made for nobody")
     for call in calls:
         await leaves(call)
-    return [*calls, await next_call(sim)]
+    calls.append(await next_call(sim))
+    if is_static:
+        await _is_worth_nothing(sim, calls[-1], said)
+    return calls
+
+
+async def _is_worth_nothing(sim: World, call: Call, said: str) -> None:
+    """Say that a webhook's answer, which is the same for all, is worth nothing to a stranger.
+
+    Raises:
+        AssertionError: it is.
+        NotApplicable: it is not, or the webhook is not the bridge's.
+    """
+    alike = "the voice webhook answers everybody alike"
+    webhook = urlsplit(_voice_url(sim)).hostname
+    stream = _stream_of(sim, call).hostname
+    if webhook != stream:
+        raise NotApplicable(f"{alike}, and is at {webhook}, not the bridge's; {_SEE}")
+    outcome = await sim.twilio.forges_stream("unsigned", of=call.number, says=_STRANGE)
+    expect(outcome != _LET_IN, f"{said}, and the stream that it names let a stranger in")
+    raise NotApplicable(f"{alike}, and its stream sent a stranger away; {_SEE}")
 
 
 @scenario(variants=[{"how": how} for how in get_args(StreamForgery)])
@@ -100,11 +129,13 @@ async def webhook_chaos(
     end; and anybody can make them. A right bridge believes each once, of the call that it names
     alone, and nobody who does not prove to be Vapi: nothing of a running call is touched.
     """
-    base = sim.twilio.default_voice_url or f"https://{BRIDGE_HOST}{VOICE_PATH}"
+    base = await _bridge_url(sim)
     if side == "twilio":
         told = sim.twilio.settings
         told.callback_duplicate, told.callback_swap, told.callback_delay = 1.0, 0.5, late
-        sim.twilio.number(NUMBER, voice_url=base, status_callback=urljoin(base, path))
+        if NUMBER not in sim.twilio.numbers:
+            sim.twilio.number(NUMBER, voice_url=_voice_url(sim))
+        sim.twilio.numbers[NUMBER].status_callback = urljoin(base, path)
     else:
         sim.vapi.account.webhook_duplicate, sim.vapi.account.webhook_late = 1.0, late
         sim.vapi.server = {"url": urljoin(base, vapi_path), "secret": WEBHOOK_SECRET}
@@ -117,7 +148,8 @@ async def webhook_chaos(
         await call.hears(f"You are number {number}.")
         if side == "vapi":
             for how in get_args(VapiForgery):
-                await sim.vapi.forges(how)
+                with contextlib.suppress(HttpError):  # no answer obeys nobody
+                    await sim.vapi.forges(how)
             await call.says("when do you open?")
             await call.hears("We open at nine.")
         await leaves(call)
@@ -126,16 +158,38 @@ async def webhook_chaos(
     asked, found = (
         (path, "status callbacks") if side == "twilio" else (vapi_path, "webhook of Vapi")
     )
-    statuses = {
+    statuses = [
         answer.fields["status"]
         for answer in sim.timeline.of("response")
         if answer.source == "bridge" and answer.target == side
-    }
-    if statuses & set(_NOT_THERE):
+    ]
+    if set(statuses) & set(_NOT_THERE):
         raise NotApplicable(f"no {found} at {asked}: 404 or 405")
-    if side == "vapi" and statuses <= set(_REFUSED):
+    requests = [one for one in sim.timeline.of("request") if one.source == side]
+    if len(requests) - len(statuses) >= sum(one.fields["path"] == asked for one in requests):
+        raise NotApplicable(f"no {found} at {asked}: no answer")
+    if side == "vapi" and set(statuses) <= set(_REFUSED):
         raise NotApplicable("Vapi was refused: the bridge did not take VAPI_WEBHOOK_SECRET")
     return calls
+
+
+def _voice_url(sim: World) -> str:
+    known = sim.twilio.numbers.get(NUMBER)
+    url = sim.twilio.default_voice_url if known is None else known.voice_url
+    return url or f"https://{BRIDGE_HOST}{VOICE_PATH}"
+
+
+async def _bridge_url(sim: World) -> str:
+    """Return where the bridge is: where its streams lead, whoever answers the webhook."""
+    url = _voice_url(sim)
+    if urlsplit(url).hostname == BRIDGE_HOST:
+        return url
+    call = await next_call(sim)
+    return f"https://{_stream_of(sim, call).netloc}"
+
+
+def _stream_of(sim: World, call: Call) -> SplitResult:
+    return urlsplit(sim.twilio.flows[call.number - 1].streams.all[0].order.url)
 
 
 @scenario(

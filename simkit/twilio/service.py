@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -220,16 +221,24 @@ class Twilio(Directory, Lines):
             HttpError: there was no answer.
             ValueError: nobody said where the number points, or there was no such request.
         """
+        asks = (self._ask_for_nobody(to) for _ in range(2))
         if how == "replayed":
             found = self.flows[replays - 1].first_request if self._was(replays) else None
             if found is None:
                 raise ValueError(f"replays: call {replays} has made no request")
-            return await self._forger.make(how, found)
-        draw = self._random_for("forged calls")
-        sid = f"CA{draw.randbytes(16).hex()}"
-        url = self._voice_url(to).partition("#")[0]
-        leg = Leg(0, sid, self.account_sid, ANY_CALLER, to, Ask(url))
-        return await self._forger.make(how, self._forger.request(how, url, leg.params("ringing")))
+            return await self._forger.make(how, found, self.calls[replays - 1].sid, next(asks))
+        first = next(asks)
+        request = self._forger.request(how, first)
+        return await self._forger.make(how, request, first.params["CallSid"], next(asks))
+
+    def _ask_for_nobody(self, to: str) -> Ask:
+        """Return how Twilio would ask for the TwiML of a call that there is not."""
+        sid = f"CA{self._random_for('forged calls').randbytes(16).hex()}"
+        known = self.numbers.get(to)
+        method = known.voice_method if known is not None else "POST"
+        ask = Ask(self._voice_url(to).partition("#")[0], method)
+        leg = Leg(0, sid, self.account_sid, ANY_CALLER, to, ask)
+        return replace(ask, params=leg.params("ringing"))
 
     async def forges_stream(self, how: StreamForgery, *, of: int, says: str) -> int:
         """Open a call's media socket as Twilio never would; returns what became of it.

@@ -48,6 +48,12 @@ class Ask:
     params: dict[str, str] = field(default_factory=dict)
     """Parameters besides those that every request of a call has."""
 
+    def where(self) -> tuple[str, dict[str, str]]:
+        """Return the whole URL, and what is left for a form: with GET, all is in the URL."""
+        if self.method == "GET" and self.params:
+            return with_query(self.url, self.params), {}
+        return self.url, self.params
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -112,9 +118,7 @@ class Webhooks:
             address_of(url)
         except ValueError as error:
             raise WebhookError(11100, str(error)) from None
-        if ask.method == "GET" and params:
-            url = _with_query(url, params)
-            params = {}
+        url, params = Ask(url, ask.method, params).where()
         deadline_ns = self._clock.now_ns + round(min(how.total, overrides.HARD_LIMIT) * 1e9)
         for attempt in range(how.retries + 1):
             left = (deadline_ns - self._clock.now_ns) / 1e9
@@ -215,7 +219,8 @@ def media_type(response: HttpResponse) -> str:
     return response.header("content-type").partition(";")[0].strip().lower()
 
 
-def _with_query(url: str, params: dict[str, str]) -> str:
+def with_query(url: str, params: dict[str, str]) -> str:
+    """Return a URL with parameters behind those that it has."""
     return url + ("&" if "?" in url else "?") + urlencode(params)
 
 

@@ -137,7 +137,10 @@ async def _read_response(connection: h11.Connection, reader: asyncio.StreamReade
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
-            connection.receive_data(await reader.read(65536))
+            data = await reader.read(65536)
+            if not data and not response.status:
+                raise h11.RemoteProtocolError("the connection was closed without an answer")
+            connection.receive_data(data)
         elif isinstance(event, h11.Response):
             response.status = event.status_code
             response.headers = [
@@ -149,8 +152,6 @@ async def _read_response(connection: h11.Connection, reader: asyncio.StreamReade
                 raise h11.RemoteProtocolError(f"body of over {MAX_BODY} bytes")
         elif isinstance(event, h11.EndOfMessage):
             return response
-        elif isinstance(event, h11.ConnectionClosed):
-            raise h11.RemoteProtocolError("connection closed before the answer")
 
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]

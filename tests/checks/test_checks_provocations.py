@@ -169,11 +169,10 @@ def test_a_clip_of_the_bridges_own_is_no_agent():
 # signature-required
 
 
-def forged(status: int | None, *, how: str = "unsigned") -> Timeline:
+def forged(status: int | None, *, how: str = "unsigned", **known: bool) -> Timeline:
     timeline = Timeline(lambda: 20_000 * MS)
-    timeline.record(
-        "forged", "stranger", "bridge", t_ns=5000 * MS, how=how, path="/voice", status=status
-    )
+    fields = {"how": how, "path": "/voice", "status": status} | known
+    timeline.record("forged", "stranger", "bridge", t_ns=5000 * MS, **fields)
     return timeline
 
 
@@ -182,6 +181,16 @@ def test_a_forged_request_that_is_obeyed_is_told(status):
     result = SIGNATURE_REQUIRED.judge(forged(status))
     assert result.sentence == f"a forged request (unsigned) at 5.000 was answered {status}"
     assert [event.kind for event in result.violations[0].events] == ["forged"]
+
+
+def test_one_that_is_answered_as_anybody_is_was_not_obeyed_unless_something_is_done():
+    timeline = forged(200, static=True)
+    assert SIGNATURE_REQUIRED.judge(timeline).passed
+    timeline.record("open", "vapi", "bridge", t_ns=5400 * MS, session=1)
+    assert SIGNATURE_REQUIRED.judge(timeline).sentence == (
+        "a forged request (unsigned) at 5.000 was answered as anybody's, and 400 ms later the "
+        "bridge did what it asked for"
+    )
 
 
 @pytest.mark.parametrize("status", [None, 300, 401, 403, 500])

@@ -11,6 +11,12 @@ from simkit.bridge.browser_core import BrowserCore
 from simkit.scenarios import find, simulate
 from simkit.scenarios.registry import CHECKS
 from simkit.twilio import Forgery, StreamForgery
+from tests.scenarios.static_webhooks import (
+    behind_a_bin,
+    calls_at_the_webhook,
+    get_only,
+    get_only_for_signed_streams,
+)
 from tests.scenarios.wrong import wrong
 from tests.zoo.catalogue import BUGS
 from tests.zoo.doors import LooksAtTheSignatureOnly
@@ -50,6 +56,49 @@ def test_a_bug_is_told_in_other_numbers_too(name, settings, bug, found):
     outcome = simulate(scenario, settings, app=BUGS[bug].app())
     broken = [text for c in outcome.checks if not c.passed for text in (c.name, c.sentence)]
     assert found in "; ".join([outcome.failure, *broken])
+
+
+@pytest.mark.parametrize("how", ["unsigned", "other-query", "replayed"])
+@pytest.mark.parametrize(
+    ("app", "reason"),
+    [
+        (behind_a_bin, "the voice webhook answers everybody alike, and is at handler.twilio.com"),
+        (
+            get_only_for_signed_streams,
+            "the voice webhook answers everybody alike, and its stream sent a stranger away",
+        ),
+    ],
+)
+def test_twiml_that_is_the_same_for_all_says_nothing_of_a_bridge(how, app, reason):
+    outcome = simulate(find("forged-webhook"), {"how": how}, app=app)
+    assert (outcome.failure, outcome.inapplicable[: len(reason)]) == ("", reason)
+    assert next(c for c in outcome.checks if c.name == "signature-required").passed
+
+
+def test_it_does_where_the_stream_then_lets_strangers_in():
+    outcome = simulate(find("forged-webhook"), app=get_only)
+    assert outcome.failure == (
+        "a webhook that Twilio did not make (unsigned) was answered with HTTP 200, and the stream "
+        "that it names let a stranger in"
+    )
+
+
+def test_a_webhook_that_calls_vapi_for_anybody_fails_whatever_it_answers():
+    outcome = simulate(find("forged-webhook"), app=calls_at_the_webhook)
+    assert outcome.failure == "a call at Vapi was made for nobody"
+
+
+@pytest.mark.parametrize("app", [behind_a_bin, get_only])
+@pytest.mark.parametrize(
+    ("side", "reason"),
+    [
+        ("twilio", "no status callbacks at /voice/status: no answer"),
+        ("vapi", "no webhook of Vapi at /vapi/webhook: no answer"),
+    ],
+)
+def test_a_server_that_closes_on_a_post_takes_no_callbacks(app, side, reason):
+    outcome = simulate(find("webhook-chaos"), {"side": side}, app=app)
+    assert (outcome.failure, outcome.inapplicable) == ("", reason)
 
 
 def test_a_door_that_garbles_what_a_page_hears_fails(monkeypatch):

@@ -15,6 +15,7 @@ from simkit.twilio import AUTH_TOKEN, Forgery
 
 HOST = "bridge.example.com"
 NUMBER = "+15550100"
+TWIML = '<Response><Connect><Stream url="wss://a/b" name="{sid}"/></Connect></Response>'
 
 
 @pytest.fixture
@@ -33,7 +34,8 @@ def asked(sim):
         valid = RequestValidator(AUTH_TOKEN).validate(url, form, signature)
         return Response("<Response/>", 200 if valid else 403, media_type="text/xml")
 
-    sim.host(HOST).serve(Starlette(routes=[Route("/voice/inbound", voice, methods=["POST"])]))
+    route = Route("/voice/inbound", voice, methods=["GET", "POST"])
+    sim.host(HOST).serve(Starlette(routes=[route]))
     return requests
 
 
@@ -53,6 +55,42 @@ async def test_a_replayed_request_is_the_same_to_the_byte(sim, asked):
     assert await sim.twilio.forges("replayed", to=NUMBER, replays=1) == 200
     assert asked[0] == asked[1]
     assert sim.timeline.of("forged")[0].fields["status"] == 200
+
+
+@pytest.mark.parametrize("how", [how for how in get_args(Forgery) if how != "replayed"])
+async def test_where_the_webhook_is_a_get_so_is_the_forged_request(sim, asked, how):
+    url = f"https://{HOST}/voice/inbound?tenant=a"
+    sim.twilio.number(NUMBER, voice_url=url, voice_method="GET")
+    assert await sim.twilio.forges(how, to=NUMBER) == 403
+    call = sim.twilio.rings(NUMBER)
+    await call.ends()
+    assert [body for _, body, _ in asked] == [b"", b""]
+    assert [url.partition("&")[0] for url, _, _ in asked] == [url, url]
+    assert sim.timeline.of("response")[0].fields["status"] == 200
+
+
+@pytest.fixture(params=[TWIML, TWIML + "<!-- {} -->"], ids=["alike", "numbered"])
+def answered(sim, request):
+    """Serve a webhook that asks nobody who they are; returns the calls it was asked for."""
+    answered: list[str] = []
+    body = request.param
+
+    async def voice(request):
+        form = dict(parse_qsl((await request.body()).decode()))
+        answered.append(form["CallSid"])
+        return Response(body.format(len(answered), sid=answered[-1]), media_type="text/xml")
+
+    sim.host(HOST).serve(Starlette(routes=[Route("/voice/inbound", voice, methods=["POST"])]))
+    return answered
+
+
+async def test_an_answer_that_anybody_gets_is_told_from_one_of_a_call(sim, answered, request):
+    assert await sim.twilio.forges("wrong-token", to=NUMBER) == 200
+    events = sim.timeline.of("forged")
+    assert [event.fields["how"] for event in events] == ["wrong-token", "unsigned"]
+    is_static = "alike" in request.node.name
+    assert [event.fields.get("static", False) for event in events] == [is_static] * 2
+    assert len(set(answered)) == 2
 
 
 @pytest.mark.parametrize("replays", [0, 2])
