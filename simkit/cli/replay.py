@@ -39,16 +39,18 @@ def run_replay(
     os.environ.update(ENVIRONMENT)
     try:
         recording = read(folder)
-        world = open_wall(
-            wall,
-            seed,
-            app=app,
-            bridge=bridge,
-            command=command,
-            verbose=verbose,
-            env=environment(recording.header) if app is None else ENVIRONMENT,
-        )
-        with console(sys.stderr).status("replaying"):
+        with (
+            console(sys.stderr).status("replaying"),
+            open_wall(
+                wall,
+                seed,
+                app=app,
+                bridge=bridge,
+                command=command,
+                verbose=verbose,
+                env=environment(recording.header) if app is None else ENVIRONMENT,
+            ) as world,
+        ):
             result = replay(
                 recording,
                 app=app,

@@ -19,7 +19,7 @@ from ..wall import WallError
 from .files import Files
 from .main import Refusal
 from .outcome import ENVIRONMENT, report
-from .wall import open_wall
+from .wall import environment_for, open_wall
 
 
 def list_scenarios(*, as_json: bool) -> None:
@@ -72,23 +72,24 @@ def run_scenario(
     try:
         scenario = find(name)
         chosen = scenario.settings(settings)
-        with console(sys.stderr).status(f"running {name}"):
-            world = open_wall(
+        with (
+            console(sys.stderr).status(f"running {name}"),
+            open_wall(
                 wall,
                 seed,
                 app=app,
                 bridge=bridge,
                 command=command,
                 verbose=verbose,
-                env=ENVIRONMENT,
-            )
+                env=environment_for(scenario, is_own=not (app or bridge or command)),
+            ) as world,
+        ):
             if world is None:
                 result = simulate(
                     scenario, chosen, app=app, seed=seed, varied=varied, upstream=upstream
                 )
             else:
-                with world:
-                    result = play(scenario, world, chosen)
+                result = play(scenario, world, chosen)
     except (ScenarioError, AppError, WallError) as error:
         raise Refusal(str(error)) from None
     what = {"scenario": name, "settings": chosen, "seed": seed, "varied": varied}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .main import Refusal
 
 if TYPE_CHECKING:
+    from ..scenarios import Scenario
     from ..wall import WallSimulation
 
 
+@contextmanager
 def open_wall(
     wall: bool,
     seed: int,
@@ -22,8 +26,10 @@ def open_wall(
     command: str | None,
     verbose: bool,
     env: Mapping[str, str],
-) -> WallSimulation | None:
-    """Return a world in real time with the bridge that the options name; None without ``--wall``.
+) -> Iterator[WallSimulation | None]:
+    """Yield a world in real time with the bridge that the options name; None without ``--wall``.
+
+    Both run before what else there is to do on this machine, where it allows that.
 
     Raises:
         Refusal: the options contradict each other.
@@ -33,24 +39,59 @@ def open_wall(
         for name, value in (("--bridge", bridge), ("--exec", command), ("--verbose", verbose)):
             if value:
                 raise Refusal(f"{name}: goes with --wall only")
-        return None
+        yield None
+        return
     if app is not None and (bridge is not None or command is not None):
         raise Refusal(
             "--app is served by simkit; --bridge and --exec name what serves by itself: choose one"
         )
     from ..wall import WallSimulation
+    from ..wall.priority import before_others
 
+    if app is not None:
+        _check(app)
     end_in_order()
-    world = WallSimulation(seed, bridge=bridge)
-    try:
+    with WallSimulation(seed, bridge=bridge) as world, ExitStack() as stack:
         if command is not None:
-            world.serve(command, env=env, verbose=verbose)
+            child = world.serve(command, env=env, verbose=verbose)
         elif bridge is None:
-            world.serve_app(app, env=env, verbose=verbose)
-    except BaseException:
-        world.close()
-        raise
-    return world
+            child = world.serve_app(app, env=env, verbose=verbose)
+        stack.enter_context(before_others(0 if command is None and bridge else child.pid))
+        yield world
+
+
+def _check(app: str) -> None:
+    """Refuse what is a bridge in a simulation alone; the process says what else is wrong."""
+    from .._served import takes_simulation
+    from ..network.serve import AppError, is_aiohttp, is_factory, load
+    from ..scenarios.job import surroundings
+
+    try:
+        with surroundings():
+            found = load(app)
+    except AppError:
+        return
+    if takes_simulation(found):
+        what = "is a function of sim, which puts a bridge into a simulation"
+    elif is_factory(found) and inspect.iscoroutinefunction(found):
+        what = "serves by itself"
+    elif is_aiohttp(found):
+        what = "is an application of aiohttp's, and --wall serves ASGI"
+    else:
+        return
+    raise Refusal(
+        f"--app {app}: {what}; with --wall name an ASGI application, or the program, as in --exec "
+        '"python bridge.py", which listens on $PORT or where --bridge says'
+    )
+
+
+def environment_for(scenario: Scenario, *, is_own: bool) -> dict[str, str]:
+    """Return what a bridge is told; simkit's own also what it needs to offer for a scenario."""
+    from ..bridge.sources import variable
+    from ..recording import ENVIRONMENT
+
+    offered = scenario.own if is_own else {}
+    return ENVIRONMENT | {variable(key): str(value) for key, value in offered.items()}
 
 
 def end_in_order() -> None:

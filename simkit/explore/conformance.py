@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..scenarios.job import Job, Result, Verdict, not_run
+from ..scenarios.job import Job, RealTime, Result, Verdict, not_run
 from ..scenarios.patience import HUNG
 from ..scenarios.registry import REGISTRY, find
 from .crew import Crew
@@ -58,6 +58,7 @@ def plan(
     app: str | None = None,
     seed: int = 0,
     upstream: str | None = None,
+    wall: RealTime | None = None,
 ) -> list[Job]:
     """Return a job for every variant of scenarios.
 
@@ -66,13 +67,14 @@ def plan(
         app: the bridge, ``"module:attribute"``; None for simkit's own.
         seed: of each simulation.
         upstream: what the bridge speaks to in Vapi's place.
+        wall: the bridge in real time; None: in a simulation.
 
     Raises:
         ScenarioError: there is no such scenario.
     """
     chosen = [find(name) for name in dict.fromkeys(names)] or list(REGISTRY.values())
     return [
-        Job(scenario.name, dict(settings), seed, app, upstream=upstream)
+        Job(scenario.name, dict(settings), seed, app, upstream=upstream, wall=wall)
         for scenario in chosen
         for settings in scenario.variants
     ]

@@ -54,16 +54,16 @@ class AppServer:
 
     async def _run(self) -> None:
         try:
-            app = self._app() if _is_factory(self._app) else self._app
+            app = self._app() if is_factory(self._app) else self._app
             if inspect.iscoroutine(app):
                 # A main of its own: it serves by itself and says nothing when it does.
                 if self.port != 443:
                     self.host.behind_443 = self.port
                 asyncio.get_running_loop().call_soon(self.started.set)
                 app = await app
-                if not _is_aiohttp(app):  # what a factory of aiohttp's may be, too
+                if not is_aiohttp(app):  # what a factory of aiohttp's may be, too
                     return
-            if _is_aiohttp(app):
+            if is_aiohttp(app):
                 await self._serve_aiohttp(app)
                 return
         except (Exception, SystemExit) as error:
@@ -226,7 +226,8 @@ def _instead(name: str, module: Any) -> str:
     return f"; did you mean {meant[0]!r}?" if meant else ""
 
 
-def _is_aiohttp(app: Any) -> bool:
+def is_aiohttp(app: Any) -> bool:
+    """Tell an application of aiohttp's, which is no ASGI."""
     aiohttp = sys.modules.get("aiohttp.web")
     return aiohttp is not None and isinstance(app, aiohttp.Application)
 
@@ -266,7 +267,7 @@ def _no_application(app: Any) -> str:
     )
 
 
-def _is_factory(app: Any) -> bool:
+def is_factory(app: Any) -> bool:
     """Tell a function without parameters, which makes an application, from an application."""
     try:
         parameters = inspect.signature(app).parameters.values()

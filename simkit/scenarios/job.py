@@ -32,6 +32,13 @@ REAL_LIMIT = 60.0
 """Seconds of real time that a run may take."""
 
 
+class RealTime(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A run with ``--wall``, and the bridge there: where it listens, what starts it."""
+
+    bridge: str | None = None
+    exec: str | None = None
+
+
 class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     """One run of a scenario against a bridge."""
 
@@ -46,6 +53,8 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
     """Let the seed also vary distances and timings."""
     upstream: str | None = None
     """What the bridge speaks to in Vapi's place; see :func:`simulate`."""
+    wall: RealTime | None = None
+    """None: in a simulation."""
 
     @property
     def key(self) -> bytes:
@@ -69,6 +78,10 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
         found += ["--varied"] if self.varied else []
         found += ["--app", self.app] if self.app is not None else []
         found += ["--upstream", self.upstream] if self.upstream is not None else []
+        if self.wall is not None:
+            found += ["--wall"]
+            found += ["--bridge", self.wall.bridge] if self.wall.bridge is not None else []
+            found += ["--exec", self.wall.exec] if self.wall.exec is not None else []
         return shlex.join(found)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -17,12 +16,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from simkit.cli import main
-from simkit.cli.conformance import trusted
 from simkit.cli.junit import junit
 from simkit.explore.conformance import judged, plan, rows
 from simkit.scenarios import Job, Verdict
-from simkit.timeline.measures import PacingError
-from tests.wall.programs import ENDS_AT_ONCE
 
 SENTENCE = "caller heard 340 ms of reply 1 after the clear at 3.112\nand more"
 VERDICTS = [
@@ -241,6 +237,7 @@ def test_tests_are_written_and_never_over_others(tmp_path, monkeypatch, crew):
             ("--junit", "/no/such/file", *only("dtmf")),
             "--junit /no/such/file: there is no folder /no/such",
         ),
+        (("--wall", "--write-tests", "."), "--write-tests writes tests that run in a simulation"),
         (("--write-tests", "/proc/no"), "--write-tests /proc/no: No such file or directory"),
         (("--html", "/proc/no"), "--html /proc/no: No such file or directory"),
         (("--html", "/proc/no/x.html"), "--html /proc/no/x.html: No such file or directory"),
@@ -252,28 +249,6 @@ def test_input_of_no_use_is_one_line_and_exits_with_2(args, line):
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith(f"simkit: {line}")
     assert result.stderr.count("\n") == 1
-
-
-def test_in_real_time_a_bridge_that_does_not_start_is_told_of_each_scenario():
-    program = ("--wall", "--exec", shlex.join(ENDS_AT_ONCE))
-    result = invoke(*only("dtmf", "idle"), *program, "--json")
-    told = json.loads(result.stdout)
-    assert result.exit_code == 2
-    for row in told["scenarios"]:
-        assert row["result"] == "error"
-        assert row["sentence"].startswith("the bridge ended with code 1 before it")
-
-
-def test_a_failure_on_a_machine_that_is_too_busy_is_none_of_the_bridges():
-    def pacing(p99_ms: float) -> PacingError:
-        return PacingError(deadlines=9, p50_ms=0.1, p95_ms=1.0, p99_ms=p99_ms, max_ms=90.0)
-
-    passed, failed = VERDICTS[0], VERDICTS[2]
-    assert trusted(failed, None) is trusted(failed, pacing(9.0)) is failed
-    assert trusted(passed, pacing(80.0)) is passed
-    found = trusted(failed, pacing(80.0))
-    assert found.result == "error"
-    assert found.sentence.startswith("this machine served deadlines 80 ms late (p99), which tells")
 
 
 def test_who_is_told_to_stop_leaves_nobody_behind():

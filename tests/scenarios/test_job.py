@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from simkit.scenarios import Job, ScenarioError, Verdict, judge
-from simkit.scenarios.job import verdict_on
+from simkit.scenarios.job import RealTime, verdict_on
 from tests.report.page.pages import outcome
 from tests.timeline.stories import interrupted
 
@@ -113,3 +113,11 @@ def test_a_job_says_how_it_is_repeated():
         "--app my_app:app"
     )
     assert Job("greeting").command() == "simkit run greeting"
+    there = RealTime("http://127.0.0.1:3000/voice", "node server.js")
+    assert Job("dtmf", {"hold": 0.2}, wall=there).command() == (
+        "simkit run dtmf --set hold=0.2 --wall --bridge http://127.0.0.1:3000/voice "
+        "--exec 'node server.js'"
+    )
+    own = Job("dtmf", app="my_app:app", wall=RealTime())
+    assert own.command() == "simkit run dtmf --app my_app:app --wall"
+    assert own.key != Job("dtmf", app="my_app:app").key

@@ -1,0 +1,119 @@
+"""``simkit conformance --wall``: what is told of runs in real time."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner, Result
+
+from simkit.bridge.sources import load
+from simkit.cli import main
+from simkit.cli.conformance import settled, trusted
+from simkit.cli.wall import environment_for
+from simkit.scenarios import REGISTRY, Job, Verdict
+from simkit.timeline.measures import PacingError
+from tests.wall.programs import ENDS_AT_ONCE
+
+PROGRAM = shlex.join(ENDS_AT_ONCE)
+PASSED = Verdict(Job("dtmf"), "passed")
+FAILED = Verdict(Job("dtmf"), "failed", [("agent-audio-intact", "a gap of 80 ms")])
+
+
+def invoke(*args: str) -> Result:
+    return CliRunner().invoke(main, args)
+
+
+def pacing(p99_ms: float, max_ms: float = 90.0) -> PacingError:
+    return PacingError(deadlines=9, p50_ms=0.1, p95_ms=1.0, p99_ms=p99_ms, max_ms=max_ms)
+
+
+def test_a_bridge_that_does_not_start_is_told_of_and_the_rest_is_spared(tmp_path):
+    args = ["--scenario", "dtmf", "--scenario", "cold-start", "--scenario", "jitter"]
+    args += ["--wall", "--exec", PROGRAM, "--junit", str(tmp_path / "races.xml"), "--json"]
+    result = invoke("conformance", *args)
+    assert result.exit_code == 2
+    told = [one for row in json.loads(result.stdout)["scenarios"] for one in row["variants"]]
+    assert [one["result"] for one in told] == ["error"] * 6 + ["not applicable"] * 2
+    said = [one["failures"][0]["sentence"] for one in told[:6]]
+    assert all(one.startswith("the bridge ended with code 1 before it") for one in said[:3])
+    assert said[3:] == ["not run: 3 bridges before it did not answer"] * 3
+    again = told[2]["command"]
+    assert again == f"simkit run cold-start --set late=0.2 --wall --exec {shlex.quote(PROGRAM)}"
+    assert again in "".join(ElementTree.parse(tmp_path / "races.xml").getroot().itertext())
+    assert said[2] in invoke(*shlex.split(again)[1:]).stderr
+
+
+def test_a_failure_on_a_machine_that_is_too_busy_is_none_of_the_bridges():
+    assert trusted(FAILED, None) is trusted(FAILED, pacing(9.0)) is FAILED
+    assert trusted(PASSED, pacing(80.0)) is PASSED
+    found = trusted(FAILED, pacing(80.0))
+    assert found.result == "error"
+    assert found.sentence.startswith("this machine served deadlines 80 ms late (p99), which tells")
+
+
+@pytest.mark.parametrize(
+    ("runs", "result", "number"),
+    [
+        ([(PASSED, pacing(80.0))], "passed", 1),
+        ([(FAILED, pacing(9.0, 39.0))], "failed", 1),
+        ([(FAILED, None)], "failed", 1),
+        ([(FAILED, pacing(9.0, 41.0)), (PASSED, pacing(9.0))], "passed", 2),
+        ([(FAILED, pacing(11.0, 20.0)), (FAILED, pacing(2.0, 20.0))], "failed", 2),
+        ([(FAILED, pacing(9.0))] * 3, "failed", 3),
+        ([(FAILED, pacing(11.0))] * 3, "error", 3),
+    ],
+)
+def test_what_failed_while_the_machine_was_late_is_run_again(runs, result, number):
+    waiting = list(runs)
+    assert settled(lambda: waiting.pop(0)).result == result
+    assert len(runs) - len(waiting) == number
+
+
+@pytest.mark.parametrize("scenario", REGISTRY.values(), ids=REGISTRY)
+def test_simkits_own_bridge_is_told_what_it_needs_for_a_scenario(scenario):
+    config = load(None, environment_for(scenario, is_own=True), {}).config
+    assert {key: getattr(config, key) for key in scenario.own} == scenario.own
+    assert (
+        environment_for(scenario, is_own=False).keys()
+        == environment_for(REGISTRY["greeting"], is_own=True).keys()
+    )
+
+
+SOURCE = """
+import aiohttp.web
+
+app = aiohttp.web.Application()
+
+def serve(sim):
+    raise AssertionError
+
+async def main():
+    raise AssertionError
+"""
+
+
+@pytest.mark.parametrize("command", [("conformance", "--scenario", "dtmf"), ("run", "dtmf")])
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("serve", "is a function of sim, which puts a bridge into a simulation"),
+        ("main", "serves by itself"),
+        ("app", "is an application of aiohttp's, and --wall serves ASGI"),
+    ],
+)
+def test_what_only_a_simulation_serves_is_refused(monkeypatch, tmp_path, command, name, what):
+    Path(tmp_path, "only_simulated.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "only_simulated", raising=False)
+    result = invoke(*command, "--wall", "--app", f"only_simulated:{name}")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"simkit: --app only_simulated:{name}: {what}; with --wall name an ASGI application, or "
+        'the program, as in --exec "python bridge.py", which listens on $PORT or where --bridge '
+        "says\n"
+    )
