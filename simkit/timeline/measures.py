@@ -152,7 +152,7 @@ def _jitter(timeline: Timeline, numbers: list[int], is_all: bool) -> dict[str, f
     for run in timeline.of("media"):
         if is_all or run.call in numbers or run.session in sessions:
             leg = f"{run.source}>{run.target}"
-            highest[leg] = max(highest.get(leg, 0.0), run.fields.get("jitter_ns", 0) / 1e6)
+            highest[leg] = max(highest.get(leg, 0.0), run.fields["jitter_ns"] / 1e6)
     return highest
 
 

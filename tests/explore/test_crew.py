@@ -44,6 +44,15 @@ def test_verdicts_are_those_of_a_run_in_this_process(one):
     assert {verdict.result for verdict in verdicts} == {"passed"}
 
 
+def test_two_workers_share_what_there_is_to_do():
+    jobs = [Job("greeting", seed=seed) for seed in range(8)]
+    with Crew(2) as made:
+        verdicts = list(made.run(jobs))
+        assert len(made._workers) == 2
+    assert sorted(verdict.job.seed for verdict in verdicts) == list(range(8))
+    assert {verdict.result for verdict in verdicts} == {"passed"}
+
+
 def test_the_page_of_each_call_is_there_when_its_verdict_comes(one, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp() / "pages0"
     found, lost = one.run([Job("greeting"), Job("dtmf", app=HOSTILE + "exits")])

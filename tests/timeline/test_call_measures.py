@@ -22,6 +22,7 @@ def test_a_call_with_one_interruption():
     story = interrupted().receives(2080).tells(2210).clears(2250, 2270).replied(2200, 2000)
     found = measures(story.timeline, 1)
     assert (found.turns, found.interruptions, found.missed_rate) == (1, 1, 0.0)
+    assert found.false_rate is None  # it was meant for the agent
     assert found.time_to_stop.p50_ms == 400.0
     assert (found.stale_after_clear_ms, found.unheard_ms) == (110.0, 700.0)
     assert found.overlap_ms == 400.0
@@ -40,7 +41,8 @@ def test_all_calls_together_are_the_sum_and_the_spread_of_each():
     assert (both.calls, both.turns, both.interruptions) == (2, 2, 2)
     assert both.missed_rate == 0.5
     assert (both.time_to_stop.samples, both.time_to_stop.p50_ms) == (2, 400.0)
-    assert measures(story.timeline, 2).missed_rate == 1.0
+    second = measures(story.timeline, 2)
+    assert (second.interruptions, second.missed_rate) == (1, 1.0)
 
 
 def test_an_interruption_that_the_end_of_the_run_left_open_counts_as_neither():
@@ -64,6 +66,18 @@ def test_a_noise_that_the_agent_talks_through_is_a_chance_not_taken():
 def test_a_natural_end_after_a_noise_is_no_giving_way():
     story = Story().replies(0, 1000).hears(0, 1000).noise(900)
     assert measures(story.timeline, 1).false_rate == 0.0
+
+
+def test_who_goes_on_before_the_answer_has_not_ended_the_turn():
+    story = Story().speaks(1000).speaks(2000).hears(3000, 3500).speaks(4000)
+    found = measures(story.timeline, 1).response_latency
+    assert (found.samples, found.p50_ms) == (1, 500.0)
+
+
+@pytest.mark.parametrize(("call", "interrupts", "overlap_ms"), [(1, 1, 300.0), (2, 0, 0.0)])
+def test_nobody_speaks_over_the_caller_of_another_call(call, interrupts, overlap_ms):
+    found = measures(Story().speaks(1000, call=call).hears(1200, 1600).timeline, 1)
+    assert (found.agent_interrupts, found.overlap_ms) == (interrupts, overlap_ms)
 
 
 # What was heard
@@ -122,6 +136,16 @@ def test_the_ledger_s_error_is_what_was_told_minus_what_was_heard(told_ms, error
         "truncate", "bridge", "vapi", t_ns=1900 * MS, utterance=1, audio_ns=told_ms * MS
     )
     assert measures(story.timeline, 1).ledger_error_ms == error
+
+
+def test_the_ledger_is_of_one_call_and_of_what_was_heard_by_then():
+    story = Story().replies(900, 3000).hears(1000, 2400).hears(2500, 3000, offset=1400)
+    story.timeline.record(
+        "truncate", "bridge", "vapi", t_ns=1900 * MS, utterance=1, audio_ns=900 * MS
+    )
+    assert measures(story.timeline, 1).ledger_error_ms == 0.0
+    story.hears(1000, 2000, utterance=8, call=2)
+    assert measures(story.timeline, 2).ledger_error_ms is None
 
 
 def ended(end_ms: float = 10_000) -> Story:

@@ -55,6 +55,28 @@ def test_the_next_reply_is_not_stale():
     assert story.barge_in().stale_after_clear_ms == 110.0
 
 
+def test_what_was_on_its_way_to_the_caller_at_the_clear_is_not_stale():
+    story = interrupted().tells(2210).clears(2250, 2270)
+    for towards, delay_ms in (("caller", 50), ("twilio", 90)):
+        story.timeline.record(
+            "carrier", "carrier", t_ns=0, call=1, towards=towards, delay_ns=delay_ms * MS, knobs={}
+        )
+    assert story.barge_in().stale_after_clear_ms == 60.0
+
+
+@pytest.mark.parametrize(
+    ("stops_ms", "end_ms", "yielded"),
+    [(4000, 9000, True), (4001, 9000, False), (4000, 4000, False), (3999, 3999, None)],
+)
+def test_who_goes_on_for_over_two_seconds_has_not_yielded(stops_ms, end_ms, yielded):
+    story = Story(end_ms).replies(900, 9000).hears(1100, stops_ms).speaks(2000)
+    assert story.barge_in().yielded is yielded
+
+
+def test_what_begins_to_be_heard_in_the_instant_of_the_onset_is_interrupted():
+    assert Story().replies(900, 3000).hears(2000, 2400).speaks(2000).barge_in().reply == 1
+
+
 # What never happened
 
 

@@ -23,6 +23,7 @@ def test_what_is_heard_has_the_colour_of_the_reply_it_is_of():
     story.hears(2000, 2100, utterance=None)
     assert places(spans(story, "ear")) == [(100, 600, 0), (1100, 1600, 1), (2000, 2100, -1)]
     assert places(spans(story, "agent")) == [(0, 500, 0), (1000, 1500, 1)]
+    assert [span.text for span in spans(story, "ear")] == ["Your"] * 3
 
 
 def test_a_reply_that_was_stopped_ends_there_and_what_was_flushed_is_shown_behind_what_was_heard():
@@ -32,6 +33,12 @@ def test_a_reply_that_was_stopped_ends_there_and_what_was_flushed_is_shown_behin
     assert flushed.unheard
     assert places([flushed]) == [(2400, 3000, 0)]
     assert flushed.title == "0.600 s of reply 1 were sent and never heard"
+
+
+def test_less_than_a_tenth_of_a_second_need_not_have_been_flushed():
+    for sent_ms, is_shown in ((1400, True), (1399, False)):
+        found = spans(interrupted().replied(2300, sent_ms), "ear")
+        assert any(span.unheard for span in found) is is_shown
 
 
 def test_a_reply_of_which_nothing_was_heard_is_shown_from_when_it_reached_the_bridge():
@@ -117,6 +124,11 @@ def test_a_barge_in_names_its_parts_and_the_reply_it_hit():
     assert bracket.parts_ms == [100.0, 10.0, 20.0, 270.0]
     assert bracket.stop_ms == 400.0
     assert bracket.reply == 1
+
+
+def test_a_barge_in_hits_what_begins_to_be_heard_in_its_instant():
+    story = Story().replies(900, 3000).hears(2000, 2400).speaks(2000)
+    assert page(story.timeline).panels[0].brackets[0].reply == 0
 
 
 def test_a_barge_in_into_something_unknown_hits_no_reply():
