@@ -134,9 +134,17 @@ def test_the_time_limit_ends_the_run_and_tells_who_still_waits(runner, loop):
     )
 
 
-def test_the_limit_itself_is_within_the_limit(runner, loop):
+@pytest.mark.parametrize("is_stalled", [False, True])
+def test_the_limit_itself_is_within_the_limit(runner, loop, is_stalled):
     loop.time_limit_ns = 60_000_000_000
-    runner.run(asyncio.sleep(60))
+
+    async def main():
+        if is_stalled:
+            time.sleep(60)
+        else:
+            await asyncio.sleep(60)
+
+    runner.run(main())
     assert loop.time() == 60.0
 
 

@@ -112,6 +112,11 @@ def test_clarity_is_weighted_by_length():
     assert (found.snr_db, found.mulaw_snr_db) == (32.0, 38.0)
 
 
+def test_what_somebody_else_heard_was_unheard_by_this_caller():
+    story = Story().replies(900, 1000).hears(1000, 1500).hears(1000, 2000, call=2)
+    assert measures(story.timeline, 1).unheard_ms == 500.0
+
+
 # First words
 
 

@@ -141,6 +141,7 @@ def test_a_page_of_nothing_says_so():
     html = render_page(page(Timeline()))
     told = data_in(html)
     assert told["passed"] is None
+    assert [panel["title"] for panel in told["panels"]] == ["call 1"]
     assert told["panels"][0]["events"]["t"] == []
     assert told["panels"][0]["sound"] is None
     assert told["remarks"] == [
