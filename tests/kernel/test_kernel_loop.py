@@ -149,6 +149,16 @@ def test_the_clock_stands_still_until_nothing_is_ready(runner, loop):
     assert instants == [0] * 100 + ["timer"]
 
 
+@pytest.mark.parametrize("is_debug", [False, True])
+def test_a_cancelled_callback_neither_runs_nor_is_reported(loop, is_debug):
+    told = []
+    loop.set_debug(is_debug)
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    loop.call_soon(told.append, "it ran").cancel()
+    loop.run_until_complete(asyncio.sleep(0))
+    assert told == []
+
+
 def test_a_cancelled_timer_does_not_move_the_clock(runner, loop):
     async def main():
         loop.call_later(10, pytest.fail).cancel()

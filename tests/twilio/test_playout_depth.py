@@ -57,6 +57,13 @@ def test_a_reply_that_comes_at_once_is_a_step_and_then_a_slope():
     assert {value for _, value in queue.points[2:]} == {0.0}
 
 
+def test_it_was_empty_when_the_last_of_it_had_played_however_soon_the_stream_ends():
+    queue = Filled()
+    queue.at(100, "media", bytes(8000))
+    queue.at(1119, "stop")
+    assert queue.points[2:4] == [(1100, 0.0), (1119, 0.0)]
+
+
 def test_a_clear_empties_the_queue_at_once():
     queue = Filled()
     queue.at(0, "media", bytes(8000))
