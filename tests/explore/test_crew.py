@@ -16,7 +16,18 @@ from simkit.scenarios import Job, judge
 HOSTILE = "tests.explore.hostile:"
 
 
+KILLED_ONCE = """
+import os, pathlib, signal
+from simkit.recording import own_bridge
+
+before = pathlib.Path(__file__).with_suffix(".killed")
+if not before.exists():
+    before.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+app = own_bridge()
+"""
 AT_IMPORT = {
+    "killed_once": KILLED_ONCE,
     "ends": "import os; os._exit(4)",
     "sleeps": "import time; time.sleep(1e6)",
     "is_stuck": "from tests.explore import hostile; hostile.stuck()",
@@ -93,6 +104,11 @@ def test_so_is_one_that_does_so_as_it_is_imported(one, how, result, why):
     [verdict] = one.run([Job("dtmf", app=f"{how}_at_import:app")])
     assert verdict.result == result
     assert why in verdict.sentence
+
+
+def test_one_that_the_system_killed_is_run_again(one):
+    [verdict] = one.run([Job("greeting", app="killed_once_at_import:app")])
+    assert verdict.result == "passed"
 
 
 def test_what_an_application_keeps_is_not_there_in_the_next_run(one):

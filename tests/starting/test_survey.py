@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from simkit.starting import survey
+from simkit.starting import sources, survey
 from simkit.starting.accounts import values
 from simkit.twilio import AUTH_TOKEN
 from tests.starting import projects
@@ -96,6 +96,16 @@ def test_tests_installed_files_and_links_to_elsewhere_are_not_read(project, tmp_
     assert found.sources.files == {}
 
 
+def test_what_cannot_be_imported_is_not_read(project, tmp_path):
+    (tmp_path / "__init__.py").touch()
+    assert project(**{"my-app": "app = make()", "a b__m": "app = make()"}).sources.files == {}
+
+
+def test_of_very_many_files_the_first_are_read(project, monkeypatch):
+    monkeypatch.setattr(sources, "_MOST_FILES", 2)
+    assert set(project(c="", a="", b="").sources.files) == {"a", "b"}
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
@@ -104,6 +114,7 @@ def test_tests_installed_files_and_links_to_elsewhere_are_not_read(project, tmp_
             [("POST", "/incoming"), ("POST", "/voice/inbound")],
         ),
         ("@app.get('/health')\ndef f(): return {}", [("POST", "/voice/inbound")]),
+        ("@app.websocket('/voice')\ndef f(): return '<Connect>'", [("POST", "/voice/inbound")]),
         (
             "T = '<Response>'\n@app.api_route('/x', methods=['GET', 'POST'])\ndef f(): return T",
             [("POST", "/x"), ("POST", "/voice/inbound")],

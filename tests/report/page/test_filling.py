@@ -164,6 +164,8 @@ def test_many_barge_ins_and_broken_promises_are_counted_and_not_told_one_by_one(
     found = page(interrupted().timeline, checks=checks, barge_ins=[one] * 8)
     assert "... and 4 more." in found.verdict
     assert found.verdict[-1] == "The caller interrupted 3 times more."
+    found = page(interrupted().timeline, checks=checks[:5], barge_ins=[one] * 5)
+    assert not [sentence for sentence in found.verdict if "more" in sentence]
 
 
 def test_a_promise_that_was_broken_very_often_shows_the_first_times():

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simkit.checks import CheckResult, Violation
-from simkit.report.page import page_of, render_page
+from simkit.report.page import page_of, render, render_page
 from simkit.report.page.model import (
     Bracket,
     Curve,
@@ -99,6 +102,18 @@ def test_a_hostile_text_in_every_place_makes_no_other_element_and_no_other_attri
 def test_what_the_page_is_told_is_what_it_was_given():
     told = full_of(HOSTILE)
     assert read(told).data == json.loads(json.dumps(msgspec.to_builtins(told)))
+
+
+def test_the_script_that_begins_it_all_comes_last():
+    begins = (Path(render.__file__).parent / "page.js").read_text()
+    assert HARMLESS.scripts[1].endswith(begins)
+
+
+def test_what_is_no_number_in_json_is_never_written():
+    broken = full_of("hello")
+    broken.panels[0].duration = math.nan
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        render_page(broken)
 
 
 @settings(max_examples=20)
