@@ -25,7 +25,7 @@ _GRACE = 1.0
 
 def outlasting(
     network: Network, known_tasks: set[asyncio.Task[Any]], known_openings: set[Opening]
-) -> list[tuple[Host, list[str], list[str]]]:
+) -> list[tuple[Host, list[asyncio.Task[Any]], list[str]]]:
     """Return the tasks and sockets of served programs that outlive every call, host by host.
 
     Args:
@@ -36,7 +36,7 @@ def outlasting(
     found = []
     for server in network.servers:
         tasks = [
-            task.get_name()
+            task
             for task in sorted(asyncio.all_tasks(), key=lambda task: hash(task))
             if task not in known_tasks and host_of(task) is server.host and task is not server.task
         ]

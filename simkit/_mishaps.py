@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from types import CoroutineType
 from typing import Any
 
@@ -15,6 +16,8 @@ from .kernel import made_at, named, raising_line, running_line, running_task
 from .network import Host, SimLoop
 from .timeline import Event, Timeline
 
+_MOST_LOGGED = 3
+"""Of errors at the same line, that are logged; a task per frame may fail fifty times a second."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -30,6 +33,7 @@ class Mishaps:
         self.ignored = False
         """Set while the world is taken down: what happens then is no fault of the program."""
         loop.set_exception_handler(self._on_unhandled)
+        self._logged: Counter[tuple[str, str]] = Counter()
         loop.realm.on_stall = self._on_stall
         loop.realm.on_unawaited = self._on_unawaited
         loop.network.on_backlog = self._on_backlog
@@ -42,7 +46,7 @@ class Mishaps:
         self._loop.stall(duration_ns)
 
     def _on_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Record what asyncio reports as unhandled, and let it be logged as usual."""
+        """Record what asyncio reports as unhandled, and let it be logged as usual, a few times."""
         if self.ignored:
             return
         error = context.get("exception")
@@ -52,16 +56,19 @@ class Mishaps:
         if handle is not None:
             # asyncio's own text shows the arguments, with their addresses.
             message = f"Exception in callback {named(handle._callback)}"
+        name, line = type(error).__name__ if error is not None else "", raising_line(error)
         self._record(
             "unhandled-error",
             message=_ADDRESS.sub("", message),
-            error=type(error).__name__ if error is not None else "",
+            error=name,
             task=culprit.get_name() if isinstance(culprit, asyncio.Task) else running_task(),
-            line=raising_line(error),
+            line=line,
             # The garbage collector may find it while another host's program runs.
             host=host_of(culprit) if isinstance(culprit, asyncio.Task) else None,
         )
-        loop.default_exception_handler(context)
+        self._logged[name, line or message] += 1
+        if self._logged[name, line or message] <= _MOST_LOGGED:
+            loop.default_exception_handler(context)
 
     def _on_unawaited(self, coro: CoroutineType[Any, Any, Any]) -> None:
         """Record a coroutine that was made and thrown away; Python warns as usual."""

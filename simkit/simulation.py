@@ -21,6 +21,7 @@ from .checks import Checks
 from .kernel import (
     Calendar,
     SimulationError,
+    await_line,
     happening,
     stepped_out,
 )
@@ -376,7 +377,10 @@ class Simulation(Observed):
             left = _ending.outlasting(self._network, self._known_tasks, self._known_openings)
             for host, tasks, sockets in left:
                 more: dict[str, Any] = {"sockets": sockets} if sockets else {}
-                self._timeline.record("leaks", host.name, tasks=tasks, **more)
+                if tasks:
+                    more["lines"] = [await_line(task) for task in tasks]
+                names = [task.get_name() for task in tasks]
+                self._timeline.record("leaks", host.name, tasks=names, **more)
 
     def _calls_are_over(self) -> bool:
         return len(self._timeline.of("ended")) == len(self.twilio.calls)

@@ -205,7 +205,7 @@ def test_a_socket_that_outlives_its_call_is_a_leak():
     [event] = sim.finish().of("leaks")
     assert event.fields == {"tasks": [], "sockets": ["client connection to centre:7"]}
     [result] = [check for check in checks.run(sim.timeline) if check.name == "clean-teardown"]
-    assert result.sentence == "1 sockets outlived every call: client connection to centre:7"
+    assert result.sentence == "1 socket outlived every call: client connection to centre:7"
     [said] = closing(sim)
     assert "client connection to centre:7, opened on bridge.example.com at " in said
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import time
 
 import pytest
@@ -89,6 +90,27 @@ async def test_a_task_whose_error_nobody_took_is_named_with_the_line_that_raised
     assert sentences(sim, "no-unhandled-error").endswith(
         f"in task 'pump', at {place(fails, 'raise KeyError')}"
     )
+
+
+async def test_errors_at_one_line_are_all_recorded_and_logged_a_few_times_only(sim, caplog):
+    failing = {asyncio.create_task(fails()) for _ in range(50)}
+    await asyncio.wait(failing)
+    failing.clear()
+    await asyncio.sleep(0)
+    assert len(sim.timeline.of("unhandled-error")) == 50
+    assert len([one for one in caplog.records if one.name == "asyncio"]) == 3
+
+
+async def test_an_error_in_a_library_is_told_with_the_line_of_the_program(sim):
+    async def parses():
+        return json.loads("{")
+
+    task = asyncio.create_task(parses())
+    await asyncio.wait({task})
+    del task
+    await asyncio.sleep(0)
+    [error] = sim.timeline.of("unhandled-error")
+    assert error.fields["line"] == place(parses, "json.loads")
 
 
 async def test_an_error_in_a_callback_shows_no_address(sim):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 from ..timeline import Event, Timeline, sessions_of, upstreams_of
 from .check import Check, Limit, Violation, milliseconds, seconds
 
+_MOST_NAMED = 3
+"""Of what was left, that are named."""
 _TEARDOWN_NS = 1_000_000_000
 _CLOSED_BY_SERVER = 31921
 _WEBHOOK_FAILED = (11200, 11205, 11210, 11220)
@@ -45,14 +50,22 @@ def _clean_teardown(timeline: Timeline) -> list[Violation]:
     found += [
         Violation(
             event.t_ns,
-            f"{len(names)} {what} outlived {whose}: {', '.join(names)}",
+            f"{len(names)} {what}{'s' if len(names) > 1 else ''} outlived {whose}: "
+            f"{_listed(names, event.fields.get(lines, ()))}",
             (event,),
         )
         for event in timeline.of("leaks")
-        for what, whose in (("tasks", "their calls"), ("sockets", "every call"))
-        if (names := event.fields.get(what))
+        for what, whose, lines in (("task", "their calls", "lines"), ("socket", "every call", ""))
+        if (names := event.fields.get(f"{what}s"))
     ]
     return found
+
+
+def _listed(names: Sequence[str], lines: Sequence[str]) -> str:
+    """Name the first few, each with the line at which it waits where that is known."""
+    told = [" ".join(one) for one in zip(names, lines, strict=True)] if lines else names
+    more = len(names) - _MOST_NAMED
+    return ", ".join(told[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _about(timeline: Timeline, session: int, *ended: Event) -> list[Event]:
@@ -106,28 +119,45 @@ def _place(event: Event) -> str:
     return (f", in task {task!r}" if task else "") + (f", at {line}" if line else "")
 
 
+def _alike(events: Iterable[Event], *fields: str) -> list[list[Event]]:
+    """Put together what happened at the same line: a task per frame fails fifty times a second."""
+    groups: dict[tuple[Any, ...], list[Event]] = {}
+    for event in events:
+        key = (event.source, *(event.fields.get(name) for name in (*fields, "line")))
+        groups.setdefault(key, []).append(event)
+    return list(groups.values())
+
+
+def _again(events: list[Event]) -> str:
+    """Say how often the same happened after the first time."""
+    more = len(events) - 1
+    return f"; the same {more} more times, until {seconds(events[-1].t_ns)}" if more else ""
+
+
 def _no_unhandled_error(timeline: Timeline) -> list[Violation]:
     return [
         Violation(
-            event.t_ns,
-            f"unhandled at {seconds(event.t_ns)} on {event.source}: {event.fields['error']} "
-            f"({event.fields['message']}){_place(event)}",
-            (event,),
+            first.t_ns,
+            f"unhandled at {seconds(first.t_ns)} on {first.source}: {first.fields['error']} "
+            f"({first.fields['message']}){_place(first)}{_again(alike)}",
+            (first,),
         )
-        for event in timeline.of("unhandled-error")
+        for alike in _alike(timeline.of("unhandled-error"), "error", "message")
+        for first in alike[:1]
     ]
 
 
 def _no_blocking(timeline: Timeline, over_ms: float) -> list[Violation]:
+    blocked = [e for e in timeline.of("stall") if e.fields["duration_ns"] > over_ms * 1e6]
     return [
         Violation(
-            event.t_ns,
-            f"the loop was blocked for {milliseconds(event.fields['duration_ns'])} at "
-            f"{seconds(event.t_ns)}{_place(event)}",
-            (event,),
+            first.t_ns,
+            f"the loop was blocked for {milliseconds(first.fields['duration_ns'])} at "
+            f"{seconds(first.t_ns)}{_place(first)}{_again(alike)}",
+            (first,),
         )
-        for event in timeline.of("stall")
-        if event.fields["duration_ns"] > over_ms * 1e6
+        for alike in _alike(blocked)
+        for first in alike[:1]
     ]
 
 

@@ -11,6 +11,10 @@ from typing import Any
 
 _ASYNCIO_DIR = os.path.dirname(asyncio.__file__)
 _OURS = (_ASYNCIO_DIR, os.path.dirname(__file__))
+_INSTALLED = ("/site-packages/", "/dist-packages/")
+_SIMKIT_DIR = os.path.dirname(os.path.dirname(__file__))
+_LIBRARIES = ("<frozen", os.path.dirname(os.__file__), _SIMKIT_DIR)
+_BRIDGE_DIR = os.path.join(_SIMKIT_DIR, "bridge")
 
 
 class SimulationError(RuntimeError):
@@ -49,14 +53,15 @@ def describe_tasks(tasks: set[asyncio.Task[Any]]) -> str:
 def await_line(task: asyncio.Task[Any]) -> str:
     """Say where a suspended task waits, in the user's terms.
 
-    The innermost line outside asyncio itself is the useful one: ``await queue.get()`` in the
-    bridge, not the future inside ``Queue.get``.
+    The innermost line of the program is the useful one, or else the innermost outside asyncio:
+    ``await queue.get()`` in the bridge, not the future inside ``Queue.get``.
     """
     coro: Any = task.get_coro()
     if inspect.iscoroutine(coro) and inspect.getcoroutinestate(coro) == inspect.CORO_CREATED:
         return "has not started"
     first: tuple[CodeType, int] | None = None
     last: tuple[CodeType, int] | None = None
+    own: tuple[CodeType, int] | None = None
     while coro is not None:
         found = _frame_and_next(coro)
         if found is None:
@@ -67,7 +72,9 @@ def await_line(task: asyncio.Task[Any]) -> str:
         first = first or (code, frame.f_lineno)
         if not code.co_filename.startswith(_ASYNCIO_DIR):
             last = (code, frame.f_lineno)
-    place = last or first
+        if not is_library(code.co_filename):
+            own = (code, frame.f_lineno)
+    place = own or last or first
     if place is None:
         return "has not started"
     code, line = place
@@ -114,15 +121,25 @@ def running_task() -> str:
 
 
 def raising_line(error: BaseException | None) -> str:
-    """Say which line of the program raised: the innermost outside of kernel and asyncio."""
-    found = ""
+    """Say which line raised: the program's innermost, or else that outside kernel and asyncio."""
+    found = own = ""
     step = error.__traceback__ if error is not None else None
     while step is not None:
         code = step.tb_frame.f_code
         if not found or not code.co_filename.startswith(_OURS):
             found = _place(code, step.tb_lineno)
+        if not is_library(code.co_filename):
+            own = _place(code, step.tb_lineno)
         step = step.tb_next
-    return found
+    return own or found
+
+
+def is_library(filename: str) -> bool:
+    """Tell whether a file is Python's, an installed package's or simkit's: no line to mend."""
+    if filename.startswith(_BRIDGE_DIR):
+        return False
+    is_installed = any(folder in filename.replace(os.sep, "/") for folder in _INSTALLED)
+    return is_installed or filename.startswith(_LIBRARIES)
 
 
 def _place(code: CodeType, line: int) -> str:
@@ -130,8 +147,12 @@ def _place(code: CodeType, line: int) -> str:
 
 
 def short_path(filename: str) -> str:
-    """Keep the last two parts of a path, so that messages are the same on every machine."""
-    return "/".join(filename.replace(os.sep, "/").split("/")[-2:])
+    """Keep a package's path, or the last two parts: messages are the same on every machine."""
+    path = filename.replace(os.sep, "/")
+    for folder in _INSTALLED:
+        if folder in path and not filename.startswith(_SIMKIT_DIR):
+            return path.rpartition(folder)[2]
+    return "/".join(path.split("/")[-2:])
 
 
 def _age(task: asyncio.Task[Any]) -> int:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from ..kernel import is_library
+
 if TYPE_CHECKING:
     from .hosts import Host
 
@@ -208,7 +210,7 @@ def load(spec: str) -> Any:
 
 
 def _place(error: BaseException) -> str:
-    """Return in which file and line of the program an import failed."""
+    """Return in which file and line of the program it was raised, or else of a library."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -216,7 +218,9 @@ def _place(error: BaseException) -> str:
     ]
     if isinstance(error, SyntaxError) or not frames:  # which says it itself
         return ""
-    return f" ({PurePath(frames[-1].filename).name}, line {frames[-1].lineno})"
+    own = [frame for frame in frames if not is_library(frame.filename)]
+    place = (own or frames)[-1]
+    return f" ({PurePath(place.filename).name}, line {place.lineno})"
 
 
 def _instead(name: str, module: Any) -> str:

@@ -192,7 +192,7 @@ def _close(event: Event) -> str:
 
 def _plainly(event: Event) -> str:
     # Which line of the program it was changes with every edit: it is for checks and people.
-    hidden = _PLACES if event.kind in ("stall", "unhandled-error") else ()
+    hidden = _PLACES if event.kind in ("leaks", "stall", "unhandled-error") else ()
     shown = "  ".join(
         f"{key}={_value(value)}" for key, value in event.fields.items() if key not in hidden
     )
@@ -206,7 +206,7 @@ def _value(value: Any) -> str:
 
 
 _SHOWN = 64
-_PLACES = ("task", "line")
+_PLACES = ("task", "line", "lines")
 SILENT = ("receives", "log", "slow-reader", "clip")
 """Kinds that are not printed: for measures and checks."""
 _WORDS: dict[str, Callable[[Event], str]] = {

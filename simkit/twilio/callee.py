@@ -38,8 +38,14 @@ class Person:
         Raises:
             TimeoutError: they did not pick up within ``timeout`` virtual seconds.
         """
-        async with asyncio.timeout(timeout):
-            return await self._picked_up.get()
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._picked_up.get()
+        except TimeoutError:
+            raise TimeoutError(
+                f"{self.number} did not pick up a call within {timeout:g} s: {self.outcome!r} is "
+                "their outcome, if the bridge called them at all"
+            ) from None
 
     def picks_up(self, call: Call) -> None:
         """Hand over a call that they answered."""

@@ -386,8 +386,14 @@ class Call:
         Raises:
             TimeoutError: it is not over after ``timeout`` virtual seconds.
         """
-        async with asyncio.timeout(timeout):
-            await self._flow.ended.wait()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._flow.ended.wait()
+        except TimeoutError:
+            now = f"now {self._clock.now_ns / 1e9:.3f} s"
+            raise TimeoutError(
+                f"call {self.number} was not over within {timeout:g} s ({now})"
+            ) from None
 
     def sound(self, until_ns: int | None = None) -> tuple[Samples, Samples]:
         """Return both sides of the call so far, mouth and ear, on one clock at 8 kHz.

@@ -164,6 +164,16 @@ def test_tasks_that_outlive_their_calls_are_named():
     assert result.sentence == "2 tasks outlived their calls: pump, keepalive"
 
 
+def test_tasks_that_outlive_their_calls_are_told_with_their_lines_and_not_all_of_many():
+    names = [f"Task-{number}" for number in range(5)]
+    lines = [f"awaits at my/bridge.py:{number} in pump" for number in range(5)]
+    result = CLEAN_TEARDOWN.judge(one_event("leaks", "bridge", tasks=names, lines=lines))
+    assert result.sentence == (
+        "5 tasks outlived their calls: Task-0 awaits at my/bridge.py:0 in pump, Task-1 awaits at "
+        "my/bridge.py:1 in pump, Task-2 awaits at my/bridge.py:2 in pump and 2 more"
+    )
+
+
 def wordless(until_ns: int = 20 * S, closed_ns: int | None = None) -> Timeline:
     """Call 1 ends at 5 s; nothing ties the socket that opened at 1 s to it."""
     timeline = Timeline(lambda: until_ns)
@@ -238,6 +248,25 @@ def test_an_unhandled_error_is_named_with_its_host():
         one_event("unhandled-error", "bridge", error="KeyError", message="Task exception")
     )
     assert result.sentence == "unhandled at 1.234 on bridge: KeyError (Task exception)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "check", "fields"),
+    [
+        ("unhandled-error", NO_UNHANDLED_ERROR, {"error": "KeyError", "message": "Task exception"}),
+        ("stall", NO_BLOCKING, {"duration_ns": 30 * MS}),
+    ],
+)
+def test_what_happens_again_and_again_at_one_line_is_told_once_and_counted(kind, check, fields):
+    timeline = Timeline(lambda: 10 * S)
+    for number, line in enumerate(["a.py:1", "b.py:2", "a.py:1", "a.py:1"]):
+        timeline.record(kind, "bridge", t_ns=number * S, line=line, task=f"Task-{number}", **fields)
+    first, second = check.judge(timeline).violations
+    assert first.sentence.endswith(
+        "in task 'Task-0', at a.py:1; the same 2 more times, until 3.000"
+    )
+    assert second.sentence.endswith("in task 'Task-1', at b.py:2")
+    assert len(first.events) == len(first.evidence) == 1
 
 
 def test_an_error_that_twilio_reports_is_handled():

@@ -85,7 +85,9 @@ def test_what_is_broken_is_told_with_its_evidence():
 def test_of_many_violations_five_are_told(count, told):
     timeline = Timeline()
     for number in range(count):
-        timeline.record("stall", "bridge", t_ns=number, duration_ns=40_000_000)
+        timeline.record(
+            "stall", "bridge", t_ns=number, duration_ns=40_000_000, line=f"a.py:{number}"
+        )
     lines = describe(Checks(lambda: timeline).broken()).splitlines()
     assert len(lines) == 1 + 5 * 2 + bool(told)
     assert told in (None, lines[-1])

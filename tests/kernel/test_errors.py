@@ -5,9 +5,12 @@ import inspect
 import sys
 import time
 import types
+from typing import Any
 
 import pytest
 
+from simkit import simulation
+from simkit.bridge import core
 from simkit.kernel import (
     DeadlockError,
     ForeignThreadError,
@@ -16,7 +19,7 @@ from simkit.kernel import (
     SimulationError,
     TimeLimitError,
 )
-from simkit.kernel.errors import await_line, describe_tasks
+from simkit.kernel.errors import await_line, describe_tasks, is_library, short_path
 
 
 def line_of(function, text):
@@ -215,6 +218,46 @@ def test_a_task_inside_asyncio_alone_shows_where_it_waits(runner):
         return line
 
     assert runner.run(main()).startswith("awaits at asyncio/tasks.py:")
+
+
+def test_a_task_inside_a_library_shows_the_line_of_the_program(runner):
+    async def reads(queue):
+        async for frame in memory_channel(queue):
+            assert frame
+
+    async def main():
+        task = asyncio.create_task(reads(asyncio.Queue()))
+        await asyncio.sleep(1)
+        line = await_line(task)
+        task.cancel()
+        return line
+
+    library: dict[str, Any] = {}
+    text = "async def memory_channel(queue):\n    while True:\n        yield await queue.get()\n"
+    exec(compile(text, "/opt/site-packages/channels/asyncio/memory.py", "exec"), library)
+    memory_channel = library["memory_channel"]
+    here = f"awaits at kernel/test_errors.py:{line_of(reads, 'async for')}"
+    assert runner.run(main()).startswith(here)
+
+
+@pytest.mark.parametrize(
+    ("filename", "shown"),
+    [
+        ("/srv/.venv/lib/python3.12/site-packages/websockets/asyncio/client.py", None),
+        ("/usr/lib/python3/dist-packages/yaml/reader.py", "yaml/reader.py"),
+        (asyncio.__file__, "asyncio/__init__.py"),
+        ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap>"),
+        (simulation.__file__, "simkit/simulation.py"),
+    ],
+)
+def test_libraries_are_told_from_the_program_and_keep_their_packages_name(filename, shown):
+    assert is_library(filename)
+    assert short_path(filename) == (shown or "websockets/asyncio/client.py")
+
+
+@pytest.mark.parametrize("filename", [__file__, core.__file__, "/srv/bridge/main.py", "main.py"])
+def test_what_can_be_mended_is_the_program(filename):
+    assert not is_library(filename)
 
 
 def test_no_tasks_at_all_are_described_too():

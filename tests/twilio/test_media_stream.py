@@ -224,6 +224,12 @@ async def test_when_nothing_follows_the_call_ends_with_the_stream(sim, server):
     await call.ends(timeout=1)
 
 
+async def test_a_call_that_does_not_end_in_time_is_told_with_the_time(sim, server):
+    call = await sim.twilio.call(to=NUMBER)
+    with pytest.raises(TimeoutError, match=r"^call 1 was not over within 2 s \(now \d\.\d{3} s\)$"):
+        await call.ends(timeout=2)
+
+
 async def test_connect_action_is_asked_for_after_the_stream(sim, server):
     server.twiml = server.twiml.replace("<Connect>", '<Connect action="/after">')
     call = await sim.twilio.call(to=NUMBER)

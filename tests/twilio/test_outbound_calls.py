@@ -109,7 +109,9 @@ async def test_a_call_can_be_canceled_while_it_rings(sim, program):
     assert (flow.status, sim.now) == ("canceled", pytest.approx(2.0))
     with pytest.raises(NotInProgress):
         flow.cancel()
-    with pytest.raises(TimeoutError):
+    with pytest.raises(
+        TimeoutError, match="did not pick up a call within 20 s: 'answers' is their"
+    ):
         await person.answers(timeout=20)
 
 
