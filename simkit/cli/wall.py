@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import signal
 import sys
@@ -29,7 +30,8 @@ def open_wall(
 ) -> Iterator[WallSimulation | None]:
     """Yield a world in real time with the bridge that the options name; None without ``--wall``.
 
-    Both run before what else there is to do on this machine, where it allows that.
+    The bridge answers by then. Both run before what else there is to do on this machine, where it
+    allows that.
 
     Raises:
         Refusal: the options contradict each other.
@@ -56,6 +58,7 @@ def open_wall(
             child = world.serve(command, env=env, verbose=verbose)
         elif bridge is None:
             child = world.serve_app(app, env=env, verbose=verbose)
+        world.run(lambda _: asyncio.sleep(0))  # until it answers: starting, it may wait
         stack.enter_context(before_others(0 if command is None and bridge else child.pid))
         yield world
 

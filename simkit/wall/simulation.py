@@ -353,7 +353,10 @@ class WallSimulation(Observed):
         await self._bridge.wait_until_up()
         self._is_up = True
         await self.loop.close_what_is_over()
-        if not len(self._timeline) and not self.loop.lines:
+        # What is known from the beginning is known from the new beginning, too.
+        if all(event.kind == "clip" for event in self._timeline) and not self.loop.lines:
+            for clip in self._timeline:
+                clip.t_ns = 0
             voice.prepare()
             gc.freeze()  # looking through all that was made so far would take 50 ms each time
             self.loop.pacing.restart()

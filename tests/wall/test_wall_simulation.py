@@ -6,10 +6,12 @@ What is asserted is order and content; how long anything takes is the machine's 
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
 from simkit import CallFailed, Simulation, Timeline
@@ -209,6 +211,18 @@ def test_callers_can_come_by_chance_at_the_instants_of_a_simulation():
 
 
 # Names
+
+
+def test_the_clock_begins_when_the_bridge_answers_whatever_was_known_of_it_before():
+    with WallSimulation() as sim:
+        sim.serve(REFUSES)
+        sim.knows(np.ones(800, np.int16), "hold on")
+        restarts = []
+        sim.loop.pacing.restart = lambda: restarts.append(gc.get_freeze_count() > 0)
+        for _ in range(2):
+            sim.run(lambda _: asyncio.sleep(0))
+        assert restarts == [True]
+        assert [(event.kind, event.t_ns) for event in sim.timeline] == [("clip", 0)]
 
 
 def test_nothing_leaves_this_machine():
