@@ -76,7 +76,7 @@ def is_valid(token: str, url: str, params: Params | None, signature: str) -> boo
 
 def is_valid_body(url: str, body: bytes) -> bool:
     """Check a JSON body against the ``bodySHA256`` that its signed URL carries."""
-    query = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    query = dict(parse_qsl(urlsplit(url).query))
     found = query.get("bodySHA256", "").encode("utf-8", "replace")
     return hmac.compare_digest(found, hashlib.sha256(body).hexdigest().encode())
 

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from simkit.wire import websocket
-from simkit.wire.websocket import server_core
+from simkit.wire.websocket import client_core, server_core
 from tests.wire.peers import Peer, Wire, carry, close_code, frame, opened, pair
 
 
@@ -60,6 +60,20 @@ def test_a_masked_frame_from_a_server_is_a_violation():
     assert client.seen == []
 
 
+def test_a_violation_is_told_once_in_words():
+    class Told(Peer):
+        def on_violation(self, reason: str) -> None:
+            self.seen.append(reason)
+
+    client, server = Peer(client_core("ws://bridge.example.com/media")), Told(server_core())
+    for peer in (server, client):
+        peer.connection_made(Wire())
+    carry(client, server)
+    server.data_received(frame(0x81, b"hi", mask=None))
+    server.data_received(frame(0x81, b"hi", mask=None))
+    assert server.seen == ["open", "incorrect masking"]
+
+
 def test_a_message_of_the_largest_size_passes_and_one_more_byte_closes_with_1009(monkeypatch):
     monkeypatch.setattr(websocket, "MAX_MESSAGE", 1000)
     monkeypatch.setattr(websocket.WebSocketPeer, "max_message", 1000)
@@ -98,6 +112,15 @@ def test_a_ping_is_answered():
         sender.ping()
         carry(client, server)
     assert client.seen == server.seen == ["pong"]
+
+
+def test_who_answers_no_ping_still_answers_a_close():
+    client, server = opened()
+    client.answers_pings = False
+    server.ping()
+    server.close(4000)
+    carry(client, server)
+    assert client.seen == server.seen == [("close", 4000, "")]
 
 
 @pytest.mark.parametrize(
@@ -158,6 +181,25 @@ def test_after_closing_nothing_is_sent():
     client.send_binary(b"late")
     client.ping()
     assert client.transport.take() == b""
+
+
+def test_closing_again_changes_nothing_while_the_answer_is_awaited():
+    client, _ = opened()
+    client.close(4000)
+    client.transport.take()
+    client.close(4001)
+    assert client.transport.take() == b""
+    assert not client.transport.closed
+
+
+def test_closing_before_it_opens_gives_up_the_connection_if_there_is_one():
+    client, _ = pair()
+    client.close()
+    assert client.transport.closed
+    alone = Peer(server_core())
+    alone.close()
+    alone.drop()
+    assert alone.seen == []
 
 
 def test_before_opening_nothing_is_sent():
