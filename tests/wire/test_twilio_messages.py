@@ -287,3 +287,13 @@ def test_a_frame_has_the_same_bytes_by_the_short_way(sound, stream_sid):
     body = twilio.MediaBody("inbound", "7", "120", payload)
     long_way = twilio.encode(twilio.Media("1234", body, stream_sid))
     assert twilio.encode_media(1234, 7, 120, sound, stream_sid) == long_way
+
+
+@pytest.mark.parametrize("parameters_first", [False, True])
+def test_custom_parameters_stand_in_either_place_of_a_start(parameters_first):
+    message, _ = FROM_TWILIO["start"]
+    data = twilio.encode_start(message, parameters_first=parameters_first)
+    assert twilio.decode(data) == message
+    keys = ["tracks", "mediaFormat"]
+    keys.insert(0 if parameters_first else 2, "customParameters")
+    assert list(json.loads(data)["start"]) == ["accountSid", "streamSid", "callSid", *keys]
