@@ -69,6 +69,7 @@ def test_abort_drops_what_is_buffered(runner):
         pair = await connected()
         pair.client.transport.write(bytes(1_000_000))
         pair.client.transport.abort()
+        assert pair.client.transport.is_closing()
         pair.client.transport.abort()
         assert pair.client.transport.get_write_buffer_size() == 0
         await asyncio.sleep(1)

@@ -288,6 +288,21 @@ def test_nothing_is_handed_on_while_reading_is_paused_and_nothing_is_lost():
     run(body)
 
 
+def test_a_line_that_is_cut_is_closed_and_hands_on_nothing_more():
+    async def body(made: World) -> None:
+        near = await made.connect()
+        [far] = made.far
+        far.transport.write(b"on its way")
+        await asyncio.sleep(LATENCY / 2)
+        near.transport.cut()
+        assert near.transport.is_closing()
+        await until(lambda: far.came[-1][0] in ("eof", "lost"))
+        await asyncio.sleep(2 * LATENCY)
+        assert near.came == [("made", None)]
+
+    run(body)
+
+
 def test_flow_control_of_the_real_connection_reaches_the_fake():
     class Slow(Noting):
         def pause_writing(self) -> None:
@@ -302,8 +317,8 @@ def test_flow_control_of_the_real_connection_reaches_the_fake():
         await until(lambda: made.far)
         [far] = made.far
         far.transport.pause_reading()
-        near.transport.set_write_buffer_limits(high=65536)
-        assert near.transport.get_write_buffer_limits()[1] == 65536
+        near.transport.set_write_buffer_limits(high=65536, low=1000)
+        assert near.transport.get_write_buffer_limits() == (1000, 65536)
         near.transport.write(b"x" * 20_000_000)
         await until(lambda: ("pause", None) in near.came)
         assert near.transport.get_write_buffer_size() > 65536

@@ -24,3 +24,7 @@ def test_what_is_nested_too_deep_is_cut_off():
     for _ in range(10_000):
         deep = [deep]
     assert str(plain(deep)) == "[[[[[[[['...']]]]]]]]"
+    named: dict[str, object] = {}
+    for _ in range(100):
+        named = {"in": named}
+    assert str(plain(named)) == "{'in': " * 8 + "'...'" + "}" * 8
