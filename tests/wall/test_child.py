@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -89,6 +90,33 @@ def test_one_that_does_not_obey_is_killed(monkeypatch):
     with running(OBSTINATE) as found:
         assert first_line(found) == "ready"
     assert found.code == -9
+
+
+def test_one_that_ends_when_it_is_asked_to_is_not_killed():
+    source = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit('saved'))\n"
+        "print('ready', flush=True)\n"
+        "signal.pause()\n"
+    )
+    with running(program(source)) as found:
+        assert first_line(found) == "ready"
+    assert (found.code, found.output[-1]) == (1, "saved")
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_what_it_says_goes_to_stderr_as_it_comes_where_that_is_asked_for(capsys, verbose):
+    found = Child("echo hello", {}, verbose=verbose)
+    assert first_line(found) == "hello"
+    found.end()
+    assert capsys.readouterr() == ("", "hello\n" if verbose else "")
+
+
+def test_a_free_port_can_be_listened_on_by_everybody():
+    port = child.free_port()
+    assert port > 1023
+    with socket.create_server(("127.0.0.1", port)):
+        pass
 
 
 def test_nobody_who_forgets_it_leaves_it_behind():

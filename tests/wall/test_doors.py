@@ -3,9 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
+from contextvars import copy_context
 
-from simkit.wall.doors import open_door
+import pytest
+
+from simkit.wall import WallError
+from simkit.wall.doors import context_on, open_door
+from simkit.wall.loop import machine
+
+
+def test_a_door_is_on_the_loopback_at_the_port_that_was_asked_for_or_any():
+    first = open_door("vapi", 0, asyncio.Protocol)
+    host, port = first.address
+    assert (host, first.url) == ("127.0.0.1", f"http://127.0.0.1:{port}")
+    with pytest.raises(WallError, match=f"port {port} for twilio: Address already in use"):
+        open_door("twilio", port, asyncio.Protocol)
+    first.sock.close()
+    second = open_door("twilio", port, asyncio.Protocol)
+    assert second.address == ("127.0.0.1", port)
+    second.sock.close()
+
+
+def test_what_is_no_port_is_refused():
+    told = re.escape("port 65536 for vapi: bind(): port must be 0-65535.")
+    with pytest.raises(WallError, match=told):
+        open_door("vapi", 65_536, asyncio.Protocol)
+
+
+def test_code_in_the_context_of_a_host_runs_there():
+    context = context_on("vapi")
+    assert context[machine] == "vapi"
+    assert machine not in copy_context()
 
 
 def test_small_messages_to_a_bridge_leave_at_once():
