@@ -74,6 +74,22 @@ def test_a_campaign_is_written_as_a_page(tmp_path):
     assert text.count("simkit run idle") == 1 + 2 * len(Campaign(["idle"], 4, 2))
 
 
+def test_what_could_not_be_run_exits_with_2_whatever_else_failed():
+    result = invoke("--scenarios", "greeting,idle", "--seeds", "1", "--app", "no_such:app")
+    assert result.exit_code == 2
+    assert "1 x greeting: scenario  " in result.stdout
+    assert "there is no module 'no_such'" in result.stdout
+
+
+def test_what_was_done_before_is_told_apart_from_what_is_done_now(tmp_path):
+    options = ("--scenarios", "idle", "--output", str(tmp_path / "verdicts.jsonl"))
+    number = len(Campaign(["idle"], 0, 1))
+    for now, more in ((number, []), (0, ["--resume"])):
+        lines = invoke(*options, "--seeds", "1", *more).stdout.splitlines()
+        assert f"{number} runs, {number} s of calls" in lines
+        assert lines[-1].startswith(f"{now} of them now, in ")
+
+
 def test_a_campaign_goes_on_where_it_was_interrupted(tmp_path):
     path = tmp_path / "verdicts.jsonl"
     options = ("--scenarios", "cold-start", "--seeds", "3", "--json")
