@@ -56,7 +56,11 @@ def test_a_campaign_prints_a_table_and_each_kind_of_failure_with_its_command():
     lines = result.stdout.splitlines()
     assert result.exit_code == 1
     assert lines[0].split() == ["scenario", "passed", "failed", "error", "not", "applicable"]
-    assert [line.split()[0] for line in lines[1:3]] == ["cold-start", "idle"]
+    numbers = [(name, str(len(Campaign([name], 4, 2)))) for name in ("cold-start", "idle")]
+    assert [tuple(line.split()) for line in lines[1:3]] == numbers
+    columns = [lines[0].index(result) for result in ("passed", "failed")]
+    for (_, number), line, at in zip(numbers, lines[1:3], columns, strict=True):
+        assert line[: at + 6].endswith(f" {number}")
     assert f"{len(Campaign(['idle'], 4, 2))} x idle: liveness  nobody" in lines
     [command] = [line for line in lines if line.startswith("    simkit run idle")]
     assert command.endswith(" --seed 4 --varied")

@@ -91,6 +91,14 @@ def test_the_table_has_a_row_for_each_scenario_with_its_worst_variant():
     assert result.exit_code == 2
 
 
+def test_a_row_has_the_figures_and_what_was_run_stands_below():
+    result = invoke(*only("barge-in"))
+    runs = len(plan(["barge-in"]))
+    _, row, _, told, last = [line.rstrip() for line in result.stdout.splitlines()]
+    assert re.split(r"\s{2,}", row) == ["barge-in", "passed", f"{runs}/{runs}", "290 ms", "0"]
+    assert (told, last) == ("1 scenarios: 1 passed", f"{runs} runs, 0 s of calls")
+
+
 def test_a_row_is_as_good_as_its_worst_variant():
     row = rows([verdict.job for verdict in VERDICTS], reversed(VERDICTS))[1]
     assert (row.scenario, row.result, row.passed, len(row.verdicts)) == ("barge-in", "failed", 1, 2)
@@ -191,6 +199,7 @@ def test_pages_are_written_beside_the_table(tmp_path, place, table, calls):
     assert result.stdout.endswith(f"the page: {tmp_path / table}\n")
     text = (tmp_path / table).read_text()
     assert text.count("<tbody") == 2
+    assert "simulated" in text
     assert "Not complete" not in text
     assert (tmp_path / calls).is_dir()
 
