@@ -78,6 +78,21 @@ def test_a_campaign_is_written_as_a_page(tmp_path):
     assert text.count("simkit run idle") == 1 + 2 * len(Campaign(["idle"], 4, 2))
 
 
+@pytest.mark.parametrize("where", ["Crew", "Cluster"])
+def test_whoever_runs_it_is_told_of_the_limit(monkeypatch, where):
+    told = []
+
+    class Told(HereInstead):
+        def __init__(self, workers: int | str, *, real_limit: float) -> None:
+            told.append((workers, real_limit))
+            self.workers = 1
+
+    monkeypatch.setattr(f"simkit.cli.campaign.{where}", Told)
+    workers = ("-n", "3") if where == "Crew" else ("--dask", "tcp://centre:8786")
+    invoke("--scenarios", "idle", "--seeds", "1", *workers, "--limit", "7")
+    assert told == [(3 if where == "Crew" else "tcp://centre:8786", 7.0)]
+
+
 def test_what_could_not_be_run_exits_with_2_whatever_else_failed():
     result = invoke("--scenarios", "greeting,idle", "--seeds", "1", "--app", "no_such:app")
     assert result.exit_code == 2

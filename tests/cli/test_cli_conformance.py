@@ -236,6 +236,13 @@ def test_tests_are_written_and_never_over_others(tmp_path, monkeypatch, crew):
     assert place.read_text() == text
 
 
+def test_where_nothing_failed_no_test_is_written(tmp_path):
+    result = invoke(*only("greeting", "dtmf"), "--write-tests", str(tmp_path / "new"))
+    assert result.exit_code == 0
+    assert "failing tests" not in result.stdout
+    assert list((tmp_path / "new").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("args", "line"),
     [
