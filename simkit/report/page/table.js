@@ -2,6 +2,8 @@
 
 const ROW = 25;
 const AROUND = 30;
+/** Rows that are printed at most. */
+const PRINTED = 500;
 
 class Table {
   /** @param {Scene} scene */
@@ -140,9 +142,23 @@ class Table {
       else return;
       event.preventDefault();
     });
-    addEventListener("beforeprint", () => {
-      if (!this.box.hidden) this.draw(0, 500);
+    addEventListener("beforeprint", () => this.print());
+    addEventListener("afterprint", () => {
+      this.first = -1;
+      this.draw();
     });
+  }
+
+  /** Let the first rows exist, and say where the others are. */
+  print() {
+    if (this.box.hidden) return;
+    this.draw(0, PRINTED);
+    const rest = this.list.length - this.last;
+    if (rest <= 0) return;
+    const { call, event } = this.list[this.last];
+    const from = seconds(this.scene.calls[call].panel.events.t[event]);
+    const told = `and ${rest} more events, from ${from} on: all are in the file that this was printed from; its filter chooses which are printed`;
+    this.body.append(make("tr", { class: "rest" }, make("td", { colspan: "6" }, told)));
   }
 }
 
