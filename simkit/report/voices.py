@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from ..timeline import Event, Timeline, sessions_of
+from ..timeline import Event, Timeline, bridged, calls_of
 
 
 class Voice(NamedTuple):
@@ -26,6 +26,15 @@ _ROWS: dict[str, Literal["mouth", "agent", "ear"]] = {
 }
 
 
+def own_sessions(timeline: Timeline, call: int) -> set[int]:
+    """Return the numbers of the Vapi calls that a call was bridged to, or may have been."""
+    sessions = {event.session for event in timeline if event.session is not None}
+    if set(calls_of(timeline)) - {call}:
+        known = bridged(timeline)
+        sessions = {one for one in sessions if call in known.get(one, {call})}
+    return sessions
+
+
 def voices(timeline: Timeline, call: int = 1) -> Iterator[Voice]:
     """Yield who is heard in a call, by instant; a reply ends where it was cut off.
 
@@ -33,7 +42,7 @@ def voices(timeline: Timeline, call: int = 1) -> Iterator[Voice]:
         timeline: of the run.
         call: which of its calls, from 1.
     """
-    sessions = sessions_of(timeline, call)
+    sessions = own_sessions(timeline, call)
     numbers = {
         event.fields["utterance"]: number for number, event in enumerate(timeline.of("replies"))
     }

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from .child import run_python
 from .witness import VARIABLE, Told
 
 _LIMIT = 300.0
@@ -50,21 +48,10 @@ def run_test(test: Path, snapshot: Path, folder: Path, *, anew: bool = False) ->
 def _run(test: Path, folder: Path, *options: str) -> Ran:
     with tempfile.TemporaryDirectory() as place:
         told = Path(place, "told")
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "simkit.starting.witness", *options]
-        try:
-            done = subprocess.run(  # noqa: S603 - pytest, on what was just written
-                [*command, str(test.relative_to(folder))],
-                cwd=folder,
-                env=os.environ | {VARIABLE: str(told)},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=_LIMIT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+        command = ["-m", "pytest", "-q", "-p", "simkit.starting.witness", *options]
+        command.append(str(test.relative_to(folder)))
+        done = run_python(command, folder, {VARIABLE: str(told)}, _LIMIT, with_output=True)
+        if done is None:
             return Ran(None, [f"no end after {_LIMIT:.0f} s"])
         found = None
         with contextlib.suppress(OSError, msgspec.DecodeError):

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -25,6 +24,7 @@ from ..timeline.text import printable
 from ..twilio import CallFailed, NotHeard
 from ..upstreams import OpenAIRealtime
 from ..world import BRIDGE_HOST
+from .child import run_python
 
 NUMBER = "+15550100"
 GREETING = "Good morning, how can I help?"
@@ -94,22 +94,11 @@ def try_out(orders: Orders, folder: Path) -> Found:
     with tempfile.TemporaryDirectory() as place:
         order, told = Path(place, "orders"), Path(place, "found")
         order.write_bytes(msgspec.json.encode(orders))
-        command = [sys.executable, "-m", __name__, str(order), str(told)]
+        command = ["-m", __name__, str(order), str(told)]
         limit = _REAL_LIMIT * (len(orders.routes) + len(orders.sockets) + 2)
-        try:
-            done = subprocess.run(  # noqa: S603 - what the user named, as they would run it
-                command,
-                cwd=folder,
-                env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                timeout=limit,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+        unwritten = {"PYTHONDONTWRITEBYTECODE": "1"}
+        done = run_python(command, folder, unwritten, limit, with_output=False)
+        if done is None:
             return Found(f"{orders.app} did not come to an end within {limit:.0f} s")
         try:
             return msgspec.json.decode(told.read_bytes(), type=Found)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...timeline import Event, Timeline, bridged, calls_of, upstreams_of
+from ...timeline import Event, Timeline, upstreams_of
 from ...timeline.text import SILENT, line
+from ..voices import own_sessions
 from .model import Events, Lane
 from .plain import clipped, plain
 
@@ -37,11 +38,7 @@ class CallEvents:
     def __init__(self, timeline: Timeline, call: int) -> None:
         self.timeline = timeline
         self.call = call
-        sessions = {event.session for event in timeline if event.session is not None}
-        if len(calls_of(timeline)) > 1:
-            known = bridged(timeline)
-            sessions = {one for one in sessions if call in known.get(one, {call})}
-        self.sessions = sessions
+        self.sessions = own_sessions(timeline, call)
         self.shown = [event for event in self.own(timeline) if event.kind not in SILENT]
         self._places = {id(event): place for place, event in enumerate(self.shown)}
 

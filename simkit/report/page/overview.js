@@ -2,16 +2,16 @@
 
 const EDGE_REACH = 7;
 
-class Overview {
+class Overview extends Drawn {
   /** @param {Scene} scene @param {Picture} picture */
   constructor(scene, picture) {
+    super();
     this.scene = scene;
     this.picture = picture;
     this.canvas = element("overview");
     this.height = 52;
     /** What does not change with the window. @type {HTMLCanvasElement|null} */
     this.ground = null;
-    this.isAsked = false;
     new ResizeObserver(() => this.renew()).observe(this.canvas);
     scene.view.addEventListener("change", () => this.ask());
     scene.addEventListener("calls", () => this.renew());
@@ -99,15 +99,6 @@ class Overview {
         pen.fill();
       }
     }
-  }
-
-  ask() {
-    if (this.isAsked) return;
-    this.isAsked = true;
-    requestAnimationFrame(() => {
-      this.isAsked = false;
-      this.draw();
-    });
   }
 
   draw() {

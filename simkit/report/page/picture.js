@@ -1,8 +1,9 @@
 // The picture: all calls on one time axis, drawn anew whenever something is another.
 
-class Picture {
+class Picture extends Drawn {
   /** @param {Scene} scene */
   constructor(scene) {
+    super();
     this.scene = scene;
     this.stage = element("stage");
     this.base = element("base");
@@ -11,7 +12,6 @@ class Picture {
     this.width = 0;
     this.height = 0;
     this.ratio = 1;
-    this.isAsked = false;
     /** @type {Sheet|null} */
     this.sheet = null;
     /** @type {number|null} */
@@ -66,16 +66,6 @@ class Picture {
       canvas.style.height = `${this.height}px`;
     }
     this.stage.style.height = `${this.height}px`;
-  }
-
-  /** Draw with the next frame. */
-  ask() {
-    if (this.isAsked) return;
-    this.isAsked = true;
-    requestAnimationFrame(() => {
-      this.isAsked = false;
-      this.draw();
-    });
   }
 
   draw() {
@@ -153,6 +143,8 @@ class Picture {
     if (x >= this.left - 1 && x <= width) {
       pen.fillStyle = colours.accent;
       pen.fillRect(x - 0.75, 0, 1.5, height);
+      // The titles of calls are not crossed out.
+      for (const { top } of scene.calls.length > 1 ? this.panels : []) pen.clearRect(x - 1, top, 2, 24);
       this.flag(pen, seconds(scene.cursor), x, colours.accent);
     }
   }

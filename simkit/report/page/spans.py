@@ -9,6 +9,7 @@ from ...timeline.alignment import unheard_of
 from ...timeline.carrier import PACKET_NS
 from ...timeline.text import line, printable
 from ...timeline.turns import answered_turns
+from ..voices import voices
 from .events import CallEvents, microseconds
 from .model import Bracket, Span
 from .plain import clipped
@@ -33,10 +34,8 @@ class Replies:
 
 def spans(events: CallEvents, replies: Replies) -> list[Span]:
     """Return everything that lasts in a call, by row and time."""
-    timeline, call = events.timeline, events.call
-    found = [*_mouth(timeline, call), *_agent(events, replies), *_ear(events, replies)]
-    found += [*_turns(timeline, call), *_disturbances(events)]
-    return found
+    found = [*_voices(events), *_unheard(events, replies)]
+    return [*found, *_turns(events.timeline, events.call), *_disturbances(events)]
 
 
 def _span(row: str, start_ns: int, end_ns: int, title: str, text: str = "", **more: int) -> Span:
@@ -51,43 +50,22 @@ def _span(row: str, start_ns: int, end_ns: int, title: str, text: str = "", **mo
     )
 
 
-def _mouth(timeline: Timeline, call: int) -> Iterator[Span]:
-    for event in timeline.of("speaks", "noise", call=call):
-        fields = event.fields
-        text = fields["text"] if event.kind == "speaks" else fields["name"]
-        end_ns = event.t_ns + fields["duration_ns"]
-        yield _span("mouth", event.t_ns, end_ns, line(event).strip(), text)
+def _voices(events: CallEvents) -> Iterator[Span]:
+    for voice in voices(events.timeline, events.call):
+        title, text = line(voice.event).strip(), voice.event.fields["text"] or ""
+        yield _span(voice.row, voice.start_ns, voice.end_ns, title, text, reply=voice.reply)
+    for event in events.timeline.of("noise", call=events.call):
+        end_ns = event.t_ns + event.fields["duration_ns"]
+        yield _span("mouth", event.t_ns, end_ns, line(event).strip(), event.fields["name"])
 
 
-def _agent(events: CallEvents, replies: Replies) -> Iterator[Span]:
-    """Yield each reply for as long as it was sent."""
-    ended = {
-        (event.session, event.fields["reply"]): event
-        for event in events.own(events.timeline.of("replied"))
-    }
-    for event in events.own(replies.events):
-        fields = event.fields
-        end_ns = event.t_ns + fields["duration_ns"]
-        end = ended.get((event.session, fields["reply"]))
-        if end is not None:
-            end_ns = min(end_ns, end.t_ns)
-        title = line(event).strip()
-        number = replies.number(fields["utterance"])
-        yield _span("agent", event.t_ns, end_ns, title, fields["text"], reply=number)
-
-
-def _ear(events: CallEvents, replies: Replies) -> Iterator[Span]:
-    """Yield what was heard, and behind the last of each reply what of it was sent in vain."""
+def _unheard(events: CallEvents, replies: Replies) -> Iterator[Span]:
+    """Yield what of each reply was sent in vain, behind the last of it that was heard."""
     timeline, call = events.timeline, events.call
-    ends_ns: dict[int | None, int] = {}
-    for event in timeline.of("hears", call=call):
-        fields = event.fields
-        utterance, end_ns = fields["utterance"], event.t_ns + fields["duration_ns"]
-        number = replies.number(utterance)
-        yield _span(
-            "ear", event.t_ns, end_ns, line(event).strip(), fields["text"] or "", reply=number
-        )
-        ends_ns[utterance] = end_ns
+    ends_ns = {
+        event.fields["utterance"]: event.t_ns + event.fields["duration_ns"]
+        for event in timeline.of("hears", call=call)
+    }
     for reply in events.own(replies.events):
         unheard_ns = round(unheard_of(timeline, call, reply) * 1e6)
         if unheard_ns < _EDGES_NS:
