@@ -82,7 +82,11 @@ class Files:
             heading = f"{heading}: {verdict(result)}"
             try:
                 drawn = draw(
-                    result.timeline, start=self.from_s or 0.0, end=self.to_s, heading=heading
+                    result.timeline,
+                    call=result.worst_call,
+                    start=self.from_s or 0.0,
+                    end=self.to_s,
+                    heading=heading,
                 )
             except ValueError as error:
                 raise Refusal(f"--svg {self.svg}: {error}") from None

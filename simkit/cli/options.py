@@ -46,7 +46,7 @@ def drawing_options(command: Callable[..., None]) -> Callable[..., None]:
                 "--svg",
                 type=click.Path(dir_okay=False),
                 metavar="FILE",
-                help="Draw the first call, for a document or a pull request.",
+                help="Draw the call that fails, or the first: for a document or a pull request.",
             ),
             click.option(
                 "--from",

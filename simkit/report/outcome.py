@@ -65,6 +65,18 @@ class Outcome:
         return not self.failure and all(check.passed for check in self.checks)
 
     @property
+    def worst_call(self) -> int:
+        """Number of the call in which a promise was broken first; the first call if none was."""
+        events = (
+            event
+            for check in self.checks
+            if not check.passed
+            for violation in check.violations
+            for event in violation.events
+        )
+        return next((event.call for event in events if event.call is not None), 1)
+
+    @property
     def speed(self) -> float:
         """Call-seconds per CPU-second."""
         return self.call_seconds / max(self.cpu_seconds, 1e-9)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from ..timeline import BargeIn, Event, Timeline, barge_ins, upstreams_of
+from ..timeline import BargeIn, Event, Timeline, barge_ins, calls_of, upstreams_of
 from ..timeline.text import line, printable
-from .voices import colour, voices
+from .voices import colour, own_sessions, voices
 
 _WIDTH = 860
 _LEFT = 74
@@ -93,6 +93,7 @@ class _Picture:
         self._start_ns, self._end_ns = start_ns, end_ns
         self._scale = (_WIDTH - _LEFT - _RIGHT) / (end_ns - start_ns)
         self._parts: list[str] = []
+        self._calls = calls_of(timeline)
         services = sorted(set(upstreams_of(timeline).values())) or ["vapi"]
         self._lanes = ["twilio", "bridge", *services]
         self._heading = " ".join(heading.split())
@@ -116,7 +117,12 @@ class _Picture:
     def draw(self) -> str:
         """Return the whole picture."""
         if self._heading:
-            self._text(4, 13, _cut(self._heading, _WIDTH - 8), "heading")
+            self._text(
+                4, 13, _cut(self._heading, _WIDTH - 8 - 100 * bool(self._calls[1:])), "heading"
+            )
+        if self._calls[1:]:
+            told = f"call {self._call} of {len(self._calls)}"
+            self._text(_WIDTH - _RIGHT, 13 if self._heading else 10, told, "dim", "end")
         self._axis()
         for number, barge_in in self._barge_ins:
             self._bracket(number, barge_in)
@@ -131,8 +137,10 @@ class _Picture:
             y = self._y(name)
             self._parts.append(f'<path class="lane" d="M{_LEFT} {y}H{_WIDTH - _RIGHT}"/>')
             self._text(4, y + 4, name.capitalize() if name != "bridge" else "bridge")
+        sessions = own_sessions(self._timeline, self._call)
         for event in self._timeline:
-            if event.kind not in _UNSEEN and event.call in (None, self._call):
+            is_own = event.session is None or event.session in sessions
+            if event.kind not in _UNSEEN and (event.call or self._call) == self._call and is_own:
                 self._event(event)
         self._parts += self._names
         self._rows()

@@ -10,6 +10,7 @@ import pytest
 
 from simkit.report import draw
 from simkit.timeline import Timeline
+from tests.report.page.test_events import two_calls
 from tests.timeline.stories import MS, Story
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -166,6 +167,16 @@ def test_a_heading_stands_above_and_is_cut_to_the_width():
 
 def test_another_call_is_not_drawn():
     assert boxes(draw(barge_in(), call=2)) == {}
+
+
+def test_of_several_calls_the_picture_says_which_it_shows():
+    assert "call 1 of" not in draw(barge_in())
+    two = two_calls().timeline
+    assert ">call 2 of 2</text>" in draw(two, call=2)
+    headed = draw(two, heading="x" * 200)
+    assert ">call 1 of 2</text>" in headed
+    [heading] = re.findall('class="heading">([^<]*)<', headed)
+    assert 6.1 * len(heading) < 860 - 90
 
 
 def test_what_people_say_is_text_and_nothing_else():

@@ -74,6 +74,8 @@ function begin() {
   element("copy").addEventListener("click", copy);
   picture.measure();
   overview.renew();
+  const broken = scene.page.promises.find((promise) => !promise.passed)?.proofs[0];
+  if (broken && scene.calls.length === 1) show(scene, broken.call);
   watchLinks(scene);
   performance.mark("drawn");
 }
