@@ -25,6 +25,7 @@ def report(
     title: str,
     files: Files,
     remarks: Sequence[str] = (),
+    again: str = "",
     also: Callable[[Console], None] | None = None,
 ) -> None:
     """Write and print what came of a run, and exit with 0 or 1.
@@ -36,9 +37,10 @@ def report(
         title: what was run, for people.
         files: to write.
         remarks: lines for people.
+        again: the command that repeats it, for the page.
         also: prints what comes after the checks.
     """
-    files.write(result, title, remarks)
+    files.write(result, title, [*remarks, *([f"again: {again}"] if again else [])])
     if as_json:
         click.echo(json.dumps(what | as_plain(result), indent=2))
     else:

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 from ..recording import RecordingError, read
-from ..recording.as_recorded import as_recorded, remarks
-from ..report import Outcome, console
+from ..recording.as_recorded import as_recorded, lacks, remarks
+from ..recording.compared import shown
+from ..report import console
+from ..report.page import Page
 from ..wire.errors import explain
 from .files import Files
 from .main import Refusal
@@ -20,7 +22,7 @@ def run_report(what: str, output: str, *, audio: str | None) -> None:
     files.check()
     with console(sys.stderr).status(f"reading {what}"):
         if Path(what).is_dir():
-            files.write(*_recorded(what, audio))
+            files.write_page(_recorded(what, audio))
         else:
             try:
                 files.write(*read_run(what, audio))
@@ -31,7 +33,7 @@ def run_report(what: str, output: str, *, audio: str | None) -> None:
     console().print(output, soft_wrap=True)
 
 
-def _recorded(folder: str, audio: str | None) -> tuple[Outcome, str, list[str]]:
+def _recorded(folder: str, audio: str | None) -> Page:
     if audio is not None:
         raise Refusal(f"--audio {audio}: goes with a RUN only; a recording has its own sound")
     try:
@@ -39,11 +41,14 @@ def _recorded(folder: str, audio: str | None) -> tuple[Outcome, str, list[str]]:
         outcome = as_recorded(recording)
     except RecordingError as error:
         raise Refusal(str(error)) from None
-    return (
-        outcome,
-        f"{recording.name}, as recorded",
-        [
-            "the call as it was recorded: no bridge was run",
-            *remarks(recording),
-        ],
-    )
+    missing = list(lacks(recording))
+    told = [remark for remark in remarks(recording) if remark not in missing]
+    page = outcome.page(f"{recording.name}, as recorded", told)
+    happened = [] if len(outcome.timeline) else ["Nothing happened in it."]
+    page.verdict = [
+        *(f"This recording is {shown(lack)}." for lack in missing),
+        *happened,
+        "This is the call as it was recorded: no bridge was run, no promise was looked at.",
+        *page.verdict[1:],
+    ]
+    return page

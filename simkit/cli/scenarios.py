@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ..network.serve import AppError
 from ..report import console
-from ..scenarios import REGISTRY, ScenarioError, find, play, simulate
+from ..scenarios import REGISTRY, Job, ScenarioError, find, play, simulate
 from ..scenarios.substitute import ACCOUNTS
 from ..wall import WallError
 from .files import Files
@@ -94,4 +94,6 @@ def run_scenario(
         raise Refusal(str(error)) from None
     what = {"scenario": name, "settings": chosen, "seed": seed, "varied": varied}
     title = " ".join([name, *settings, *([f"seed {seed}"] if seed else [])])
-    report(result, what, as_json=as_json, title=title, files=files)
+    job = Job(name, chosen, seed, app, varied, upstream)
+    again = job.command() if world is None else ""
+    report(result, what, as_json=as_json, title=title, files=files, again=again)

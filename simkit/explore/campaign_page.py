@@ -104,7 +104,7 @@ def _row(name: str, tally: Tally, scale_ms: int) -> _Row:
     if stops:
         row.told = (
             f"of {stops.total():,} runs half within {_within(stops, 0.5)} ms, "
-            f"all within {max(stops) * STEP_MS:,} ms"
+            f"all within {max(stops) * STEP_MS} ms"
         )
         row.picture = _histogram(stops, scale_ms, row.told)
     return row

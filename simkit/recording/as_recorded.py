@@ -99,8 +99,23 @@ def as_recorded(recording: Recording, place: Place | None = None) -> Outcome:
     )
 
 
+def lacks(recording: Recording) -> Iterator[str]:
+    """Yield what is missing of a recording."""
+    endings = [event.message for event in recording.events if event.leg == "call"]
+    for said in endings:
+        if said.get("event") == "lost":
+            yield f"not whole: {said.get('reason')}"
+    if recording.cut_tail:
+        yield "not whole: its last line was cut"
+    if recording.damage:
+        yield f"not whole: it cannot be read to its end: {recording.damage}"
+    elif not endings and recording.header.duration_ms is None:
+        yield "not finished: the end of the call is missing"
+
+
 def remarks(recording: Recording) -> Iterator[str]:
-    """Yield what is to be known of a recording before one believes it."""
+    """Yield what is to be known of a recording before one believes it, what is missing first."""
+    yield from lacks(recording)
     header = recording.header
     yield "what the caller heard is worked out from what the bridge sent"
     if header.source:
@@ -115,16 +130,6 @@ def remarks(recording: Recording) -> Iterator[str]:
         part = header.cut
         yield f"a part of a longer call: {part.from_ms / 1000:g} to {part.to_ms / 1000:g} s of it"
     yield from header.notes
-    endings = [event.message for event in recording.events if event.leg == "call"]
-    for said in endings:
-        if said.get("event") == "lost":
-            yield f"not whole: {said.get('reason')}"
-    if recording.cut_tail:
-        yield "not whole: its last line was cut"
-    if recording.damage:
-        yield f"not whole: it cannot be read to its end: {recording.damage}"
-    elif not endings and header.duration_ms is None:
-        yield "not finished: the end of the call is missing"
 
 
 def _flights_ns(recording: Recording, twilio: float, vapi: float) -> dict[str, int]:

@@ -81,9 +81,14 @@ def _difference(
 def _told(found: Divergence) -> Iterator[str]:
     if found.is_none:
         if found.compared:
-            yield f"The bridge did {found.summary}."
+            yield f"The bridge did as recorded ({_compared(found)})."
         return
     first = found.causes[0]
     at_s = (found.begun_ns + first.t_ns) / 1e9
     yield f"The bridge does otherwise than recorded, first at {at_s:.3f} s: {first}."
-    yield f"{found.summary}."
+    things = f"{len(found.causes)} things differ" if found.causes[1:] else "1 thing differs"
+    yield f"{things} ({_compared(found)})."
+
+
+def _compared(found: Divergence) -> str:
+    return f"compared: {', '.join(found.compared)}, within {found.tolerance_ms:g} ms"

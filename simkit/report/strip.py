@@ -42,6 +42,11 @@ def strip(timeline: Timeline, broken_ns: Iterable[int] = (), *, call: int = 1) -
     step_ns = next((s for s in _STEPS_NS if s * scale >= _STEP_WIDTH), _STEPS_NS[-1])
     grid = "".join(f"M{x(t_ns):g} 0V{HEIGHT}" for t_ns in range(step_ns, end_ns, step_ns))
     parts.append(f'<path class="grid" d="M0 {_TICKS_Y}H{WIDTH}{grid}"/>')
+    for barge_in in barge_ins(timeline):
+        if barge_in.call == call:
+            stop_ms = barge_in.time_to_stop_ms
+            stop_ns = end_ns if stop_ms is None else barge_in.onset_ns + round(stop_ms * 1e6)
+            parts.append(_box("stop", x(barge_in.onset_ns), x(stop_ns), 0, _TICKS_Y))
     boxes: dict[tuple[str, str], list[list[float]]] = {}
     for one in voices(timeline, call):
         pieces = boxes.setdefault((one.row, colour(one)), [])
@@ -52,11 +57,6 @@ def strip(timeline: Timeline, broken_ns: Iterable[int] = (), *, call: int = 1) -
             pieces.append([left, right])
     for (row, style), pieces in boxes.items():
         parts += [_box(style, left, right, *_ROWS[row]) for left, right in pieces]
-    for barge_in in barge_ins(timeline):
-        if barge_in.call == call:
-            stop_ms = barge_in.time_to_stop_ms
-            stop_ns = end_ns if stop_ms is None else barge_in.onset_ns + round(stop_ms * 1e6)
-            parts.append(_box("stop", x(barge_in.onset_ns), x(stop_ns), 0, _TICKS_Y))
     ticks: dict[str, list[float]] = {}
     for event in timeline.of(*_TICKS):
         if event.call in (None, call):

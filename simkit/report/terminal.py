@@ -153,7 +153,8 @@ def measured(found: CallMeasures) -> Iterable[tuple[str, str]]:
     if found.response_latency.samples:
         yield "answers after", _spread(found.response_latency)
     if found.missed_rate:
-        yield "missed", f"{found.missed_rate:.0%} of {found.interruptions} interruptions"
+        missed = round(found.missed_rate * found.interruptions)
+        yield "missed", f"{missed} of {found.interruptions} interruptions"
     if found.false_rate is not None:
         yield "stops for noise", f"{found.false_rate:.0%}"
     if found.agent_interrupts:

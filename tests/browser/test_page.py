@@ -297,17 +297,48 @@ def test_a_failed_check_leads_to_its_instant(browser: Browser) -> None:
 def test_another_call_of_the_run_can_be_looked_at(browser: Browser) -> None:
     page = call()
     page.others = call("three-interruptions").panels
-    page.others[0].sound, page.others[0].waves = None, {}
+    page.others.append(call("false-positive").panels[0])
+    page.others[1].sound, page.others[1].waves = None, {}
     browser.open(page)
     whole, (_, drawn) = browser.span, browser.picture()
     choose(browser, "calls", "1")
     browser.settle()
     assert browser.span > 3 * whole
     assert browser.picture()[1] != drawn
+    browser.keys(" ")
+    browser.until(lambda: browser.cursor > 0.2, "its sound does not play")
+    choose(browser, "calls", "2")
     assert browser.run("return document.getElementById('play').disabled")
     browser.click(".brackets[data-call='0'] tbody td")  # a barge-in of the first call
     assert browser.run("return document.getElementById('calls').value") == "0"
     assert browser.cursor == pytest.approx(call().panels[0].brackets[0].onset / 1e6)
+
+
+def test_of_several_calls_the_one_that_failed_is_shown_first(browser: Browser) -> None:
+    page = call()
+    page.others = call("three-interruptions").panels
+    proof = Proof(at=4_100_000, sentence="it was", call=1, events=[], lines=[])
+    page.promises[0] = Promise(name="liveness", promise="", passed=False, waived="", proofs=[proof])
+    browser.open(page)
+    browser.settle()
+    assert browser.run("return document.getElementById('calls').value") == "1"
+    assert browser.span == pytest.approx(page.others[0].duration / 1e6, rel=0.03)
+
+
+def test_a_long_table_says_on_paper_how_many_rows_are_not_there(browser: Browser) -> None:
+    browser.open(hour())
+    browser.keys("t")
+    every = int(browser.run("return document.querySelector('#events table').ariaRowCount")) - 1
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    assert len(browser.run("return document.querySelectorAll('#events [aria-rowindex]')")) == 500
+    assert browser.text("#events .rest").startswith(f"and {every - 500} more events, from ")
+    browser.command("Emulation.setEmulatedMedia", {"media": "print"})
+    paper = browser.run("return document.getElementById('events').offsetHeight")
+    browser.command("Emulation.setEmulatedMedia", {"media": ""})
+    assert paper < 25_000  # and no white paper for the others
+    browser.run("dispatchEvent(new Event('afterprint'))")
+    assert browser.run("return document.querySelectorAll('#events .rest').length") == 0
+    assert len(browser.run("return document.querySelectorAll('#events [aria-rowindex]')")) < 200
 
 
 def test_two_calls_stand_above_each_other_with_what_differs(browser: Browser) -> None:

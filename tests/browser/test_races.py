@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from simkit.explore import Campaign, Tally
+from simkit.explore.campaign_page import render as render_campaign
 from simkit.explore.conformance import Row
 from simkit.explore.races import render
 from simkit.scenarios import Job, Verdict, judge
@@ -79,6 +81,30 @@ def test_a_picture_leads_to_the_page_of_its_call(browser: Browser, folder: Path)
     click(browser, "#greeting .call a")
     browser.until(lambda: browser.text(".verdict") == "passed", "the call's page did not open")
     assert browser.driver.title == "greeting: simkit's bridge"
+
+
+def test_failures_of_a_campaign_are_filtered_and_unfolded(
+    browser: Browser, tmp_path: Path, pictures: Path
+) -> None:
+    tally = Tally()
+    for seed in range(30):
+        stops, lost = 180.0 + 9 * seed, [("liveness", HOSTILE)] * (seed % 3 == 0)
+        job = Job("barge-in", {"lead": 60.0}, seed, varied=True)
+        tally.add(Verdict(job, "failed" if lost else "passed", lost, time_to_stop_ms=stops))
+        tally.add(Verdict(Job("greeting", seed=seed, varied=True), "passed"))
+    campaign = Campaign(["greeting", "barge-in"], 0, 30)
+    text = render_campaign(campaign, tally, runs=60, speed="60 runs in 1 s: 60 a second")
+    (tmp_path / "index.html").write_text(text, encoding="utf-8")
+    for width in (1280, 390):
+        go(browser, tmp_path, width=width)
+        assert browser.run("return document.documentElement.scrollWidth") <= width
+        browser.driver.save_screenshot(str(pictures / f"campaign-{width}.png"))
+    click(browser, "[data-result=passed]")
+    assert seen(browser) == ["barge-in"]
+    click(browser, ".all")
+    assert browser.run("return [...document.querySelectorAll('details')].every(d=>d.open)")
+    assert browser.text("#barge-in .failures").count("--varied") == 10
+    assert browser.run("return document.querySelectorAll('img').length") == 0
 
 
 def test_a_command_can_be_copied(browser: Browser, folder: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_recording_is_shown_as_it_is(tmp_path):
     told = data_in(page.read_text())
     assert told["title"] == "barge-in, as recorded"
     assert told["passed"] is None
-    assert told["remarks"][0] == "the call as it was recorded: no bridge was run"
+    assert told["verdict"][0].startswith("This is the call as it was recorded: no bridge was run")
     assert told["panels"][0]["brackets"]
 
 
@@ -116,8 +116,20 @@ def test_a_damaged_recording_is_shown_as_far_as_it_goes(tmp_path):
     events.write_bytes(b"".join(lines))
     assert invoke("report", folder, "-o", page).exit_code == 0
     told = data_in(page.read_text())
-    [damage] = [remark for remark in told["remarks"] if "cannot be read to its end" in remark]
-    assert "call.jsonl:21: expected one JSON object" in damage
+    assert told["verdict"][0].startswith(
+        "This recording is not whole: it cannot be read to its end"
+    )
+    assert "call.jsonl:21: expected one JSON object" in told["verdict"][0]
+    assert not any("not whole" in remark for remark in told["remarks"])
+
+
+def test_a_recording_in_which_nothing_happened_says_so_first(tmp_path):
+    folder, page = tmp_path / "call", tmp_path / "out.html"
+    folder.mkdir()
+    header = (RECORDINGS / "barge-in" / "call.jsonl").read_bytes().splitlines(keepends=True)[0]
+    (folder / "call.jsonl").write_bytes(header)
+    assert invoke("report", folder, "-o", page).exit_code == 0
+    assert "Nothing happened in it." in data_in(page.read_text())["verdict"]
 
 
 def test_a_folder_that_is_no_recording_is_refused(tmp_path):
@@ -149,6 +161,7 @@ def test_a_saved_run_makes_the_page_that_the_run_made_but_for_what_was_not_saved
     assert invoke("report", run, "--audio", sound, "-o", again).exit_code == 0
     before, after = (data_in(path.read_text()) for path in (page, again))
     assert after["remarks"].pop(0).startswith("a run that was saved as JSON")
+    assert before["remarks"].pop(0) == "again: simkit run dtmf --app tests.cli.slow_app:app"
     panels = before["panels"][0], after["panels"][0]
     for panel in panels:
         panel.pop("curves")
@@ -161,7 +174,7 @@ def test_a_saved_run_without_its_sound_says_so(saved, tmp_path):
     assert invoke("report", run, "-o", again).exit_code == 0
     told = data_in(again.read_text())
     assert told["panels"][0]["sound"] is None
-    assert "there is no sound" in told["remarks"][-1]
+    assert told["remarks"][-1] == "there is no sound: it was not kept"
     assert told["passed"] is False
 
 

@@ -56,7 +56,7 @@ def test_the_same_bridge_is_below_what_it_did_at_the_same_instants(again):
     page = again.page("barge-in")
     assert [panel.title for panel in page.panels] == ["recorded: barge-in", "replayed"]
     assert (page.passed, page.differences) == (True, [])
-    assert page.verdict[0].startswith("The bridge did as recorded: what went to Twilio")
+    assert page.verdict[0].startswith("The bridge did as recorded (compared: what went to Twilio")
     for kind in ("clear", "user-interrupted", "transcript", "stop", "mark"):
         recorded, now = (instants(page, panel, kind) for panel in (0, 1))
         assert recorded

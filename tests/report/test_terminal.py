@@ -202,7 +202,7 @@ def test_each_measure_has_a_line_once_there_is_something_to_say():
         a_call(
             time_to_stop=spread,
             response_latency=spread,
-            missed_rate=0.25,
+            missed_rate=1.0,
             false_rate=0.0,
             agent_interrupts=1,
             flaws=Flaws(gap_ms=40.0, repeat_ms=20.0, lost_ms=60.0),
@@ -216,7 +216,7 @@ def test_each_measure_has_a_line_once_there_is_something_to_say():
     for line in (
         "stops after        p50 240 ms, p90 400 ms (12)",
         "answers after      p50 240 ms, p90 400 ms (12)",
-        "missed             25% of 1 interruptions",
+        "missed             1 of 1 interruptions",
         "stops for noise    0%",
         "talks over         1 of 1 turns of the caller",
         "heard              40 ms of gaps, 20 ms repeated, 60 ms lost, 110 ms stale after a clear",

@@ -33,7 +33,7 @@ function flight(call, i) {
 
 /** @param {Bracket} bracket @returns {string[]} */
 function partsOf(bracket) {
-  const lines = bracket.parts_ms.map((part, i) => `${PARTS[i]}: ${part === null ? "never" : stretch(part * 1000)}`);
+  const lines = bracket.parts_ms.map((part, i) => `${PARTS[i]}: ${part === null ? "–" : stretch(part * 1000)}`);
   if (bracket.told_by) lines.push(`told by ${bracket.told_by}`);
   if (bracket.unheard_ms !== null) lines.push(`${stretch(bracket.unheard_ms * 1000)} were never heard`);
   return lines;
@@ -80,7 +80,7 @@ function rowsOf(scene, { call: number, event, span, bracket, difference }) {
   }
   if (bracket) {
     /** @type {[string, string][]} */
-    const parts = bracket.parts_ms.map((part, i) => [PARTS[i], part === null ? "never" : stretch(part * 1000)]);
+    const parts = bracket.parts_ms.map((part, i) => [PARTS[i], part === null ? "–" : stretch(part * 1000)]);
     return [
       ["caller", bracket.text],
       ["stops after", bracket.stop_ms === null ? "never" : stretch(bracket.stop_ms * 1000)],

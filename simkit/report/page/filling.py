@@ -96,7 +96,8 @@ def _give_sound(outcome: Outcome, there: dict[int, Panel], panels: int) -> Itera
         waves = {"mouth": wave(sides.mouth, file.start), "ear": wave(sides.ear, file.start)}
         there[call].waves, there[call].sound = waves, file
     if not found:
-        yield "there is no sound: no call was answered"
+        was_heard = outcome.timeline.of("speaks", "hears")
+        yield f"there is no sound: {'it was not kept' if was_heard else 'no call was answered'}"
     elif not any(side.any() for sides in found.values() for side in sides[:2]):
         yield "nobody said anything: the sound is silence"
     elif panels == 1 and len(found) < len(there):

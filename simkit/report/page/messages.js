@@ -104,7 +104,7 @@ function drawEvent(sheet, call, lineOf, i, pass, seen) {
     if (!isFaded) {
       const tries = /** @type {[number, number][]} */ ([[5, -5], [-5, -5], [5, 13]]);
       const text = seen <= 70 ? what(call, i).slice(0, 48) : call.kind(i);
-      sheet.ask({ x, y, text, colour: pass ? colour : colours.dim, rank: 4 - pass, tries });
+      sheet.ask({ x, y, text, colour: pass ? colour : colours.dim, rank: 4 - pass, tries, isOnGround: true });
     }
   }
   pen.globalAlpha = 1;
@@ -218,5 +218,5 @@ function drawCurve(sheet, row, curve, number) {
   pen.lineWidth = 1.2;
   pen.stroke();
   const text = `${curve.name}, at most ${Math.round(most)} ${curve.unit}`;
-  sheet.ask({ x: sheet.left + 6, y: bottom - height - 4, text, colour: colours.dim, rank: 6 });
+  sheet.ask({ x: sheet.left + 20, y: bottom - height - 4, text, colour: colours.dim, rank: 6 });
 }

@@ -7,7 +7,8 @@
  * @typedef {{x: number, y: number, toX: number, toY: number, thing: Thing,
  *   isLine?: boolean}} Place
  * @typedef {{x: number, y: number, text: string, colour: string, rank: number, bold?: boolean,
- *   short?: string, gap?: string, tries?: [number, number][]}} Label
+ *   short?: string, gap?: string, tries?: [number, number][],
+ *   isOnGround?: boolean}} Label
  */
 
 const widths = new Map();
@@ -128,6 +129,10 @@ class Sheet {
       if (!this.isFree(x - 3, y - 10, x + width + 3, y + 3) || this.isCrossed(label, x, x + width)) continue;
       this.take(x - 3, y - 10, x + width + 3, y + 3);
       this.font(label.bold);
+      if (label.isOnGround) {
+        pen.fillStyle = this.colours.paper;
+        pen.fillRect(x - 2, y - 9, width + 4, 11);
+      }
       pen.strokeStyle = this.colours.paper;
       pen.lineWidth = 3;
       pen.strokeText(text, x, y);

@@ -8,7 +8,10 @@ from ...timeline import BargeIn
 from ..outcome import Outcome
 
 _MOST = 5
-"""Broken promises, and barge-ins, that have a sentence of their own."""
+"""Broken promises that have a sentence of their own."""
+_MOST_NAMES = 3
+_MOST_BARGE_INS = 2
+"""That have a sentence each; of more the table tells."""
 
 
 def verdict(outcome: Outcome) -> Iterator[str]:
@@ -19,8 +22,10 @@ def verdict(outcome: Outcome) -> Iterator[str]:
     if outcome.failure:
         yield f"It failed: {outcome.failure}"
     if broken:
-        of = len(outcome.checks)
-        yield f"{len(broken)} of {of} promises {'were' if len(broken) > 1 else 'was'} broken."
+        names = ", ".join(check.name for check in broken[:_MOST_NAMES])
+        names += " and others" if len(broken) > _MOST_NAMES else ""
+        was = f"{len(broken)} of {len(outcome.checks)} promises {'were' if broken[1:] else 'was'}"
+        yield f"{was} broken: {names}."
     for check in broken[:_MOST]:
         yield f"{check.name}: {check.sentence}"
     if len(broken) > _MOST:
@@ -36,11 +41,19 @@ def verdict(outcome: Outcome) -> Iterator[str]:
 
 
 def _barge_ins(found: list[BargeIn]) -> Iterator[str]:
-    for one in found[:_MOST]:
-        at = f"At {one.onset_ns / 1e9:.3f} s the caller interrupted"
-        if one.time_to_stop_ms is None:
-            yield f"{at}, and the agent never fell silent."
-        else:
-            yield f"{at}, and the agent fell silent after {one.time_to_stop_ms:.0f} ms."
-    if len(found) > _MOST:
-        yield f"The caller interrupted {len(found) - _MOST} times more."
+    if len(found) > _MOST_BARGE_INS:
+        yield f"The caller interrupted {len(found)} times; the agent {_stops(found)}."
+        return
+    for one in found:
+        at = f"{one.onset_ns / 1e9:.3f} s"
+        yield f"At {at} the caller interrupted, and the agent {_stops([one])}."
+
+
+def _stops(found: list[BargeIn]) -> str:
+    stops = sorted(one.time_to_stop_ms for one in found if one.time_to_stop_ms is not None)
+    if not stops:
+        return "never fell silent"
+    least, most = (f"{stop:.0f}" for stop in (stops[0], stops[-1]))
+    told = f"fell silent after {least if least == most else f'{least} to {most}'} ms"
+    never = len(found) - len(stops)
+    return told + (f", and {never} times never" if never else "")

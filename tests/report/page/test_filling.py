@@ -6,6 +6,7 @@ import base64
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from simkit.checks import CheckResult, Violation
 from simkit.report import Outcome
@@ -115,7 +116,9 @@ def test_what_breaks_a_promise_points_at_the_events_of_the_call_that_it_is_about
     assert kinds == [event.kind for event in late]
     assert proof.lines[0] == '0.600  caller   hears      "Your"  0.900 s'
     assert found.passed is False
-    assert found.verdict[:2] == ["1 of 1 promises was broken.", "liveness: it died"]
+    assert outcome(timeline, checks=[check]).worst_call == 2
+    assert outcome(timeline).worst_call == 1
+    assert found.verdict[:2] == ["1 of 1 promises was broken: liveness.", "liveness: it died"]
 
 
 def test_a_waived_promise_is_told_with_its_reason():
@@ -162,8 +165,18 @@ def test_many_barge_ins_and_broken_promises_are_counted_and_not_told_one_by_one(
     checks = [CheckResult(f"check-{n}", "", check.violations, "") for n in range(9)]
     [one] = outcome(interrupted().timeline).barge_ins
     found = page(interrupted().timeline, checks=checks, barge_ins=[one] * 8)
+    assert found.verdict[0] == "9 of 9 promises were broken: check-0, check-1, check-2 and others."
     assert "... and 4 more." in found.verdict
-    assert found.verdict[-1] == "The caller interrupted 3 times more."
+    assert found.verdict[-1] == (
+        "The caller interrupted 8 times; the agent fell silent after 400 ms."
+    )
+    never = replace(one, time_to_stop_ms=None)
+    found = page(interrupted().timeline, checks=checks, barge_ins=[one, never, never])
+    assert found.verdict[-1] == (
+        "The caller interrupted 3 times; the agent fell silent after 400 ms, and 2 times never."
+    )
+    found = page(interrupted().timeline, barge_ins=[never] * 3)
+    assert found.verdict[-1] == "The caller interrupted 3 times; the agent never fell silent."
     found = page(interrupted().timeline, checks=checks[:5], barge_ins=[one] * 5)
     assert not [sentence for sentence in found.verdict if "more" in sentence]
 
