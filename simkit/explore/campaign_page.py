@@ -103,7 +103,7 @@ def _row(name: str, tally: Tally, scale_ms: int) -> _Row:
     stops = tally.stops.get(name)
     if stops:
         row.told = (
-            f"of {stops.total():,} runs half within {_within(stops, 0.5)} ms, "
+            f"{stops.total():,} runs: half within {_within(stops, 0.5)} ms, "
             f"all within {max(stops) * STEP_MS} ms"
         )
         row.picture = _histogram(stops, scale_ms, row.told)

@@ -51,7 +51,7 @@ text{fill:#1f2933}.heading{font-weight:600}.dim{fill:#75818d}.on{fill:#fff}
 .arrow{stroke:#9aa5b1;fill:none}.named{stroke:#1f2933;stroke-width:1.4}.bad{stroke:#d23f31}
 text.bad{fill:#d23f31;stroke:none}
 text.name{paint-order:stroke;stroke:#fff;stroke-width:3px}.stop{fill:#d23f31;opacity:.18}
-.p0{fill:#c0392b}.p1{fill:#e0a030}.p2{fill:#3b7dd8}.p3{fill:#8c96a3}
+.p0{fill:#b7791f}.p1{fill:#d23f31}.p2{fill:#4f8fb3}.p3{fill:#7a5aa6}
 @media(prefers-color-scheme:dark){svg{background:#14191f}text{fill:#e4e7eb}\
 text.name{stroke:#14191f}.named{stroke:#e4e7eb}}
 """.strip()

@@ -62,7 +62,7 @@ def test_each_kind_of_failure_stands_with_its_count_its_seeds_and_their_commands
 
 def test_how_soon_the_agent_stopped_is_drawn_from_what_was_counted():
     text = page(verdicts())
-    assert "of 41 runs half within 210 ms, all within 2230 ms" in text
+    assert "41 runs: half within 210 ms, all within 2230 ms" in text
     [drawn] = re.findall('class="bars" d="([^"]*)"', text)
     bars = [
         (float(x) / 5.6, float(height)) for x, height in re.findall(r"M(\S+) 40v-(\S+?)h", drawn)

@@ -129,7 +129,7 @@ class Sheet {
       if (!this.isFree(x - 3, y - 10, x + width + 3, y + 3) || this.isCrossed(label, x, x + width)) continue;
       this.take(x - 3, y - 10, x + width + 3, y + 3);
       this.font(label.bold);
-      if (label.isOnGround) {
+      if (label.isOnGround && dy < 0) {
         pen.fillStyle = this.colours.paper;
         pen.fillRect(x - 2, y - 9, width + 4, 11);
       }
