@@ -180,6 +180,13 @@ def pytest_runtest_call(item: Any) -> Generator[None, None, None]:
         _reported_tests.show_noted(item)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Show what simkit refuses at the line of the test."""
+    if call.excinfo is not None and not item.config.option.fulltrace:
+        _hints.end_at_the_test(call.excinfo)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name the tests that passed and yet broke promises, and where pages are."""
     _judged_tests.summarise(terminalreporter)

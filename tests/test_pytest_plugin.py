@@ -206,6 +206,39 @@ def test_errors_that_newcomers_meet_have_a_note(project):
     assert "pytest --snapshot-update writes it" in shown[1]
 
 
+def test_what_simkit_refuses_is_shown_at_the_line_of_the_test(project):
+    project.makepyfile(
+        """
+        async def speaks(sim):
+            call = await sim.twilio.call(to="+15550100")
+            await call.hears("nothing of that", timeout=1)
+
+        async def test_awaits(sim, bridge):
+            await speaks(sim)
+
+        def test_runs(sim, bridge):
+            sim.run(speaks)
+
+        def test_is_wrong(sim):
+            sim.vapi.assistant(first_mesage="Hello")
+
+        def test_meets_a_bug(sim, monkeypatch):
+            monkeypatch.setattr(sim.vapi, "calls", None)
+            sim.vapi.rest._calls = None
+            sim.vapi.ids_of(5)
+        """
+    )
+    result = run(project)
+    shown = result.stdout.str()
+    assert "/simkit/" not in shown
+    places = re.findall(r"^test_\w+\.py:(\d+): (\w*)", shown, re.MULTILINE)
+    assert places == [
+        *[("6", ""), ("3", "NotHeard"), ("9", ""), ("3", "NotHeard"), ("12", "TypeError")],
+        ("17", "AttributeError"),
+    ]
+    assert "simkit/twilio/listening.py" in run(project, "--full-trace").stdout.str()
+
+
 @pytest.mark.parametrize(("marked", "found"), [("sed=1", "found sed"), ("5", "found 5")])
 def test_a_marker_that_says_what_nobody_knows_is_refused(project, marked, found):
     project.makepyfile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 
 import httpx
@@ -236,6 +237,23 @@ def test_a_world_whose_time_is_over_can_be_closed():
         sim.host("bridge.example.com").serve(comes_late)
         with pytest.raises(simkit.TimeLimitError):
             sim.run(asyncio.sleep(10))
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "meant"),
+    [
+        ("vapi", "open_dely", "'open_delay'? There are: account, api_key, assistants, "),
+        ("vapi", "concurency_limit", "'concurrency_limit'? There are: "),
+        ("twilio", "default_voice_ur", "'default_voice_url'? There are: "),
+    ],
+)
+def test_a_misspelt_knob_of_a_service_is_refused_with_the_one_that_is_meant(
+    sim, service, name, meant
+):
+    with pytest.raises(
+        AttributeError, match=re.escape(f"no {service}.{name}; did you mean {meant}")
+    ):
+        setattr(getattr(sim, service), name, 1)
 
 
 def test_what_cannot_be_run_is_told(sim):

@@ -369,7 +369,7 @@ def _cure(failure: str) -> list[str]:
     if found := re.search(r"No module named '([\w.]+)'|there is no module '([\w.]+)'", failure):
         name = found[1] or found[2]
         return [
-            f"install it where simkit is: {sys.executable} -m pip install ...",
-            f"or is {name} a module of the project's, and called otherwise?",
+            f"that is, with {sys.executable} -m pip install ...",
+            f"if {name} is a module of the project's: run simkit init where it is imported from",
         ]
     return ["mend that, or name another application with --app; nothing was written"]

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from .._served import put_up
+from .._served import put_up, with_cause
 from ..kernel import SimulationError
 from ..network.openings import LeftOpenWarning
 from ..network.serve import AppError
@@ -186,6 +186,7 @@ def _called(orders: Orders, port: int | None, method: str, path: str, names: lis
                 sim.http.post(BIN).respond(text=attempt.twiml, content_type="text/xml")
                 sim.twilio.number(NUMBER, voice_url=BIN)
             sim.run(_call(sim, attempt))
+            attempt.told = with_cause(sim, attempt.told)
             for event in sim.timeline.of("response"):
                 found = re.search(r"wss?://\S+", event.fields.get("summary") or "")
                 attempt.stream = attempt.stream or (found[0] if found else "")

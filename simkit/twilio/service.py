@@ -17,6 +17,7 @@ from ..audio import Repertoire, files
 from ..audio.voices import Voice
 from ..timeline import Clock, Timeline
 from ..wire.http import HttpServer
+from ..wire.knobs import Sealed
 from .call import CallFailed, CallFlow
 from .callbacks import Spawn
 from .callee import Person
@@ -43,7 +44,7 @@ ACCOUNT_SID = "AC" + "5e" * 16
 ANY_CALLER = "+15550199"
 
 
-class Twilio(Directory, Lines):
+class Twilio(Directory, Lines, Sealed):
     """A simulated Twilio account.
 
     Args:
@@ -103,6 +104,7 @@ class Twilio(Directory, Lines):
             draw=random_for("twilio request ids"),
         )
         """The REST API on ``api.twilio.com``."""
+        self._seal("twilio")
 
     def plays(self, course: Course) -> None:
         """Let the next bidirectional stream say what is given, whatever happens in its call."""

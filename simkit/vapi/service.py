@@ -17,6 +17,7 @@ from ..timeline import Clock, Timeline
 from ..wire import vapi
 from ..wire.disorder import Disorder
 from ..wire.http import HttpRequest, HttpResponse, HttpServer
+from ..wire.knobs import Sealed
 from .account import AccountSettings
 from .asking import Asking, AssistantAnswer, ToolResult
 from .assistant import Assistant, begun_as_ordered
@@ -43,7 +44,7 @@ DEFAULT_LIMIT = 10
 """Calls that an account may hold at once, unless it pays for more."""
 
 
-class Vapi(Scripts):
+class Vapi(Scripts, Sealed):
     """A simulated Vapi account.
 
     Args:
@@ -143,6 +144,7 @@ class Vapi(Scripts):
             clock=clock,
             timeline=timeline,
         )
+        self._seal("vapi")
 
     # Knobs
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -47,6 +48,30 @@ class Knobs:
         if value is not knob.default and not knob.accepts(value):
             raise ValueError(f"{self.title}.{name}: {knob.allowed}; found {value!r}")
         super().__setattr__(name, value)
+
+
+class Sealed:
+    """An object that, once sealed, takes no further names: one that is misspelt is refused.
+
+    Raises:
+        AttributeError: on assignment, there is no such name; says which there are.
+    """
+
+    _sealed_as = ""
+
+    def _seal(self, title: str) -> None:
+        self._sealed_as = title
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if self._sealed_as and not name.startswith("_") and not hasattr(self, name):
+            settable = [key for key, found in inspect.getmembers(type(self)) if _is_settable(found)]
+            there = sorted([*(key for key in vars(self) if key[0] != "_"), *settable])
+            raise AttributeError(f"no {self._sealed_as}.{name}; {meant(name, there)}")
+        super().__setattr__(name, value)
+
+
+def _is_settable(found: object) -> bool:
+    return isinstance(found, property) and found.fset is not None
 
 
 _known: dict[type, dict[str, Knob]] = {}

@@ -132,7 +132,7 @@ def test_an_application_that_does_not_start_leaves_nothing_behind(init, project)
     lost = Found("app 'my_app:app': importing it failed: ModuleNotFoundError: No module named 'x'")
     result, _ = init({"my_app.py": FASTAPI}, found=lost)
     assert result.exit_code == 2
-    assert "install it where simkit is: " in result.stderr
+    assert "that is, with " in result.stderr
     assert files_in(project) == ["my_app.py"]
 
 

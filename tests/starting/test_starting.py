@@ -126,6 +126,24 @@ def test_a_call_that_is_refused_says_how_it_was_answered(begin):
     ]
 
 
+def test_a_webhook_that_raises_is_told_with_its_error_and_its_line(begin):
+    source = """
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+
+async def voice(request):
+    raise KeyError("CallSid")
+
+
+app = Starlette(routes=[Route("/voice", voice, methods=["POST"])])
+"""
+    tried, _, _ = begin({"my_app": source})
+    assert tried.attempts[0].told == (
+        "answered with HTTP 500; the application raised KeyError: 'CallSid' (my_app.py, line 7)"
+    )
+
+
 def test_hosts_that_are_asked_for_in_vain_are_named(begin):
     source = FASTAPI.read_text().replace("api.vapi.ai", "api.example.org")
     tried, _, _ = begin({"my_app": source})
