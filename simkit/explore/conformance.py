@@ -14,6 +14,8 @@ RANKS: tuple[Result, ...] = ("not applicable", "passed", "failed", "error")
 """Results from the least to the worst."""
 _HUNG_MOST = 3
 """Runs that may fail to come back before the others are spared."""
+_OWN_SHARE = 4
+"""Runs of simkit's own bridge in one fork, which costs as much as a third of a run."""
 
 
 @dataclass
@@ -93,7 +95,8 @@ def judged(jobs: Sequence[Job], crew: Crew) -> Iterator[Verdict]:
         while waiting and hung < _HUNG_MOST:
             yield waiting.pop()
 
-    for verdict in crew.run(sparing()):
+    share = _OWN_SHARE if all(job.app is None for job in jobs) else 1
+    for verdict in crew.run(sparing(), share=share):
         hung += HUNG in verdict.sentence
         yield verdict
     for job in reversed(waiting):
