@@ -54,6 +54,14 @@ def decibels(ratio: float) -> float:
     return 20 * np.log10(max(ratio, 1e-9))
 
 
+@pytest.mark.parametrize("samples", [3999, 4000, 4001, 4015, 40_000])
+@pytest.mark.parametrize("rates", [UP, THRICE])
+def test_long_sound_comes_out_as_frame_by_frame(rates, samples):
+    sound = noise(samples)
+    frames = in_chunks(sound, [160] * (samples // 160), rates)
+    assert convert(sound, rates).tolist() == np.concatenate(frames).tolist()
+
+
 @pytest.mark.parametrize("rates", [UP, DOWN, THRICE])
 @given(sizes=CHUNKS, seed=st.integers(0, 3))
 @settings(deadline=None)
