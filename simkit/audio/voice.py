@@ -49,16 +49,12 @@ def speak(text: str, draw: random.Random, *, seconds: float | None = None) -> Sp
     Raises:
         ValueError: there is no word in ``text``, or ``seconds`` leaves under 30 ms a word.
     """
-    texts = text.split()
-    if not texts:
-        raise ValueError(f"nothing to say: no word in {text!r}")
-    plan = [(word, _word_ms(word), _pause_ms(word)) for word in texts]
-    plan[-1] = (plan[-1][0], plan[-1][1], 0)
-    total = _LEAD_MS + sum(spoken + pause for _, spoken, pause in plan)
+    plan = _plan(text)
+    total = _total_ms(plan)
     scale = 1.0 if seconds is None else seconds * 1000 / total
-    if seconds is not None and seconds < SHORTEST_WORD_S * len(texts):
+    if seconds is not None and seconds < SHORTEST_WORD_S * len(plan):
         raise ValueError(
-            f"{seconds} s is too short for the {len(texts)} words of {text!r}: allow 30 ms a word"
+            f"{seconds} s is too short for the {len(plan)} words of {text!r}: allow 30 ms a word"
         )
     length = round(total * scale * RATE / 1000)
     out: _Ints = np.zeros(length + _GRAIN, dtype=np.int64)
@@ -74,11 +70,32 @@ def speak(text: str, draw: random.Random, *, seconds: float | None = None) -> Sp
     return Speech(text, samples, tuple(words))
 
 
+def usual_duration(text: str) -> float:
+    """Return how many seconds :func:`speak` takes for ``text`` where nobody says.
+
+    Raises:
+        ValueError: there is no word in ``text``.
+    """
+    return round(_total_ms(_plan(text)) * RATE / 1000) / RATE
+
+
 def prepare() -> None:
     """Compute what all voices share, which takes the first ones 15 ms otherwise."""
     for vowel in range(len(_VOWELS)):
         for register in range(_REGISTERS):
             _grain(vowel, register)
+
+
+def _plan(text: str) -> list[tuple[str, int, int]]:
+    """Return the words, how many ms each takes, and how many the pause after it."""
+    plan = [(word, _word_ms(word), _pause_ms(word)) for word in text.split()]
+    if not plan:
+        raise ValueError(f"nothing to say: no word in {text!r}")
+    return [*plan[:-1], (*plan[-1][:2], 0)]
+
+
+def _total_ms(plan: list[tuple[str, int, int]]) -> int:
+    return _LEAD_MS + sum(spoken + pause for _, spoken, pause in plan)
 
 
 def _word_ms(word: str) -> int:

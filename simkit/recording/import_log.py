@@ -219,7 +219,7 @@ def _until_detected(turn: _Turn, final: LogLine, entries: list[LogLine]) -> None
 
 
 def _natural_seconds(text: str) -> float:
-    return voice.speak(text, random.Random(text)).duration
+    return voice.usual_duration(text)
 
 
 def _messages(entry: LogLine, end_ms: float) -> list[RecordedEvent]:

@@ -308,9 +308,9 @@ class Talking:
         rate = self._assistant.speech_rate
         if rate == 1:
             return voice.speak(text, self._draw)
-        usual = voice.speak(text, random.Random(0)).duration
         shortest = voice.SHORTEST_WORD_S * len(text.split())
-        return voice.speak(text, self._draw, seconds=max(shortest, usual / rate))
+        seconds = max(shortest, voice.usual_duration(text) / rate)
+        return voice.speak(text, self._draw, seconds=seconds)
 
     def _tell_partial(self, current: _Current, last: str) -> None:
         """Tell of the words that have begun, if they are more than last time."""

@@ -96,6 +96,12 @@ def test_the_duration_asked_for_is_honoured(seconds, seed):
     assert speech.duration == len(speech.samples) / 8000
 
 
+@given(words=st.lists(WORDS, min_size=1, max_size=12))
+@settings(deadline=None, max_examples=30)
+def test_how_long_a_text_takes_is_known_without_speaking(words):
+    assert voice.usual_duration(" ".join(words)) == speak(1, " ".join(words)).duration
+
+
 def test_thirty_milliseconds_a_word_are_enough_and_less_is_refused():
     assert len(speak(1, "a bee sees", seconds=0.09).samples) == 720
     with pytest.raises(ValueError, match=r"0\.08 s is too short for the 3 words of 'a bee sees'"):
