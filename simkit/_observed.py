@@ -28,14 +28,15 @@ class Observed:
     _upstreams: dict[str, Upstream]
     _is_closed: bool
 
-    def knows(self, clip: Samples | str | os.PathLike[str], text: str = "") -> None:
+    def knows(self, clip: Samples | Speech | str | os.PathLike[str], text: str = "") -> None:
         """Make a clip known that the bridge plays by itself, such as an excuse when Vapi is away.
 
         It is recognised where it is heard, and no promise about the agent's audio is broken by it.
 
         Args:
-            clip: samples at 8 kHz, int16, shape ``(n,)``; or the path of a WAV or FLAC file.
-            text: what is said in it.
+            clip: samples at 8 kHz, int16, shape ``(n,)``; speech with its samples; or the path of a
+                WAV or FLAC file.
+            text: what is said in it, where it is no speech.
 
         Raises:
             AudioFileError: the file is missing, damaged or of another kind than expected.
@@ -43,6 +44,8 @@ class Observed:
         """
         if isinstance(clip, (str, os.PathLike)):
             speech = read_speech(Path(clip), text=text or None)
+        elif isinstance(clip, Speech):
+            speech = clip
         else:
             samples = np.asarray(clip)
             if samples.dtype != np.int16 or samples.ndim != 1 or not len(samples):

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from .audio import Samples
 from .checks import CheckResult
 from .report import Outcome
 from .report.outcome import Sides
@@ -27,13 +28,17 @@ def outcome_of(
     """Return what a world shows now."""
     calls = world.twilio.calls
     ear = calls[0].ear if calls else None
-    sides = calls[0].sound() if calls else (np.zeros(0, np.int16), np.zeros(0, np.int16))
+    now_ns = world.now_ns
+
+    def sound() -> tuple[Samples, Samples]:
+        return calls[0].sound(now_ns) if calls else (np.zeros(0, np.int16), np.zeros(0, np.int16))
+
     return Outcome(
         timeline=timeline,
         barge_ins=barge_ins(timeline),
         measures=measures(timeline),
         checks=checks,
-        sound=lambda: sides,
+        sound=sound,
         sound_starts_ns=0 if ear is None else ear.origin_ns,
         other_sounds={
             call.number: partial(_sides, call, call.ear.origin_ns, world.now_ns)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from .audio import Repertoire, Samples
+    from .audio import Repertoire, Samples, Speech
     from .checks import Checks
     from .timeline import CallMeasures, Timeline
     from .twilio import Twilio
@@ -74,7 +74,7 @@ class World(Protocol):
     def measures(self) -> CallMeasures:
         """What all calls together were like so far."""
 
-    def knows(self, clip: Samples | str | os.PathLike[str], text: str = "") -> None:
+    def knows(self, clip: Samples | Speech | str | os.PathLike[str], text: str = "") -> None:
         """Make a clip known that the bridge plays by itself."""
 
     def link(self, a: str, b: str) -> WorldLink:

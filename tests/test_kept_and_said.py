@@ -158,6 +158,14 @@ def test_a_clip_of_the_bridges_own_is_heard_by_its_words(sim):
     assert str(sim.timeline) == ""
 
 
+def test_speech_of_the_bridges_own_is_known_by_its_own_words(sim):
+    line = voice.speak("One moment, please.", Random(1))
+    sim.knows(line)
+    [clip] = sim.timeline.of("clip")
+    assert clip.fields["text"] == "One moment, please."
+    assert sim.repertoire[clip.fields["utterance"]] is line
+
+
 @pytest.mark.parametrize("pause", [0.15, 1.0, 2.5])
 def test_words_with_a_pause_between_them_are_complete_and_intact(sim, pause):
     text = "Let me see. It is on Tuesday."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -73,12 +73,18 @@ class Speech:
 
         Case and punctuation do not count.
         """
-        wanted = [plain(word) for word in text.split() if plain(word)]
+        wanted = _plain_words_of(text)
         spoken = self._plain_words
         for first in range(len(spoken) - len(wanted) + 1):
             if wanted and spoken[first : first + len(wanted)] == wanted:
                 return self.words[first].start, self.words[first + len(wanted) - 1].end
         return None
+
+
+@lru_cache(maxsize=64)
+def _plain_words_of(text: str) -> list[str]:
+    """Return the words of what somebody waits for; it is looked for every 20 ms."""
+    return [plain(word) for word in text.split() if plain(word)]
 
 
 def plain(word: str) -> str:

@@ -85,6 +85,8 @@ def order_poll(choices: Choices, ready: Any, before: int) -> None:
         ready: the loop's queue.
         before: how many handles were in it before the poll.
     """
+    if len(ready) - before < 2:
+        return
     places = [at for at in range(before, len(ready)) if isinstance(ready[at], PollHandle)]
     if len(places) < 2:
         return
@@ -96,6 +98,8 @@ def order_poll(choices: Choices, ready: Any, before: int) -> None:
 
 def order_timers(choices: Choices, due: list[Any]) -> None:
     """Let the timers of one instant come in the order that is chosen, as far as they are free."""
+    if len(due) < 2:
+        return
     if len({timer.made_ns for timer in due}) < 2 or len({timer._when for timer in due}) > 1:
         return
     chosen = _permutation(choices, "timers", [named(timer._callback) for timer in due])

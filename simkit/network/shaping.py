@@ -37,6 +37,7 @@ class Shape:
     def __init__(self, direction: Direction, loop: NamingLoop) -> None:
         self._direction = direction
         self._entropy = loop.entropy
+        self._streams: dict[str, random.Random] = {}
         self.calendar = loop.calendar
         self.bandwidth: int | None = None
         self.jitter_ns = (0, 0)
@@ -102,8 +103,12 @@ class Shape:
         return self._stream("").randint(low_ns, high_ns) if high_ns else 0
 
     def _stream(self, purpose: str) -> random.Random:
-        direction = self._direction
-        return self._entropy.stream(f"link:{direction.source}>{direction.target}{purpose}")
+        found = self._streams.get(purpose)
+        if found is None:
+            direction = self._direction
+            name = f"link:{direction.source}>{direction.target}{purpose}"
+            found = self._streams[purpose] = self._entropy.stream(name)
+        return found
 
     def signal(self, action: Callable[[], object]) -> None:
         """Carry a segment that opens a connection; it is not sent again by itself."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from msgspec import inspect
 
-from ..audio import mulaw
+from ..audio import Speech, mulaw
+from ..audio.speech import timed_by_letters
 from ..bridge import Bridge, Config
 from ..bridge.config import HINTS, ConfigError
 from ..bridge.fallback import TEXT as FALLBACK
@@ -90,7 +92,13 @@ def own_bridge(header: Header | None = None, name: str = "", **settings: Any) ->
 
 def knows_own_line(world: World) -> None:
     """Make known to a world what simkit's bridge says when it has no agent."""
-    world.knows(mulaw.decode(bundled_clip()), FALLBACK)
+    world.knows(_own_line())
+
+
+@cache
+def _own_line() -> Speech:
+    samples = mulaw.decode(bundled_clip())
+    return Speech(FALLBACK, samples, timed_by_letters(FALLBACK, samples))
 
 
 def environment(header: Header) -> dict[str, str]:

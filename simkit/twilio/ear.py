@@ -67,6 +67,8 @@ class Ear:
         self._playouts: list[Carried | PlayOut] = []
         self._next: list[tuple[int, int]] = []  # per play-out: burst, bytes of it listened to
         self._events: list[Event] = []
+        self._told: Span | None = None
+        """What the last of these events tells of."""
         self.origin_ns = origin_ns
         """Instant of the first sample."""
 
@@ -109,6 +111,9 @@ class Ear:
         # Only the last one may have changed since: it grew, or turned out to be something else.
         for number in range(max(0, len(self._events) - 1), len(spans)):
             span = spans[number]
+            if number < len(self._events) and span == self._told:
+                continue
+            self._told = span
             fields: dict[str, Any] = {
                 "utterance": span.key,
                 "offset_ns": span.offset * BYTE_NS,
