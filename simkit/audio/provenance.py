@@ -84,6 +84,8 @@ class Tracker:
         self._fit = 1.0  # the worst of all windows since the lock
         self._unknown_from: int | None = None
         self._unknown_windows = 0
+        self._nothing_near = -1
+        """Where nothing near was found, and what is there is known only when more has come."""
         self.spans: list[Span] = []
         """What was recognised so far, in order; :meth:`update` brings it up to date."""
 
@@ -206,7 +208,8 @@ class Tracker:
             return True
         begins = self._find_edge(track, None, at)
         found = None
-        for start in (begins, at, at - WINDOW // 2, at + WINDOW // 2):
+        starts = (begins, at, at - WINDOW // 2, at + WINDOW // 2)
+        for start in starts if self._nothing_near != at else ():
             x = self._cut(start, start + WINDOW)
             found = self._memory.near(start, x, track, self._fit)
             if found is not None:
@@ -217,6 +220,7 @@ class Tracker:
             return True
         if found is None:
             if enough < SEARCH + WINDOW and not final:
+                self._nothing_near = at
                 return False
             x = self._cut(begins, begins + SEARCH)
             found = self._memory.everywhere(begins, x, track, thorough=True)
@@ -264,10 +268,13 @@ class Tracker:
             return False
         # Sound that nobody made is not searched for all the time.
         often = self._unknown_windows < 3 or self._unknown_windows % 4 == 0
-        x = self._cut(begins, begins + WINDOW)
-        found = self._memory.near(begins, x, None, self._fit, search_too=often)
+        found = None
+        if self._nothing_near != begins:
+            x = self._cut(begins, begins + WINDOW)
+            found = self._memory.near(begins, x, None, self._fit, search_too=often)
         if found is None and often:
             if self._end - begins < SEARCH and not final:
+                self._nothing_near = begins
                 return False
             x = self._cut(begins, begins + SEARCH)
             found = self._memory.everywhere(begins, x, None, thorough=not self._unknown_windows)
@@ -376,6 +383,7 @@ class Tracker:
     def _lock_on(self, track: Track, begins: int) -> None:
         self._memory.note(track)
         self._lock = track
+        self._nothing_near = -1
         self._broken = False
         self._fit = 1.0
         self._at = self._locked_at = begins
@@ -384,6 +392,7 @@ class Tracker:
 
     def _unlock(self) -> None:
         self._lock = None
+        self._nothing_near = -1
         self._broken = False
         self._unknown_from = None
         self._unknown_windows = 0

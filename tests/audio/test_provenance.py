@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from simkit import recording
 from simkit.audio import Repertoire, Span, Speech, Tracker, Word, mulaw, voice
+from simkit.audio.memory import Memory
 from simkit.audio.resample import Linear, resampler
 
 TEXTS = (
@@ -316,3 +317,21 @@ def test_a_filters_ringing_after_the_end_is_not_taken_for_the_same_elsewhere(see
     tracker = Tracker(repertoire)
     tracker.feed(np.concatenate((said.samples, RINGING, silence)))
     assert {span.key for span in tracker.finish()} <= {key, None}
+
+
+def test_however_often_somebody_asks_a_place_is_looked_at_once(monkeypatch):
+    looked: list[tuple[int, bool]] = []
+    near = Memory.near
+
+    def noted(self, at, x, current, worst, **options):
+        looked.append((at, current is None))
+        return near(self, at, x, current, worst, **options)
+
+    monkeypatch.setattr(Memory, "near", noted)
+    stream = np.concatenate((SILENCE, sound(0)[:9000], sound(1), SILENCE, sound(2)))
+    tracker = Tracker(repertoire())
+    for first in range(0, len(stream), 160):
+        tracker.feed(stream[first : first + 160])
+        tracker.update()
+    assert [span.key for span in tracker.finish()] == [0, 1, 2]
+    assert len(looked) == len(set(looked)) > 3
