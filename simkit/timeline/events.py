@@ -141,7 +141,8 @@ class Timeline:
         """
         key = (source, target, call, session)
         known = self._runs.get(key)
-        if known is None or t_ns - known[0].fields["last_ns"] > MEDIA_GAP_NS:
+        since_ns = 0 if known is None else t_ns - known[0].fields["last_ns"]
+        if known is None or since_ns > MEDIA_GAP_NS:
             run = self.record(
                 "media",
                 source,
@@ -161,9 +162,12 @@ class Timeline:
             run, pace = known
             fields = run.fields
             # RFC 3550, appendix A.8: sixteen times the jitter, in integers.
-            pace[0] += abs(t_ns - fields["last_ns"] - pace[1]) - ((pace[0] + 8) >> 4)
-            if pace[0] >> 4 > fields["jitter_ns"]:
-                fields["jitter_ns"] = pace[0] >> 4
+            times16, usual_ns = pace
+            if times16 or since_ns != usual_ns:
+                times16 += abs(since_ns - usual_ns) - ((times16 + 8) >> 4)
+                pace[0] = times16
+                if times16 >> 4 > fields["jitter_ns"]:
+                    fields["jitter_ns"] = times16 >> 4
         pace[1] = audio_ns
         fields["frames"] += 1
         fields["audio_ns"] += audio_ns

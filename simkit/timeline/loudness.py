@@ -21,9 +21,8 @@ class Piece(NamedTuple):
 
     def with_frame(self, t_ns: int, audio_ns: int) -> Piece:
         """Return it with one more frame."""
-        return self._replace(
-            last_ns=t_ns, frames=self.frames + 1, audio_ns=self.audio_ns + audio_ns
-        )
+        is_silent, first_ns, _, frames, before_ns = self
+        return Piece(is_silent, first_ns, t_ns, frames + 1, before_ns + audio_ns)
 
     def with_pieces(self, *others: Piece) -> Piece:
         """Return it with what follows it."""
