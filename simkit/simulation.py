@@ -158,7 +158,7 @@ class Simulation(Observed):
                 new machine.
 
         Raises:
-            ValueError: one is no address, or another machine's.
+            ValueError: a name is none; an address is none, or another machine's.
         """
         host = self._network.host(name, *aliases, addresses=addresses)
         fakes = (TWILIO_HOST, VAPI_HOST, *self._upstreams)

@@ -12,8 +12,9 @@ from ..report import console, print_barge_ins, print_measures
 from ..timeline import Event
 from ..timeline.text import line, printable
 from ..twilio import CallFailed, NotHeard
+from ..twilio.numbers import check_number
 from ..vapi import HOST as VAPI_HOST
-from ..wall import WallError, WallSimulation
+from ..wall import PortError, WallError, WallSimulation
 from ..world import BRIDGE_HOST, TWILIO_HOST
 from .main import Refusal
 from .wall import end_in_order
@@ -41,6 +42,11 @@ def run_fakes(
     """Run until the call is over, or until Ctrl-C; exit with 0, 1 or 2."""
     if says and number is None:
         raise Refusal("--say: goes with --call only")
+    if number is not None:
+        try:
+            check_number("--call", number)
+        except ValueError as error:
+            raise Refusal(str(error)) from None
     end_in_order()
     failure = ""
     try:
@@ -66,6 +72,11 @@ def run_fakes(
             else:
                 failure = sim.run(lambda sim: _call(sim, printed, number, says))
                 _print_measures(sim, printed, failure)
+    except PortError as error:
+        option = "--twilio-port" if error.name == TWILIO_HOST else "--vapi-port"
+        raise Refusal(
+            f"{option} {error.port}: {error.reason}; choose another, or 0 for any that is free"
+        ) from None
     except WallError as error:
         raise Refusal(str(error)) from None
     except KeyboardInterrupt:

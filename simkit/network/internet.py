@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ from .sockets import SimSocket
 if TYPE_CHECKING:
     from .names import NamingLoop
     from .serve import AppServer
+
+
+_NAME = re.compile(r"[^\s/:@?#]+")
 
 
 class UnknownHostError(socket.gaierror):
@@ -75,8 +79,14 @@ class Network:
                 new host.
 
         Raises:
-            ValueError: one is no address, or another host's.
+            ValueError: a name is none; an address is none, or another host's.
         """
+        for one in (name, *aliases):
+            if not isinstance(one, str) or not _NAME.fullmatch(one):
+                raise ValueError(
+                    f"host {one!r}: expected a name as bridge.example.com, without scheme, port or "
+                    "path"
+                )
         found = self._by_name.get(name.lower())
         if found is None:
             found = Host(self, name.lower(), ())

@@ -23,6 +23,7 @@ from ..report import Outcome
 from ..simulation import Simulation
 from ..timeline import barge_ins, measures
 from ..twilio import CallFailed
+from ..twilio.numbers import check_number
 from ..vapi import HOST as VAPI_HOST
 from ..vapi import Assistant, Reply
 from ..world import BRIDGE_HOST, TWILIO_HOST, World
@@ -87,6 +88,15 @@ class Replay(Outcome):
         return f"<Replay of {self.recording.name}: {'; '.join(self.faults) or 'as recorded'}>"
 
 
+def _check_numbers(recording: Recording) -> None:
+    header = recording.header
+    try:
+        check_number("to", header.to)
+        check_number("from", header.from_, may_be_withheld=True)
+    except ValueError as error:
+        raise RecordingError(f"{recording.name}: header: {error}") from None
+
+
 def replay(
     recording: Recording,
     *,
@@ -117,6 +127,7 @@ def replay(
     """
     started = time.process_time()
     header = recording.header
+    _check_numbers(recording)
     # Given away where it is played: an hour of it is 58 MB.
     side = [track(recording, "caller")]
     spoken = utterances(recording, "caller", side[0])

@@ -7,7 +7,7 @@ import random
 from ..timeline import Clock
 from ..wire.websocket import address_of
 from .callee import Outcome, Person
-from .numbers import PhoneNumber, Place
+from .numbers import PhoneNumber, Place, check_number
 from .overrides import Overrides, of_url
 
 
@@ -55,8 +55,10 @@ class Directory:
             status_callback_method: ``POST`` or ``GET``.
 
         Raises:
-            ValueError: no http or https URL with a host, overrides out of range, another method.
+            ValueError: no number, no http or https URL with a host, overrides out of range, another
+                method.
         """
+        check_number("number", number)
         for url in (voice_url, fallback_url, status_callback):
             if url is not None:
                 try:
@@ -93,7 +95,12 @@ class Directory:
         zip: str = "",  # noqa: A002 - as Twilio calls it
         country: str = "US",
     ) -> None:
-        """Say where a number is at home; webhooks tell it. Unknown is empty, as Twilio has it."""
+        """Say where a number is at home; webhooks tell it. Unknown is empty, as Twilio has it.
+
+        Raises:
+            ValueError: no number.
+        """
+        check_number("number", number)
         self._places[number] = Place(city, state, zip, country)
 
     def person(
@@ -118,8 +125,9 @@ class Directory:
             fails: the number cannot be reached.
 
         Raises:
-            ValueError: a negative duration, or several outcomes.
+            ValueError: no number, a negative duration, or several outcomes.
         """
+        check_number("number", number)
         if not 0 <= answers_after < float("inf"):
             raise ValueError(f"answers_after: seconds, 0 or more; found {answers_after!r}")
         if busy + no_answer + fails > 1:

@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+_ADDRESS = re.compile(r"\+[1-9][0-9]{1,14}|client:[^\s:@]+|sips?:[^\s@]+@[^\s@]+", re.IGNORECASE)
+_WITHHELD = re.compile("anonymous|restricted|unavailable|unknown|private", re.IGNORECASE)
+
+
+def check_number(what: str, found: object, *, may_be_withheld: bool = False) -> None:
+    """Refuse what Twilio would call nobody by.
+
+    Args:
+        what: is checked, for the error.
+        found: what it was set to.
+        may_be_withheld: it is a caller's, who need not tell it.
+
+    Raises:
+        ValueError: no number, client or SIP address.
+    """
+    kinds = (_ADDRESS, _WITHHELD) if may_be_withheld else (_ADDRESS,)
+    if isinstance(found, str) and any(kind.fullmatch(found) for kind in kinds):
+        return
+    withheld = ", or anonymous" if may_be_withheld else ""
+    raise ValueError(
+        f"{what}: expected a number in E.164 as +15550100, client:NAME or sip:USER@HOST{withheld}; "
+        f"found {found!r}"
+    )
 
 
 @dataclass

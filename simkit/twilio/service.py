@@ -28,7 +28,7 @@ from .forged_stream import StreamForgery
 from .forging import Forger, Forgery
 from .legs import Leg, Literally, Reports, Step
 from .lines import Lines
-from .numbers import Place
+from .numbers import Place, check_number
 from .phone import Call
 from .profiles import Profile, find_profile
 from .rest import RestApi
@@ -171,8 +171,8 @@ class Twilio(Directory, Lines, Sealed):
         """Place a phone call and return at once, while it rings.
 
         Args:
-            to: one of the account's numbers.
-            from_: whose call it is.
+            to: one of the account's numbers, in E.164 as ``+15550100``; or a client or SIP address.
+            from_: whose call it is, likewise; ``anonymous`` where they do not tell.
             caller_name: what a look-up of the caller found.
             forwarded_from: the number that was dialled first.
             stir_verstat: how the caller's number was attested; None: not at all.
@@ -180,8 +180,11 @@ class Twilio(Directory, Lines, Sealed):
             voice: of the caller; None: :attr:`voice`.
 
         Raises:
-            ValueError: nobody said where the number points, or there is no such profile or voice.
+            ValueError: no number, nobody said where it points, or there is no such profile or
+                voice.
         """
+        check_number("to", to)
+        check_number("from_", from_, may_be_withheld=True)
         found = self._profile if profile is None else find_profile(profile)
         speak = self._voice if voice is None else self._find_voice(voice)
         known = self.numbers.get(to)
@@ -223,6 +226,7 @@ class Twilio(Directory, Lines, Sealed):
             HttpError: there was no answer.
             ValueError: nobody said where the number points, or there was no such request.
         """
+        check_number("to", to)
         asks = (self._ask_for_nobody(to) for _ in range(2))
         if how == "replayed":
             found = self.flows[replays - 1].first_request if self._was(replays) else None

@@ -6,7 +6,7 @@ is known but the port it listens on.
 """
 
 from .child import Child
-from .errors import BridgeError, WallError
+from .errors import BridgeError, PortError, WallError
 from .simulation import WallSimulation
 
-__all__ = ["BridgeError", "Child", "WallError", "WallSimulation"]
+__all__ = ["BridgeError", "Child", "PortError", "WallError", "WallSimulation"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 
-from .errors import WallError
+from .errors import PortError
 from .loop import machine
 
 BACKLOG = 1000
@@ -41,7 +41,7 @@ def open_door(name: str, port: int, make_protocol: Callable[[], asyncio.Protocol
     """Take a port; 0 for any free one. Who connects waits until the loop runs.
 
     Raises:
-        WallError: the port is taken, or none.
+        PortError: the port is taken, or none.
     """
     # Said to be TCP: asyncio switches Nagle's algorithm off only then, which would keep small
     # frames back until the bridge says something itself.
@@ -53,7 +53,7 @@ def open_door(name: str, port: int, make_protocol: Callable[[], asyncio.Protocol
     except (OSError, OverflowError) as error:
         sock.close()
         reason = getattr(error, "strerror", None) or str(error)
-        raise WallError(f"port {port} for {name}: {reason}") from None
+        raise PortError(name, port, reason) from None
     sock.setblocking(False)
     return Door(name, make_protocol, sock)
 

@@ -88,7 +88,8 @@ def test_the_environment_for_the_bridge_is_printed_and_ctrl_c_ends_it():
     [
         (["--say", "wait"], "--say: goes with --call only"),
         (["--bridge", "ftp://127.0.0.1"], "bridge 'ftp://127.0.0.1': not an http URL"),
-        (["--twilio-port", "70000"], "port 70000 for twilio: "),
+        (["--twilio-port", "70000"], "--twilio-port 70000: "),
+        (["--call", "hello"], "--call: expected a number in E.164 as +15550100"),
         (["--exec", "no-such-program"], "no-such-program: cannot be started: "),
     ],
 )
@@ -113,4 +114,7 @@ def test_a_port_that_is_taken_is_told():
         port = taken.getsockname()[1]
         result = invoke("--vapi-port", str(port))
     assert result.exit_code == 2
-    assert result.stderr == f"simkit: port {port} for api.vapi.ai: Address already in use\n"
+    assert result.stderr == (
+        f"simkit: --vapi-port {port}: Address already in use; choose another, or 0 for any that is "
+        "free\n"
+    )

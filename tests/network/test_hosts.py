@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import socket
 
 import pytest
@@ -244,3 +245,11 @@ def test_a_server_runs_on_its_own_host_whoever_connects(runner, network):
 
     runner.run(main())
     assert where == ["bridge"]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "https://a.example", "a.example:443", "a/b", None])
+def test_a_name_that_is_none_is_refused(network, name):
+    with pytest.raises(ValueError, match=re.escape(f"host {name!r}: expected a name as br")):
+        network.host(name)
+    with pytest.raises(ValueError, match="expected a name as bridge"):
+        network.host("bridge", name)

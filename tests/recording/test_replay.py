@@ -257,6 +257,14 @@ def test_settings_that_no_assistant_has_are_told(recording, settings, expected):
     assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize(("key", "name"), [("to", "to"), ("from_", "from")])
+def test_a_number_that_is_none_is_told(recording, key, name):
+    with pytest.raises(
+        RecordingError, match=f"three-interruptions: header: {name}: expected a num"
+    ):
+        replay(changed(recording, **{key: "hello"}))
+
+
 @pytest.mark.parametrize("settings", [{"frame": 0}, {"frame": 1e15}])
 def test_settings_that_make_no_sense_are_told(recording, settings):
     with pytest.raises(RecordingError):
