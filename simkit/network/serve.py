@@ -240,6 +240,9 @@ def _forget_loop(app: Any) -> None:
     """Free an application of aiohttp's from the first loop that it ran on: simulations have each
     their own.
     """
+    # There is no public way: AppRunner.setup() asks whether the application, and each in it, is of
+    # its loop, and raises; cleanup() and freeze() leave that as it is, `loop` cannot be set, and as
+    # part of a new application it is refused for being frozen.
     app._loop = None
     for inner in app._subapps:
         _forget_loop(inner)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import get_args
 
 import pytest
 
+from simkit import Simulation
 from simkit.bridge.browser_core import BrowserCore
-from simkit.scenarios import find, simulate
+from simkit.scenarios import find, play, simulate
 from simkit.scenarios.registry import CHECKS
 from simkit.twilio import Forgery, StreamForgery
 from tests.scenarios.static_webhooks import (
@@ -135,3 +137,13 @@ def test_what_a_bridge_does_not_offer_is_not_applicable(name, settings, reason):
         find(name), settings, app=wrong(dtmf="ignore", vapi_webhook_secret="another")
     )
     assert (outcome.failure, outcome.inapplicable[: len(reason)]) == ("", reason)
+
+
+def test_sockets_from_before_a_scenario_have_another_assistant():
+    """In real time a bridge has started, and warmed its sockets, before a scenario begins."""
+    own = find("pooled-connection").own
+    with Simulation() as sim:
+        sim.host("bridge.example.com").serve(wrong(**own))
+        sim.run(asyncio.sleep(1))
+        outcome = play(find("pooled-connection"), sim)
+    assert outcome.inapplicable.startswith("sockets that were opened before it begins")
