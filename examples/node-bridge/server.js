@@ -39,9 +39,20 @@ function isSigned(request, url, form) {
   return found.length === expected.length && crypto.timingSafeEqual(found, expected);
 }
 
-// What binds a stream to the call whose webhook was signed.
-function tokenOf(callSid) {
-  return crypto.createHmac("sha256", AUTH_TOKEN).update(`stream ${callSid}`).digest("hex");
+// What binds a stream to the call whose webhook was signed: by call, and empty once it was taken.
+const tokens = new Map();
+
+function newToken(callSid) {
+  const token = crypto.randomBytes(24).toString("hex");
+  tokens.set(callSid, token);
+  if (tokens.size > 1000) tokens.delete(tokens.keys().next().value);
+  return token;
+}
+
+function takes(callSid, token) {
+  const isRight = Boolean(token) && tokens.get(callSid) === token;
+  if (isRight) tokens.set(callSid, "");
+  return isRight;
 }
 
 // The voice webhook: answered at once. Vapi is told of the call when the stream is there.
@@ -64,13 +75,14 @@ const server = http.createServer((request, response) => {
   request.on("end", () => {
     const form = new URLSearchParams(body);
     const callSid = form.get("CallSid");
-    if (!isSigned(request, PUBLIC_URL + request.url, form)) response.statusCode = 403;
+    const isRepeated = tokens.has(callSid); // a request that somebody saw, once more
+    if (isRepeated || !isSigned(request, PUBLIC_URL + request.url, form)) response.statusCode = 403;
     else if (!/^CA[0-9a-f]{32}$/.test(callSid || "")) response.statusCode = 400;
     if (response.statusCode !== 200) return response.end();
     response.setHeader("Content-Type", "text/xml");
     response.end(
       `<?xml version="1.0" encoding="UTF-8"?><Response><Connect><Stream url="${MEDIA_URL}">` +
-        `<Parameter name="token" value="${tokenOf(callSid)}"/></Stream></Connect></Response>`,
+        `<Parameter name="token" value="${newToken(callSid)}"/></Stream></Connect></Response>`,
     );
   });
 });
@@ -120,7 +132,7 @@ class Call {
   }
 
   onStart(start) {
-    if (start.customParameters.token !== tokenOf(start.callSid)) return this.end();
+    if (!takes(start.callSid, start.customParameters.token)) return this.end();
     this.streamSid = start.streamSid;
     this.openVapi().catch((error) => {
       console.error(`call ${this.streamSid}: Vapi: ${error.message}`);

@@ -69,6 +69,8 @@ def test_it_carries_a_call_and_keeps_every_promise(world):
     assert len(outcome.timeline.of("clear")) == 1
     assert outcome.barge_ins[0].tail_ms is not None
     assert world.run(forged_request(world)) == 403
+    assert world.run(world.twilio.forges("replayed", to="+15550100", replays=1)) == 403
+    assert world.run(world.twilio.forges_stream("used-token", of=1, says="hello")) == 1000
 
 
 async def forged_request(world) -> int:
