@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simkit.timeline import measures
+from simkit.timeline.measures import PacingError
 from tests.timeline.stories import MS, Story, interrupted
 
 
@@ -181,3 +182,24 @@ def test_a_clear_before_any_message_is_the_bridge_s_own_doing():
     found = interrupted().clears(2050, 2070).tells(2210).barge_in()
     assert found.parts == (None, None, 20.0, 330.0)
     assert found.detected_by is None
+
+
+# How evenly it came
+
+
+def test_jitter_is_of_the_legs_of_one_call_or_the_worst_of_all():
+    story = interrupted()
+    for session in (1, 2):
+        for t_ms in (0, 20 + 16 * session):  # a sixteenth of what it was late
+            story.timeline.frame("vapi", "bridge", t_ms * MS, 20 * MS, session=session)
+    assert measures(story.timeline, 1).jitter_ms == {"vapi>bridge": 1.0}
+    assert measures(story.timeline).jitter_ms == {"vapi>bridge": 2.0}
+
+
+def test_how_late_real_time_was_is_known_where_there_were_deadlines():
+    figures = {"p50_ms": 0.1, "p95_ms": 1.0, "p99_ms": 2.0, "max_ms": 9.0}
+    story = Story()
+    story.timeline.record("pacing", "home", t_ns=0, deadlines=0, **figures)
+    assert measures(story.timeline).pacing_error_ms is None
+    story.timeline.record("pacing", "home", t_ns=MS, deadlines=3, **figures)
+    assert measures(story.timeline).pacing_error_ms == PacingError(deadlines=3, **figures)
