@@ -173,6 +173,16 @@ def test_what_is_read_of_the_environment_is_found_wherever_the_bridge_reaches(pr
     }
 
 
+def test_so_is_what_a_package_above_reads(project):
+    found = project(
+        calls____init__="",
+        calls__settings="import os\nos.environ['LINE']",
+        calls__web____init__="",
+        calls__web__app="from ..settings import LINE\napp = make()",
+    )
+    assert [variable.name for variable in found.variables("calls.web.app:app")] == ["LINE"]
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
