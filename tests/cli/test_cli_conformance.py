@@ -200,6 +200,7 @@ def test_pages_are_written_beside_the_table(tmp_path, place, table, calls):
     text = (tmp_path / table).read_text()
     assert text.count("<tbody") == 2
     assert "simulated" in text
+    assert "to None" not in text
     assert "Not complete" not in text
     assert (tmp_path / calls).is_dir()
 
