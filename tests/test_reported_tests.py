@@ -88,7 +88,7 @@ def test_a_broken_promise_is_on_the_page_with_its_evidence(project):
     project.makepyfile(BLOCKS + "async def test_it(sim, bridge):\n    await call_for(sim)\n")
     project.runpytest_inprocess("--simkit-report=out").assert_outcomes(failed=1)
     [page] = told_in(project, "out").values()
-    assert page["verdict"][0] == "1 of 16 promises was broken."
+    assert page["verdict"][0] == "1 of 16 promises was broken: no-blocking."
     [promise] = [promise for promise in page["promises"] if not promise["passed"]]
     assert promise["name"] == "no-blocking"
     events = page["panels"][0]["events"]

@@ -20,6 +20,8 @@ from .verdict import verdict
 
 _MOST_OTHERS = 20
 """Calls beside the first that a page shows."""
+_MOST_LINES = 100
+"""Of why a run failed."""
 _MOST_PROOFS = 50
 """Of one promise."""
 
@@ -56,8 +58,14 @@ def page_of(outcome: Outcome, title: str, remarks: Sequence[str] = (), *, panels
         panels=[first],
         others=others,
         differences=[],
+        failure=_lines(outcome.failure),
         remarks=told,
     )
+
+
+def _lines(failure: str) -> list[str]:
+    lines = [clipped(printable(line)) for line in failure.splitlines()]
+    return lines[:_MOST_LINES] if len(lines) > 1 else []
 
 
 def _passed(outcome: Outcome) -> bool | None:

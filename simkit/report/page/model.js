@@ -24,7 +24,7 @@
  *   cause: number|null}} Difference
  * @typedef {{format: number, title: string, passed: boolean|null, verdict: string[],
  *   measures: [string, string, string][], promises: Promised[], panels: Panel[],
- *   others: Panel[], differences: Difference[], remarks: string[]}} Page
+ *   others: Panel[], differences: Difference[], failure: string[], remarks: string[]}} Page
  */
 
 const FORMAT = 1;

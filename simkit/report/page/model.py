@@ -176,5 +176,7 @@ class Page(Struct, kw_only=True):
     others: list[Panel]
     """The other calls of the run, to be looked at in place of the first panel."""
     differences: list[Difference]
+    failure: list[str]
+    """Why the run failed, line by line, where one line does not hold it."""
     remarks: list[str]
     """What else is to be known: that the recording was cut, that sound is missing, ..."""

@@ -20,7 +20,8 @@ def verdict(outcome: Outcome) -> Iterator[str]:
     if outcome.inapplicable:
         yield f"This says nothing of the bridge: {outcome.inapplicable}."
     if outcome.failure:
-        yield f"It failed: {outcome.failure}"
+        first = outcome.failure.partition("\n")[0]
+        yield f"It failed: {first.removesuffix(' The timeline ends with:')}"
     if broken:
         names = ", ".join(check.name for check in broken[:_MOST_NAMES])
         names += " and others" if len(broken) > _MOST_NAMES else ""

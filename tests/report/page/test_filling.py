@@ -134,10 +134,16 @@ def test_a_run_that_says_nothing_of_the_bridge_neither_passed_nor_failed():
     assert found.verdict[0] == "This says nothing of the bridge: no webhook."
 
 
-def test_why_a_run_failed_is_one_sentence_however_many_lines_it_had():
+def test_of_why_a_run_failed_the_first_line_is_the_verdict_and_all_lines_stand_below():
     found = page(interrupted().timeline, failure="nothing goes on\n\n  task 1\n  task 2")
     assert found.passed is False
-    assert found.verdict[0] == "It failed: nothing goes on task 1 task 2"
+    assert found.verdict[0] == "It failed: nothing goes on"
+    assert found.failure == ["nothing goes on", "", "  task 1", "  task 2"]
+    html = render_page(found)
+    assert "<pre>nothing goes on\n\n  task 1\n  task 2</pre>" in html
+    found = page(interrupted().timeline, failure="not heard. The timeline ends with:\n  0.1")
+    assert found.verdict[0] == "It failed: not heard."
+    assert page(interrupted().timeline, failure="short").failure == []
 
 
 def test_a_page_of_nothing_says_so():

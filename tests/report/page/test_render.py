@@ -82,6 +82,7 @@ def full_of(text: str) -> Page:
         panels=[panel],
         others=[panel],
         differences=[Difference(number=1, above=0, below=None, sentence=text, cause=None)],
+        failure=[],
         remarks=[text],
     )
 
