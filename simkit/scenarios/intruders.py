@@ -30,6 +30,7 @@ _SPOILT = 2.0
 """Seconds in which it shows what a request has done."""
 _LET_IN = 101
 _NOT_THERE = (404, 405)
+_NOWHERE = "nobody-is-at-this-path"
 
 
 @scenario(variants=[{"how": how} for how in get_args(Forgery)])
@@ -239,8 +240,17 @@ async def two_doors(sim: World, *, path: Path = "/ws") -> Call:
     if page.refused_with is not None:
         raise NotApplicable(f"no browser door at {path}: HTTP {page.refused_with}")
     await page.listens(2.5)
+    if not page.heard:
+        stranger = Page(f"wss://{BRIDGE_HOST}/{_NOWHERE}", sim.repertoire)
+        await stranger.connect()
+        if stranger.refused_with is None:
+            raise NotApplicable(
+                "no browser door: the bridge takes a socket at any path for Twilio's"
+            )
     sim.vapi.assistant(first_message="Hello, phone.", replies=["Phone, it is midnight."])
     call = await sim.twilio.call(to=NUMBER)
+    if path == _stream_of(sim, call).path:
+        raise NotApplicable(f"no browser door: at {path} the bridge takes Twilio's streams")
     talking = asyncio.ensure_future(page.says("what is the time here", then_silent=4.0))
     await call.hears("Hello, phone.")
     await call.says("tell me the time there please")

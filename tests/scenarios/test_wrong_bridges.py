@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import runpy
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -12,7 +14,9 @@ from simkit import Simulation
 from simkit.bridge.browser_core import BrowserCore
 from simkit.scenarios import find, play, simulate
 from simkit.scenarios.registry import CHECKS
+from simkit.starting.trial import BIN
 from simkit.twilio import Forgery, StreamForgery
+from simkit.world import BRIDGE_HOST
 from tests.scenarios.static_webhooks import (
     behind_a_bin,
     calls_at_the_webhook,
@@ -22,6 +26,9 @@ from tests.scenarios.static_webhooks import (
 from tests.scenarios.wrong import wrong
 from tests.zoo.catalogue import BUGS
 from tests.zoo.doors import LooksAtTheSignatureOnly
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi-bridge" / "bridge.py"
+TUTORIAL = runpy.run_path(str(EXAMPLE))["app"]
 
 
 @pytest.mark.parametrize("how", get_args(Forgery))
@@ -111,6 +118,61 @@ def test_a_door_that_garbles_what_a_page_hears_fails(monkeypatch):
         lambda self, data, now_ns: pass_on(self, data[::-1], now_ns),
     )
     assert simulate(find("two-doors")).failure.startswith("the page heard []")
+
+
+async def tutorial_at_any_path(scope, receive, send):
+    if scope["type"] == "websocket":
+        scope = scope | {"path": "/media", "raw_path": b"/media"}
+    await TUTORIAL(scope, receive, send)
+
+
+def socket_alone(sim):
+    """Put up a bridge without webhook, as `simkit init` does: what it is given comes from a Bin."""
+    twiml = f'<Response><Connect><Stream url="wss://{BRIDGE_HOST}/media"/></Connect></Response>'
+    sim.http.post(BIN).respond(text=twiml, content_type="text/xml")
+    sim.twilio.default_voice_url = BIN
+    sim.host(BRIDGE_HOST).serve(TUTORIAL)
+
+
+@pytest.mark.parametrize(
+    ("app", "name", "settings", "reason"),
+    [
+        (
+            tutorial_at_any_path,
+            "two-doors",
+            {},
+            "no browser door: the bridge takes a socket at any",
+        ),
+        (
+            "tutorial",
+            "two-doors",
+            {"path": "/media"},
+            "no browser door: at /media the bridge takes",
+        ),
+        (
+            socket_alone,
+            "forged-webhook",
+            {},
+            "the voice webhook answers everybody alike, and is at",
+        ),
+        (socket_alone, "webhook-chaos", {}, "no status callbacks at /voice/status: 404"),
+        (
+            socket_alone,
+            "webhook-chaos",
+            {"side": "vapi"},
+            "no webhook of Vapi at /vapi/webhook: 404",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::simkit.network.openings.LeftOpenWarning")
+def test_a_socket_of_twilios_is_no_door_and_a_bin_no_webhook(
+    monkeypatch, app, name, settings, reason
+):
+    monkeypatch.setenv("VAPI_API_KEY", "any")
+    monkeypatch.setenv("VAPI_ASSISTANT_ID", "any")
+    app = TUTORIAL if app == "tutorial" else app
+    outcome = simulate(find(name), settings, app=app)
+    assert (outcome.failure, outcome.inapplicable[: len(reason)]) == ("", reason)
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,10 @@ def test_an_answer_cut_off_or_not_http_fails_to_read(answer):
     assert len(str(error)) > len("read: ")
 
 
+def test_a_connection_that_is_closed_without_an_answer_is_said_to_be():
+    assert str(failed(b"")) == "read: the connection was closed without an answer"
+
+
 def test_a_body_over_the_limit_fails_to_read(monkeypatch):
     monkeypatch.setattr(http, "MAX_BODY", 1000)
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
