@@ -29,6 +29,8 @@ class Files:
     svg: str | None = None
     from_s: float | None = None
     to_s: float | None = None
+    page_option: str = "--html"
+    """What the command calls ``html``."""
 
     def check(self) -> None:
         """Refuse what cannot be written, before anything runs.
@@ -39,7 +41,9 @@ class Files:
         if self.audio is not None and Path(self.audio).suffix.lower() not in files.ENDINGS:
             raise Refusal(f"--audio {self.audio}: expected a file ending in .wav or .flac")
         if self.html is not None and Path(self.html).suffix.lower() not in PAGE_ENDINGS:
-            raise Refusal(f"--html {self.html}: expected a file ending in .html")
+            raise Refusal(f"{self.page_option} {self.html}: expected a file ending in .html")
+        if self.svg is not None and Path(self.svg).suffix.lower() != ".svg":
+            raise Refusal(f"--svg {self.svg}: expected a file ending in .svg")
         taken: dict[Path, str] = {}
         for option in ("audio", "html", "trace", "svg"):
             option, name = f"--{option}", getattr(self, option)

@@ -18,7 +18,7 @@ from .saved import read_run
 
 def run_report(what: str, output: str, *, audio: str | None) -> None:
     """Write the page, and say where it is."""
-    files = Files(html=output)
+    files = Files(html=output, page_option="-o")
     files.check()
     with console(sys.stderr).status(f"reading {what}"):
         if Path(what).is_dir():

@@ -76,6 +76,9 @@ def test_a_page_has_one_of_two_endings():
     assert refused("run", "barge-in", "--html", "out.txt") == (
         "--html out.txt: expected a file ending in .html"
     )
+    assert refused("report", RECORDINGS / "barge-in", "-o", "out.txt") == (
+        "-o out.txt: expected a file ending in .html"
+    )
 
 
 def test_where_no_page_can_be_is_told_before_anything_runs(tmp_path):

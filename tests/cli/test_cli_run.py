@@ -111,6 +111,7 @@ def test_a_failure_of_several_lines_keeps_them(tmp_path, monkeypatch):
         (("barge-in", "--set", "lead"), "barge-in: expected name=value, found 'lead'"),
         (("barge-in", "--set", "lead=x"), "barge-in: lead: expected a number, found 'x'"),
         (("greeting", "--app", "no_such_app:app"), "app 'no_such_app:app': there is no module"),
+        (("greeting", "--svg", "call.png"), "--svg call.png: expected a file ending in .svg"),
         (("greeting", "--audio", "call.mp3"), "--audio call.mp3: expected a file ending in .wav"),
         (("greeting", "--bridge", "http://127.0.0.1:1"), "--bridge: goes with --wall only"),
         (("greeting", "--wall", "--exec", "/no/such"), "/no/such: cannot be started: No such file"),
@@ -147,7 +148,10 @@ def test_a_run_is_drawn_and_traced_the_same_each_time(tmp_path):
     ("options", "told"),
     [
         (["--svg", "no/out.svg"], "--svg no/out.svg: there is no folder no; make it first"),
-        (["--trace", "out", "--svg", "out"], "--svg out: --trace writes to it, too; give each its"),
+        (
+            ["--trace", "o.svg", "--svg", "o.svg"],
+            "--svg o.svg: --trace writes to it, too; give each its",
+        ),
         (["--from", "1"], "--from and --to choose a part of the picture: add --svg FILE"),
         (["--svg", "a.svg", "--from", "3", "--to", "2"], "--to 2: expected more than --from 3"),
         (
