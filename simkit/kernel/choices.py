@@ -27,6 +27,9 @@ from .trail import named
 class Choices:
     """Answers at the choice points; this one takes no freedom, and subclasses override it."""
 
+    holds_callbacks = True
+    """Whether it is asked for ``callback``: each takes half as long again then."""
+
     def order(self, point: str, names: Sequence[str]) -> Sequence[int]:
         """Return the order of what is free to come in any order: a permutation of the indices.
 

@@ -209,6 +209,7 @@ class Loop(Executor, SignalHandlers):
         queue = calendar._queue
         due_timers = calendar.due_timers
         choices = calendar.choices
+        holds = choices is not None and choices.holds_callbacks
         popleft = ready.popleft
         garbage = self._garbage
         while True:
@@ -241,7 +242,7 @@ class Loop(Executor, SignalHandlers):
                 if due_timers:
                     ready.extend(due_timers)
                     due_timers.clear()
-            watched = self._debug or self.trail is not None or choices is not None
+            watched = self._debug or self.trail is not None or holds
             run = self._run_watched if watched or self.charge_ns is not None else None
             for _ in range(len(ready)):
                 handle = popleft()
@@ -278,7 +279,7 @@ class Loop(Executor, SignalHandlers):
         held_ns = 0
         if self.charge_ns is not None:
             held_ns = self.charge_ns("callback", handle._context)  # type: ignore[attr-defined]
-        if self.choices is not None:
+        if self.choices is not None and self.choices.holds_callbacks:
             held_ns += chosen_ns(self.choices, "callback", callback)
         if held_ns:
             self.stall(held_ns)

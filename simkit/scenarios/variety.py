@@ -124,6 +124,8 @@ def _vary_vapi(sim: Simulation, draw: random.Random) -> None:
 class _AnyOrder(Choices):
     """Takes any legal order of what has none."""
 
+    holds_callbacks = False
+
     def __init__(self, draw: random.Random) -> None:
         self._draw = draw
 
