@@ -199,7 +199,8 @@ class _Picture:
         if barge_in.time_to_stop_ms is not None and barge_in.unheard_ms:
             unheard_ns = stop_ns + round(barge_in.unheard_ms * 1e6)
             title = f"{barge_in.unheard_ms:.0f} ms that the caller was spared"
-            self._span(stop_ns, unheard_ns, self._ear_y, "unheard", title)
+            told = f"not heard: {barge_in.unheard_ms / 1e3:.2f} s"
+            self._span(stop_ns, unheard_ns, self._ear_y, "unheard", title, told, "dim")
         self._name(x, self._top - 7, str(number), "bad", elsewhere=False)
 
     def _rows(self) -> None:
@@ -238,7 +239,14 @@ class _Picture:
             self._span(one.start_ns, one.end_ns, rows[one.row], colour(one), title, text)
 
     def _span(
-        self, start_ns: int, end_ns: int, y: int, style: str, title: str, text: str = ""
+        self,
+        start_ns: int,
+        end_ns: int,
+        y: int,
+        style: str,
+        title: str,
+        text: str = "",
+        text_style: str = "on",
     ) -> None:
         if not self._is_seen(start_ns, end_ns):
             return
@@ -248,7 +256,7 @@ class _Picture:
             f'height="{_VOICE}" rx="3"><title>{escape(title)}</title></rect>'
         )
         if text and end - x > 8 + 3 * _LETTER:
-            self._text(x + 4, y + 16, _cut(text, end - x - 8), "on")
+            self._text(x + 4, y + 16, _cut(text, end - x - 8), text_style)
 
     def _event(self, event: Event) -> None:
         """Draw a message as an arrow from lane to lane, anything else as a dot on its own."""
