@@ -261,7 +261,13 @@ def _print(table: list[Row]) -> None:
         justify: Any = "left" if title in ("scenario", "result") else "right"
         shown.add_column(title, justify=justify, no_wrap=True)
     shown.add_column("")
+    told: set[str] = set()
+    alike: list[Row] = []
     for row in table:
+        if row.result == "error" and row.worst.sentence in told:
+            alike.append(row)
+            continue
+        told.add(row.worst.sentence)
         shown.add_row(
             row.scenario,
             Text(_word(row), STYLES[row.result]),
@@ -271,6 +277,17 @@ def _print(table: list[Row]) -> None:
             _count(row.most("leaks")),
             Text(printable(row.sentence.partition("\n")[0])),
         )
+    if alike:
+        runs = sum(len(row.verdicts) for row in alike)
+        shown.add_row(
+            f"{len(alike)} more",
+            Text("ERROR", STYLES["error"]),
+            f"0/{runs}",
+            "",
+            "",
+            "",
+            "likewise",
+        )
     if not out.is_terminal:
         out.width = 10_000  # a row is a line, however long
     out.print(shown)
@@ -278,8 +295,9 @@ def _print(table: list[Row]) -> None:
     counts = Counter(row.result for row in table)
     runs = [verdict for row in table for verdict in row.verdicts]
     seconds = sum(verdict.call_seconds for verdict in runs)
-    told = ", ".join(f"{counts[result]} {result}" for result in STYLES if counts[result])
-    out.print(f"{len(table)} scenarios: {told or 'nothing was run'}")
+    summary = ", ".join(f"{counts[result]} {result}" for result in STYLES if counts[result])
+    number = f"{len(table)} scenario{'s' * (len(table) != 1)}"
+    out.print(f"{number}: {summary or 'nothing was run'}")
     out.print(f"{len(runs)} runs, {seconds:.0f} s of calls")
 
 

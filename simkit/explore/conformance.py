@@ -14,6 +14,8 @@ RANKS: tuple[Result, ...] = ("not applicable", "passed", "failed", "error")
 """Results from the least to the worst."""
 _HUNG_MOST = 3
 """Runs that may fail to come back before the others are spared."""
+_ALIKE_MOST = 3
+"""Runs that may begin with one and the same error before the others are spared."""
 _OWN_SHARE = 4
 """Runs of simkit's own bridge in one fork, which costs as much as a third of a run."""
 
@@ -86,21 +88,26 @@ def judged(jobs: Sequence[Job], crew: Crew) -> Iterator[Verdict]:
     """Run jobs, and yield verdicts as they come.
 
     When a few runs did not come back in real time, the others are not run: they would not, either,
-    and each takes as long.
+    and each takes as long. Nor are they when the first few all end with the same error, as where
+    there is no such app.
     """
-    hung = 0
+    hung = alike = 0
+    error: str | None = None
     waiting = list(reversed(jobs))
 
     def sparing() -> Iterator[Job]:
-        while waiting and hung < _HUNG_MOST:
+        while waiting and hung < _HUNG_MOST and alike < _ALIKE_MOST:
             yield waiting.pop()
 
     share = _OWN_SHARE if all(job.app is None for job in jobs) else 1
-    for verdict in crew.run(sparing(), share=share):
+    for number, verdict in enumerate(crew.run(sparing(), share=share)):
         hung += HUNG in verdict.sentence
+        if verdict.result == "error" and alike == number and error in (None, verdict.sentence):
+            alike, error = alike + 1, verdict.sentence
         yield verdict
+    why = "did not come back" if hung >= _HUNG_MOST else "ended with the same error"
     for job in reversed(waiting):
-        yield not_run(job, f"not run: {_HUNG_MOST} runs before it did not come back")
+        yield not_run(job, f"not run: {_HUNG_MOST} runs before it {why}")
 
 
 def rows(jobs: Sequence[Job], verdicts: Iterable[Verdict]) -> list[Row]:

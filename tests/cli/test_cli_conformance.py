@@ -46,7 +46,7 @@ class Told:
     def __init__(self, workers: int | None, *, real_limit: float, pages: Path | None) -> None:
         self.pages = pages
 
-    def run(self, jobs):
+    def run(self, jobs, *, share: int):
         known = {verdict.job.scenario: verdict for verdict in reversed(self.found)}
         for number, job in enumerate(reversed(list(jobs))):
             if number == self.interrupted_after:
@@ -96,7 +96,7 @@ def test_a_row_has_the_figures_and_what_was_run_stands_below():
     runs = len(plan(["barge-in"]))
     _, row, _, told, last = [line.rstrip() for line in result.stdout.splitlines()]
     assert re.split(r"\s{2,}", row) == ["barge-in", "passed", f"{runs}/{runs}", "290 ms", "0"]
-    assert (told, last) == ("1 scenarios: 1 passed", f"{runs} runs, 0 s of calls")
+    assert (told, last) == ("1 scenario: 1 passed", f"{runs} runs, 0 s of calls")
 
 
 def test_a_row_is_as_good_as_its_worst_variant():
@@ -141,7 +141,7 @@ def test_when_runs_do_not_come_back_the_others_are_spared():
     hung = "no end after 60 s of real time, at my_app.py:3 in voice"
 
     class Hangs:
-        def run(self, jobs):
+        def run(self, jobs, *, share: int):
             for job in jobs:
                 yield Verdict(job, "failed", [("scenario", hung)])
 
@@ -150,6 +150,35 @@ def test_when_runs_do_not_come_back_the_others_are_spared():
     assert sorted(verdict.job.seed for verdict in found) == list(range(10))
     assert [verdict.result for verdict in found] == ["failed"] * 3 + ["error"] * 7
     assert found[-1].sentence == "not run: 3 runs before it did not come back"
+
+
+@pytest.mark.parametrize(("passing", "spared"), [(None, 7), (1, 0), (5, 7)])
+def test_when_the_first_runs_end_with_the_same_error_the_others_are_spared(passing, spared):
+    class Broken:
+        def run(self, jobs, *, share: int):
+            for job in jobs:
+                result = "passed" if job.seed == passing else "error"
+                yield Verdict(job, result, [("scenario", "there is no module 'x'")])
+
+    jobs = [Job("greeting", seed=seed) for seed in range(10)]
+    found = [verdict.sentence for verdict in judged(jobs, Broken())]
+    assert len(found) == 10
+    assert found.count("not run: 3 runs before it ended with the same error") == spared
+
+
+def test_an_error_that_scenarios_share_is_told_once(monkeypatch, crew):
+    names = ("greeting", "dtmf", "idle", "barge-in")
+    told = ["there is no module 'x'", "there is no module 'x'", "another", "there is no module 'x'"]
+    found = [
+        Verdict(Job(name), "error", [("scenario", why)])
+        for name, why in zip(names, told, strict=True)
+    ]
+    monkeypatch.setattr(crew, "found", found)
+    _, *rows, _, counts, _ = invoke(*only(*names)).stdout.splitlines()
+    assert [re.split(r"\s{2,}", row.rstrip())[0] for row in rows] == ["greeting", "idle", "2 more"]
+    runs = len(plan(["dtmf", "barge-in"]))
+    assert re.split(r"\s{2,}", rows[-1].rstrip())[1:] == ["ERROR", f"0/{runs}", "likewise"]
+    assert counts == "4 scenarios: 4 error"
 
 
 CASE = {"name", "classname", "time"}
