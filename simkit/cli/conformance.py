@@ -278,16 +278,9 @@ def _print(table: list[Row]) -> None:
             Text(printable(row.sentence.partition("\n")[0])),
         )
     if alike:
-        runs = sum(len(row.verdicts) for row in alike)
-        shown.add_row(
-            f"{len(alike)} more",
-            Text("ERROR", STYLES["error"]),
-            f"0/{runs}",
-            "",
-            "",
-            "",
-            "likewise",
-        )
+        passed_of = f"0/{sum(len(row.verdicts) for row in alike)}"
+        word = Text("ERROR", STYLES["error"])
+        shown.add_row(f"{len(alike)} more", word, passed_of, *[""] * 3, "likewise")
     if not out.is_terminal:
         out.width = 10_000  # a row is a line, however long
     out.print(shown)
