@@ -13,6 +13,9 @@ from .kernel import is_library
 
 _SIMKIT = str(Path(__file__).parent)
 
+_GENERATED = "<string>"
+"""Where a dataclass's own __init__ stands."""
+
 _HINTS = (
     (
         AttributeError,
@@ -50,7 +53,8 @@ def end_at_the_test(found: pytest.ExceptionInfo[BaseException]) -> None:
         return
     kept: TracebackType | None = None
     for step in reversed(steps):
-        if not is_library(step.tb_frame.f_code.co_filename):
+        place = step.tb_frame.f_code.co_filename
+        if not is_library(place) and place != _GENERATED:
             kept = TracebackType(kept, step.tb_frame, step.tb_lasti, step.tb_lineno)
     if kept is not None:
         found.traceback = type(found.traceback)(kept)

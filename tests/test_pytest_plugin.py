@@ -222,6 +222,9 @@ def test_what_simkit_refuses_is_shown_at_the_line_of_the_test(project):
         def test_is_wrong(sim):
             sim.vapi.assistant(first_mesage="Hello")
 
+        def test_has_a_wrong_value(sim):
+            sim.vapi.assistant(first_message="")
+
         def test_meets_a_bug(sim, monkeypatch):
             monkeypatch.setattr(sim.vapi, "calls", None)
             sim.vapi.rest._calls = None
@@ -234,7 +237,7 @@ def test_what_simkit_refuses_is_shown_at_the_line_of_the_test(project):
     places = re.findall(r"^test_\w+\.py:(\d+): (\w*)", shown, re.MULTILINE)
     assert places == [
         *[("6", ""), ("3", "NotHeard"), ("9", ""), ("3", "NotHeard"), ("12", "TypeError")],
-        ("17", "AttributeError"),
+        *[("15", "ValueError"), ("20", "AttributeError")],
     ]
     assert "simkit/twilio/listening.py" in run(project, "--full-trace").stdout.str()
 
