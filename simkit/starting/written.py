@@ -127,15 +127,23 @@ def save(written: Sequence[Page]) -> Callable[[], None]:
     ready: list[tuple[str, Path]] = []
     before = {p.path: p.path.read_bytes() if p.path.exists() else None for p in written}
 
+    folders: list[Path] = []
+    replaced: list[Path] = []
+
     def take_back() -> None:
-        for path, content in before.items():
+        for path in replaced:
+            content = before[path]
             if content is None:
                 path.unlink(missing_ok=True)
             else:
                 path.write_bytes(content)
+        for folder in folders:
+            with contextlib.suppress(OSError):  # somebody else's file is in it
+                folder.rmdir()
 
     try:
         for page in written:
+            folders[:0] = [one for one in page.path.parents if not one.exists()]
             page.path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=page.path.parent, prefix=".simkit-")
             ready.append((name, page.path))
@@ -144,10 +152,13 @@ def save(written: Sequence[Page]) -> Callable[[], None]:
             os.chmod(name, 0o666 & ~_umask())
         for name, path in ready:
             os.replace(name, path)
-    finally:
+            replaced.append(path)
+    except BaseException:
         for name, _ in ready:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name)
+        take_back()
+        raise
     return take_back
 
 

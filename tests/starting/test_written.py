@@ -33,7 +33,7 @@ def test_files_are_there_word_for_word_with_the_rights_of_any_other_file(pages, 
 def test_they_can_be_taken_back(pages):
     save(pages)()
     assert pages[0].path.read_text() == "old"
-    assert not pages[1].path.exists()
+    assert not pages[1].path.parent.exists()
 
 
 def test_what_is_no_text_is_another_file(pages):
@@ -46,8 +46,20 @@ def test_where_one_cannot_be_written_nothing_has_changed(pages, tmp_path):
     with pytest.raises(FileExistsError):
         save([*pages, Page(tmp_path / "file" / "test_it.py", "")])
     assert pages[0].path.read_text() == "old"
-    found = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
-    assert found == ["conftest.py", "file"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["conftest.py", "file"]
+
+
+def test_where_one_cannot_take_its_place_nothing_has_changed(pages, tmp_path, monkeypatch):
+    replaces = iter([os.replace])
+
+    def replace(*paths):
+        next(replaces, None)(*paths)  # the second time it is no function
+
+    monkeypatch.setattr("simkit.starting.written.os.replace", replace)
+    with pytest.raises(TypeError):
+        save(pages)
+    assert pages[0].path.read_text() == "old"
+    assert [path.name for path in tmp_path.rglob("*")] == ["conftest.py"]
 
 
 def test_a_function_is_defined_in_a_file_that_can_be_read(tmp_path):
