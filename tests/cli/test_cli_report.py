@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from simkit.cli import main
 from simkit.cli.outcome import ENVIRONMENT
+from simkit.scenarios.substitute import ACCOUNTS
 from tests.report.page.pages import data_in
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
@@ -149,7 +150,7 @@ def saved(tmp_path_factory) -> tuple[Path, Path, Path]:
     run, sound, page = (folder / name for name in ("run.json", "run.flac", "run.html"))
     files = ("--audio", sound, "--html", page)
     with pytest.MonkeyPatch.context() as patch:  # this comes before what each test restores
-        for name in ENVIRONMENT:
+        for name in ENVIRONMENT | ACCOUNTS:
             patch.setenv(name, "to be replaced")
         patch.setattr(sys, "path", [*sys.path])
         result = invoke("run", "dtmf", "--app", "tests.cli.slow_app:app", "--json", *files)
