@@ -339,7 +339,7 @@ def checked_url(name: str, url: str) -> str:
     """Return a base URL without the slash at its end.
 
     Raises:
-        ConfigError: something other than ``https://host[:port][/path]``.
+        ConfigError: something other than ``https://host[:port][/path]``, or with ``http``.
     """
     try:
         parts = urlsplit(url)
@@ -349,7 +349,7 @@ def checked_url(name: str, url: str) -> str:
     if not whole or parts.query or parts.fragment or parts.username or not url.isprintable():
         # What stands before an @ may be a password.
         shown = url.rpartition("@")[2][:100]
-        raise ConfigError(f"{name}: expected https://host, found {shown!r}")
+        raise ConfigError(f"{name}: expected https://host or http://host, found {shown!r}")
     return url.rstrip("/")
 
 

@@ -100,7 +100,10 @@ def test_signatures_that_are_off_are_warned_of(tmp_path: Path) -> None:
             "[bridge]\ntrusted_proxies = ['proxy']",
             ":2: trusted_proxies: expected an address or a network as 10.0.0.0/8, found 'proxy'",
         ),
-        ("[bridge]\nvapi_url = 'ftp://x'", ":2: vapi_url: expected https://host, found 'ftp://x'"),
+        (
+            "[bridge]\nvapi_url = 'ftp://x'",
+            ":2: vapi_url: expected https://host or http://host, found 'ftp",
+        ),
         ("[bridge]\ntls_cert = 'c'", "tls_key: missing, and tls_cert is set; TLS needs both"),
         ("[bridge]\nport = 1\nport = 2", ": not TOML: Cannot overwrite a value"),
         ("[bridge", ": not TOML: Expected"),
@@ -123,7 +126,10 @@ def test_what_is_wrong_in_the_file_is_named(text: str, message: str, tmp_path: P
             "SIMKIT_BRIDGE_VAPI_URL: the variable of vapi_url is VAPI_URL",
         ),
         ({"SIMKIT_BRIDGE_PORT": "http"}, "SIMKIT_BRIDGE_PORT: found 'http', allowed: a whole"),
-        ({"PUBLIC_URL": "b.example"}, "PUBLIC_URL: expected https://host, found 'b.example'"),
+        (
+            {"PUBLIC_URL": "b.example"},
+            "PUBLIC_URL: expected https://host or http://host, found 'b",
+        ),
         ({"PUBLIC_URL": "https://b.example?a=1"}, "PUBLIC_URL: expected https://host"),
         ({"PUBLIC_URL": "https://b.example:x"}, "PUBLIC_URL: expected https://host"),
     ],

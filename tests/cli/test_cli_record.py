@@ -54,7 +54,7 @@ def test_a_port_that_is_taken_is_one_line_and_exit_code_2(
     [
         (["--listen", "8080"], "--listen: expected HOST:PORT, found '8080'"),
         (["--vapi-listen", "h:x"], "--vapi-listen: expected HOST:PORT, found 'h:x'"),
-        (["--vapi", "vapi"], "--vapi: expected https://host, found 'vapi'"),
+        (["--vapi", "vapi"], "--vapi: expected https://host or http://host, found 'vapi'"),
         (["--tls-cert", "c.pem"], "--tls-cert and --tls-key: both or none"),
         (["--tls-cert", "c.pem", "--tls-key", "k.pem"], "No such file or directory"),
         (["-o", "/dev/null/calls"], "recordings cannot be kept in /dev/null/calls"),
