@@ -19,7 +19,7 @@ from ..explore import Crew, CrewError, processors
 from ..explore.campaign import Campaign, CampaignError, Failure, Ledger, Tally
 from ..explore.campaign_page import render
 from ..explore.cluster import Cluster
-from ..report import console
+from ..report import console, print_table
 from ..scenarios import REGISTRY, ScenarioError
 from ..scenarios.job import Verdict
 from ..timeline.text import printable
@@ -144,7 +144,7 @@ def _print(tally: Tally) -> None:
         table.add_column(result, justify="right", no_wrap=True)
     for name in sorted({scenario for scenario, _ in tally.results}):
         table.add_row(name, *(str(tally.results[name, result] or "") for result in STYLES))
-    out.print(table)
+    print_table(out, table)
     out.print()
     for failure, count in _first(tally):
         out.print(

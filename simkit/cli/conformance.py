@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..explore import Crew, CrewError
 from ..explore.conformance import Row, judged, plan, rows
-from ..report import console
+from ..report import console, print_table
 from ..scenarios import ScenarioError, find, play
 from ..scenarios.job import (
     Job,
@@ -281,9 +281,7 @@ def _print(table: list[Row]) -> None:
         passed_of = f"0/{sum(len(row.verdicts) for row in alike)}"
         word = Text("ERROR", STYLES["error"])
         shown.add_row(f"{len(alike)} more", word, passed_of, *[""] * 3, "likewise")
-    if not out.is_terminal:
-        out.width = 10_000  # a row is a line, however long
-    out.print(shown)
+    print_table(out, shown)
     out.print()
     counts = Counter(row.result for row in table)
     runs = [verdict for row in table for verdict in row.verdicts]

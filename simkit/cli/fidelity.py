@@ -22,7 +22,7 @@ from rich.table import Table
 from ..network.hosts import current_host
 from ..network.link import LOOPBACK_MSS
 from ..network.serve import AppError
-from ..report import Outcome, console
+from ..report import Outcome, console, print_table
 from ..scenarios import REGISTRY, Scenario, ScenarioError, find, play, simulate
 from ..simulation import Simulation
 from ..timeline import Event, Timeline
@@ -327,7 +327,7 @@ def _print(found: list[Comparison]) -> None:
             *(f"{one.percentile(percent):.1f} ms" for percent in (50, 95, 100)),
             f"{one.pacing_ms:.1f} ms",
         )
-    out.print(table)
+    print_table(out, table)
     out.print()
     for one in found:
         if one.remark:

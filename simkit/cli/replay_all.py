@@ -23,7 +23,7 @@ from rich.text import Text
 from ..network.serve import AppError
 from ..recording import ENVIRONMENT, RecordingError, Replay, read, replay
 from ..recording.format import EVENTS_FILE
-from ..report import console
+from ..report import console, print_table
 from ..timeline.text import printable
 from .group import INTERRUPTED
 from .main import Refusal
@@ -182,9 +182,7 @@ def _print(verdicts: list[Verdict]) -> None:
     table.add_column("first fault")
     for one in verdicts:
         table.add_row(*(Text(printable(cell)) for cell in _cells(one)))
-    if not out.is_terminal:
-        out.width = 10_000  # a row is a line, however long
-    out.print(table)
+    print_table(out, table)
     out.print()
     good = sum(one.exit_code == 0 for one in verdicts)
     out.print(f"{good} of {len(verdicts)} recordings are as recorded and keep every promise")

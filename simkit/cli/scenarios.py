@@ -12,7 +12,7 @@ import click
 from rich.table import Table
 
 from ..network.serve import AppError
-from ..report import console
+from ..report import console, print_table
 from ..scenarios import REGISTRY, Job, ScenarioError, find, play, simulate
 from ..scenarios.substitute import ACCOUNTS
 from ..wall import WallError
@@ -41,9 +41,7 @@ def list_scenarios(*, as_json: bool) -> None:
         shown = " ".join(p.describe() for p in scenario.parameters.values())
         table.add_row(scenario.name, scenario.summary, shown)
     out = console()
-    if not out.is_terminal:
-        out.width = 10_000  # a scenario is a line, however long
-    out.print(table)
+    print_table(out, table)
 
 
 def run_scenario(

@@ -6,7 +6,14 @@ trace.
 
 from .outcome import Outcome
 from .picture import draw
-from .terminal import console, print_barge_ins, print_checks, print_measures, print_timeline
+from .terminal import (
+    console,
+    print_barge_ins,
+    print_checks,
+    print_measures,
+    print_table,
+    print_timeline,
+)
 from .trace import trace
 
 __all__ = [
@@ -16,6 +23,7 @@ __all__ = [
     "print_barge_ins",
     "print_checks",
     "print_measures",
+    "print_table",
     "print_timeline",
     "trace",
 ]

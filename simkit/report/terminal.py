@@ -17,6 +17,7 @@ from ..timeline.intervals import Percentiles
 from ..timeline.text import printable
 
 _PIPED_WIDTH = 160
+_PIPED_ROW = 10_000
 _BROKEN_PIPE = 141
 """128 and the number of SIGPIPE, as shells have it."""
 _WIDE = 125
@@ -75,6 +76,19 @@ def console(file: IO[str] | None = None) -> Console:
         width=_PIPED_WIDTH,
         soft_wrap=True,
     )
+
+
+def print_table(out: Console, table: Table) -> None:
+    """Print a table; in a pipe each row is one line, however long, and ends with its last word."""
+    if out.is_terminal:
+        out.print(table)
+        return
+    usual, out.width = out.width, _PIPED_ROW
+    with out.capture() as shown:
+        out.print(table)
+    out.width = usual
+    for line in shown.get().splitlines():
+        out.print(line.rstrip(), soft_wrap=True)
 
 
 def print_timeline(out: Console, timeline: Timeline) -> None:
@@ -137,7 +151,7 @@ def print_barge_ins(out: Console, barge_ins: list[BargeIn]) -> None:
             "into": _ms(barge_in.reply_at_ms, "-"),
         }
         table.add_row(*(Text(cell) for name, cell in cells.items() if wide or name in _NARROW))
-    out.print(table)
+    print_table(out, table)
 
 
 def print_measures(out: Console, found: CallMeasures) -> None:

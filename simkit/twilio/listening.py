@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 
 from ..audio import Samples
 from ..timeline import Clock, Event, Timeline, sessions_of
+from ..timeline.text import OWN_KINDS
+from ..wire import twilio, vapi
 from .call import CallFlow
 from .ear import HeardUtterance
 
@@ -23,6 +26,9 @@ _AUDIBLE = 40
 _REPORTED_EVENTS = 12
 _LATE_TOLD = ("hears", "lost")
 """Kinds of events that are recorded when somebody looks."""
+_MESSAGES = get_args(twilio.FromTwilio | twilio.ToTwilio | vapi.ServerMessage)
+_KINDS = OWN_KINDS | {message.__struct_config__.tag for message in _MESSAGES}
+"""Kinds of events that may come, whether or not one has."""
 
 
 class NotHeard(AssertionError):  # noqa: N818 - reads as what happened
@@ -234,7 +240,29 @@ class Listener:
     def _not_happened(self, kind: str, wanted: dict[str, Any], limit: str) -> str:
         shown = "".join(f" {name}={value!r}" for name, value in wanted.items())
         now_ns = self._clock.now_ns
-        return f"no event {kind}{shown} {limit} (now {now_ns / 1e9:.3f} s). {self._tail()}"
+        guess = self._guess(kind, wanted)
+        return f"no event {kind}{shown} {limit} (now {now_ns / 1e9:.3f} s){guess} {self._tail()}"
+
+    def _guess(self, kind: str, wanted: dict[str, Any]) -> str:
+        """Say what may be meant by an event that did not come: another kind, field or instant."""
+        there = self._timeline.of(kind)
+        if not there:
+            so_far = sorted({event.kind for event in self._timeline})
+            if kind in _KINDS:
+                return "."
+            if near := get_close_matches(kind, sorted(_KINDS | set(so_far)), 1):
+                return f"; did you mean {near[0]!r}?"
+            return f"; there is no such kind so far; there are: {', '.join(so_far)}."
+        last = there[-1]
+        unknown = [name for name in wanted if name not in last.fields and not hasattr(last, name)]
+        if unknown:
+            names = ", ".join(["source", "target", *last.fields])
+            return f"; one that was said no {unknown[0]}, but: {names}."
+        before = [event for event in there if self._is_meant(event, wanted)]
+        if not before:
+            return "."
+        was = f"{before[-1].t_ns / 1e9:.3f}"
+        return f"; one was before, at {was}: until() waits for the next, so begin it earlier."
 
     # So far
 

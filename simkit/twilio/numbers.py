@@ -30,6 +30,15 @@ def check_number(what: str, found: object, *, may_be_withheld: bool = False) -> 
     )
 
 
+def how_to_point(number: str) -> str:
+    """Say how a number's voice webhook is told, in a test and to a command, for an error."""
+    return (
+        f"sim.twilio.number({number!r}, voice_url='https://.../voice/inbound') in a test; for "
+        "--app in a function of sim, as in the conftest.py that `simkit init` writes: --app "
+        "conftest:serve"
+    )
+
+
 @dataclass
 class PhoneNumber:
     """A number and its webhooks; instants in virtual nanoseconds."""

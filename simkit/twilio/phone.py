@@ -96,7 +96,9 @@ class Call:
             words: text for the caller's voice; speech with its samples; or the path of a WAV or
                 FLAC file, which :func:`simkit.audio.read_speech` reads.
             seconds: stretch or squeeze the text to this duration.
-            wait: False returns at once, while the caller goes on speaking.
+            wait: False returns at once, while the caller goes on speaking. What is said, played or
+                pressed meanwhile sounds at the same time, as a second voice on the line would;
+                without it, a second ``says`` begins when the first has ended.
             directed: False for what is not meant to take the turn: "uh-huh", a word to somebody
                 else. An agent that stops for it is measured as too easily stopped.
 

@@ -28,7 +28,7 @@ from .forged_stream import StreamForgery
 from .forging import Forger, Forgery
 from .legs import Leg, Literally, Reports, Step
 from .lines import Lines
-from .numbers import Place, check_number
+from .numbers import Place, check_number, how_to_point
 from .phone import Call
 from .profiles import Profile, find_profile
 from .rest import RestApi
@@ -143,14 +143,11 @@ class Twilio(Directory, Lines, Sealed):
         if not flow.answered.is_set():
             elsewhere = ""
             if flow.failure.endswith(("HTTP 404", "HTTP 405")):
-                elsewhere = (
-                    "; if the voice webhook is elsewhere, say where: "
-                    f"sim.twilio.number({to!r}, voice_url=...)"
-                )
+                elsewhere = f"; if the voice webhook is elsewhere, say where: {how_to_point(to)}"
             elif "Connect call failed" in flow.failure:
                 elsewhere = (
                     "; nothing listens there: https is port 443, another one is part of "
-                    f"sim.twilio.number({to!r}, voice_url=...)"
+                    f"{how_to_point(to)}"
                 )
             raise CallFailed(
                 f"call {call.number} to {to} was not connected: {flow.failure}{elsewhere}"
@@ -282,7 +279,7 @@ class Twilio(Directory, Lines, Sealed):
         if voice_url is None:
             raise ValueError(
                 f"the number {to} points nowhere: serve a bridge with sim.host(name).serve(app), "
-                f"or say sim.twilio.number({to!r}, voice_url='https://.../voice/inbound')"
+                f"or say {how_to_point(to)}"
             )
         return voice_url
 

@@ -176,7 +176,9 @@ def test_an_app_without_the_route_fails_the_call_and_says_why(run):
     assert (
         "the call failed: call 1 to +15550100 was not connected: POST "
         "https://bridge.example.com/voice/inbound was answered with HTTP 404; if the voice webhook "
-        "is elsewhere, say where: sim.twilio.number('+15550100', voice_url=...)\n"
+        "is elsewhere, say where: sim.twilio.number('+15550100', "
+        "voice_url='https://.../voice/inbound') in a test; for --app in a function of sim, as in "
+        "the conftest.py that `simkit init` writes: --app conftest:serve\n"
     ) in result.stdout
     assert "FAILED  twiml-in-time" in result.stdout
 

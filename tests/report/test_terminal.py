@@ -8,6 +8,7 @@ import os
 import msgspec
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from simkit.checks import CheckResult, Violation
 from simkit.report import (
@@ -15,6 +16,7 @@ from simkit.report import (
     print_barge_ins,
     print_checks,
     print_measures,
+    print_table,
     print_timeline,
 )
 from simkit.timeline import BargeIn, CallMeasures, Timeline, measures
@@ -82,6 +84,17 @@ def result(*sentences: str, name: str = "no-stale-audio") -> CheckResult:
 
 def test_a_pipe_gets_plain_lines_however_long():
     assert piped(print_timeline, some_events()) == str(some_events())
+
+
+def test_a_row_in_a_pipe_is_one_line_that_ends_with_its_last_word():
+    table = Table(box=None, pad_edge=False)
+    for title in ("race", ""):
+        table.add_column(title)
+    table.add_row("barge-in", "passed")
+    table.add_row("dtmf", "a sentence " * 40)
+    first, second, third = piped(print_table, table).splitlines()
+    assert (first, second) == ("race", "barge-in  passed")
+    assert third == "dtmf      " + ("a sentence " * 40).rstrip()
 
 
 def test_a_terminal_gets_colour():

@@ -150,6 +150,33 @@ async def test_waiting_for_an_event_ends_with_the_call(sim, server):
     assert "hangs-up" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields", "hint"),
+    [
+        ("claer", {}, "did you mean 'clear'?"),
+        ("user_interupted", {}, "did you mean 'user-interrupted'?"),
+        ("leak", {}, "did you mean 'leaks'?"),
+        ("xyzzy", {}, "there is no such kind so far; there are: connected, "),
+        ("start", {}, "one was before, at 0.1"),
+        ("start", {"call": 1}, "one was before, at 0.1"),
+        ("start", {"rolle": "user"}, "one that was said no rolle, but: "),
+    ],
+)
+async def test_an_event_that_never_comes_is_told_with_what_may_be_meant(
+    sim, server, kind, fields, hint
+):
+    call = await sim.twilio.call(to=NUMBER)
+    with pytest.raises(NotHappened) as caught:
+        await call.until(kind, timeout=1, **fields)
+    assert hint in str(caught.value).partition("The timeline ends with")[0]
+
+
+async def test_an_event_that_is_known_and_does_not_come_is_told_without_a_guess(sim, server):
+    call = await sim.twilio.call(to=NUMBER)
+    with pytest.raises(NotHappened, match=r"no event dtmf within 1 s \(now [0-9.]+ s\)\. The tim"):
+        await call.until("dtmf", timeout=1)
+
+
 async def test_the_end_itself_can_be_waited_for(sim, server):
     call = await sim.twilio.call(to=NUMBER)
     waiting = asyncio.create_task(call.until("ended"))
