@@ -36,6 +36,16 @@ TWILIO_FORMAT = MediaFormat("mulaw", 8000)
 VAPI_FORMAT = MediaFormat("pcm_s16le", 16000)
 """Vapi's default, where a call did not ask for another."""
 
+_LIKELY = (
+    TWILIO_FORMAT,
+    MediaFormat("pcm_s16le", 8000),
+    VAPI_FORMAT,
+    MediaFormat("pcm_s16le", 24000),
+)
+"""What bridges ask Vapi for."""
+_TELLING = 2 * TWILIO_FORMAT.rate
+"""Bytes of the caller's from which on their number tells what they became."""
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 _BATCH_SECONDS = 0.1
 """What comes within this time is written together, so that the thread seldom wakes."""
@@ -222,6 +232,8 @@ class CallCapture:
         self.vapi_format = capture.vapi_format
         """Of Vapi's binary messages."""
         self._formats: dict[Direction, set[MediaFormat]] = {"in": set(), "out": set()}
+        self._came = self._went = 0
+        """Bytes of the caller's audio, from Twilio and to Vapi."""
         self._is_broken = self._is_over = False
         self.fault = ""
         """Why the recording was given up; empty when it was not."""
@@ -289,6 +301,9 @@ class CallCapture:
             if self._recorder is None:
                 self._recorder = self._open()
             if item.is_end:
+                if doubt := self._doubt():
+                    log.warning("capture of call %s: %s", self._call_sid or "?", doubt)
+                    self._recorder.note(item.t_ns, doubt)
                 self._recorder.finish(item.t_ns, lost=self.fault)
             else:
                 self._record(self._recorder, item)
@@ -296,6 +311,24 @@ class CallCapture:
             self.give_up(str(error))
             self._is_broken = True
             self.leave()
+
+    def _doubt(self) -> str:
+        """Say which format Vapi's audio has by its size, if that is not the one it was taken for.
+
+        Nothing on the socket tells it, and all that is recorded there would be noise.
+        """
+        said = self.vapi_format
+        if self._came < _TELLING:
+            return ""
+        for likely in _LIKELY:
+            share = self._went * TWILIO_FORMAT.rate / (self._came * likely.rate * likely.width)
+            if 0.9 < share < 1.1 and likely.rate * likely.width != said.rate * said.width:
+                return (
+                    f"Vapi's audio was taken for {said.encoding} at {said.rate} Hz, but what went "
+                    f"there is as much as {likely.encoding} at {likely.rate} Hz: if it is, say "
+                    f"Capture(..., vapi_format=MediaFormat({likely.encoding!r}, {likely.rate}))"
+                )
+        return ""
 
     def _has_room(self, direction: Direction, format: MediaFormat) -> bool:  # noqa: A002
         """Tell whether audio of one more format may get a file of its own."""
@@ -321,6 +354,7 @@ class CallCapture:
             recorder.note(t_ns, str(data))
             return
         if isinstance(data, bytes) and leg == "vapi":
+            self._went += len(data) if direction == "out" else 0
             recorder.frame(t_ns, leg, direction, data, self.vapi_format)
             return
         message = parsed(data)
@@ -332,6 +366,7 @@ class CallCapture:
         if leg == "twilio" and message.get("event") == "media":
             frame = twilio_audio(message)
             if frame is not None:
+                self._came += len(frame[0]) if direction == "in" else 0
                 recorder.frame(t_ns, leg, direction, frame[0], TWILIO_FORMAT, frame[1])
                 return
         try:

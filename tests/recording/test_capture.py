@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import threading
@@ -28,6 +29,11 @@ def capture(tmp_path):
     capture = Capture(tmp_path / "calls", name=lambda sid: sid or "unnamed")
     yield capture
     capture.close()
+
+
+def media(audio: bytes) -> str:
+    payload = base64.b64encode(audio).decode()
+    return json.dumps({"event": "media", "media": {"payload": payload}})
 
 
 def taken(capture, *messages, call_sid: str | None = "CA1"):
@@ -88,6 +94,38 @@ def test_bytes_on_vapis_side_are_audio_in_the_calls_format(capture):
     recording = read(capture.folder / "CA1")
     assert [data for _, data in recording.frames("vapi", "in")] == [b"\x01\x00" * 480]
     assert recording.formats["from-vapi.flac"].rate == 24000
+
+
+def test_audio_in_another_format_than_was_said_is_told_in_log_and_recording(capture, caplog):
+    call = capture.begin("CA1")  # by default: PCM at 16 kHz on Vapi's side
+    for _ in range(150):
+        call.take("twilio", "in", media(b"\xff" * 160))
+        call.take("vapi", "out", b"\xff" * 160)
+    call.end()
+    capture.close()
+    [note] = [event for event in read(capture.folder / "CA1").events if event.leg == "call"][:1]
+    assert note.message["text"] == (
+        "Vapi's audio was taken for pcm_s16le at 16000 Hz, but what went there is as much as mulaw "
+        "at 8000 Hz: if it is, say Capture(..., vapi_format=MediaFormat('mulaw', 8000))"
+    )
+    assert "capture of call CA1: Vapi's audio was taken for" in caplog.text
+
+
+@pytest.mark.parametrize(("frames", "size"), [(150, 640), (150, 200), (50, 160)])
+def test_audio_in_the_format_that_was_said_is_not_doubted_nor_what_is_too_little(
+    capture, caplog, frames, size
+):
+    call = capture.begin("CA1")
+    for _ in range(frames):
+        call.take("twilio", "in", media(b"\xff" * 160))
+        call.take("vapi", "out", b"\xff" * size)
+    call.end()
+    capture.close()
+    assert caplog.text == ""
+    kinds = [
+        event.message["event"] for event in read(capture.folder / "CA1").events if not event.media
+    ]
+    assert kinds == ["ended"]
 
 
 def test_a_name_that_is_taken_gets_a_number(capture):
