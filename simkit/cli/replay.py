@@ -9,6 +9,7 @@ from typing import Any
 
 from ..network.serve import AppError
 from ..recording import RecordingError, read, replay
+from ..recording.as_recorded import lacks
 from ..recording.own_bridge import environment
 from ..report import console
 from ..wall import WallError
@@ -71,8 +72,7 @@ def run_replay(
     recorded = [leg for leg, way in result.legs.items() if way == "recorded"]
     remarks = [f"as recorded: what came from {' and '.join(recorded)}"] if recorded else []
     remarks += [f"not said: {sentence}" for sentence in result.unanswered]
-    if result.recording.cut_tail:
-        remarks.append("the recording's unfinished last line was left out")
+    remarks += [f"the recording is {lack}" for lack in lacks(result.recording)]
     report(
         result,
         what,

@@ -101,12 +101,13 @@ def as_recorded(recording: Recording, place: Place | None = None) -> Outcome:
 
 def lacks(recording: Recording) -> Iterator[str]:
     """Yield what is missing of a recording."""
-    endings = [event.message for event in recording.events if event.leg == "call"]
-    for said in endings:
-        if said.get("event") == "lost":
-            yield f"not whole: {said.get('reason')}"
+    said = [event.message for event in recording.events if event.leg == "call"]
+    endings = [message for message in said if message.get("event") != "note"]
+    for message in endings:
+        if message.get("event") == "lost":
+            yield f"not whole: {message.get('reason')}"
     if recording.cut_tail:
-        yield "not whole: its last line was cut"
+        yield f"not whole: its last line was cut: {recording.cut_tail!r}"
     if recording.damage:
         yield f"not whole: it cannot be read to its end: {recording.damage}"
     elif not endings and recording.header.duration_ms is None:

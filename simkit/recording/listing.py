@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from .as_recorded import lacks
 from .format import RecordedEvent
 from .reading import Recording
 from .scrub import findings
@@ -67,15 +68,10 @@ def summary(folder: Path, recording: Recording) -> Iterator[str]:
         said = recording.speech(person)
         if said:
             yield f"{person}: {len(said)} utterances"
-    notes = [event.message for event in recording.events if event.leg == "call"]
-    lost = [said.get("reason") for said in notes if said["event"] != "note"]
-    yield from (f"note: {said.get('text')}" for said in notes if said["event"] == "note")
-    if lost and lost[-1]:
-        yield f"not whole: {lost[-1]}"
-    if recording.cut_tail:
-        yield f"not whole: its last line was cut: {recording.cut_tail!r}"
-    if not lost and recording.header.duration_ms is None:
-        yield "not finished: the end of the call is missing"
+    for event in recording.events:
+        if event.leg == "call" and event.message["event"] == "note":
+            yield f"note: {event.message.get('text')}"
+    yield from lacks(recording)
     personal = findings(recording)
     if personal:
         kinds = ", ".join(f"{kind} x{count}" for kind, count in sorted(personal.items()))

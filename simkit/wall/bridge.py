@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from signal import Signals
 
 from ..twilio import ACCOUNT_SID, AUTH_TOKEN
 from ..vapi import API_KEY
@@ -133,9 +134,9 @@ class BridgeUnderTest:
         """Return the error that says with what, and when, it ended; None: before it answered."""
         assert self.child is not None
         when = "before it answered" if now is None else f"at {now:.3f} s"
-        return BridgeError(
-            f"the bridge ended with code {self.child.code} {when}{self.child.said()}"
-        )
+        code = self.child.code or 0
+        how = f"ended with code {code}" if code >= 0 else f"was killed by {Signals(-code).name}"
+        return BridgeError(f"the bridge {how} {when}{self.child.said()}")
 
     def release(self) -> Child:
         """Return the process, and forget it.

@@ -142,7 +142,16 @@ def test_the_unfinished_last_line_is_told(copy):
         file.write('{"t_ms": 47000, "leg": "twi')
     result = invoke(str(copy))
     assert result.exit_code == 0
-    assert "the recording's unfinished last line was left out\n" in result.stdout
+    assert 'the recording is not whole: its last line was cut: \'{"t_ms": 47000' in result.stdout
+
+
+def test_a_recording_whose_call_never_ended_says_so(tmp_path):
+    recorder = Recorder(tmp_path / "crashed", Header(source="a test"))
+    recorder.note(0, "a note is no end")
+    recorder.message(0, "twilio", "out", {"event": "mark", "mark": {"name": "a"}})
+    recorder.abandon()
+    result = invoke(str(tmp_path / "crashed"))
+    assert "the recording is not finished: the end of the call is missing\n" in result.stdout
 
 
 def test_a_caller_who_says_brackets_is_reported(copy):

@@ -107,6 +107,11 @@ def test_a_bridge_that_dies_in_the_call_is_one_line_on_stderr(brief):
     assert re.fullmatch(r"the bridge ended with code 7 at \d+\.\d{3} s: no database", line)
 
 
+def test_a_bridge_that_is_killed_is_told_with_the_signal(brief):
+    line = refused(invoke(brief, "--wall", "--exec", "sh -c 'kill -9 $$'"))
+    assert line == "the bridge was killed by SIGKILL before it answered, and said nothing"
+
+
 def test_a_recording_of_no_use_starts_no_bridge():
     assert refused(invoke("no-recording", "--wall")).startswith("no-recording: there is no such")
 

@@ -217,6 +217,6 @@ def test_a_capture_that_was_cut_by_a_crash_makes_a_page_that_says_so(tmp_path):
     recording = read(folder, damaged=True)
     assert recording.cut_tail
     page = page_of(as_recorded(recording), "cut", list(remarks(recording)))
-    assert "not whole: its last line was cut" in page.remarks
+    assert f"not whole: its last line was cut: {recording.cut_tail!r}" in page.remarks
     assert page.panels[0].spans
     assert json.loads(json.dumps(page.remarks)) == page.remarks

@@ -316,7 +316,7 @@ def test_a_bridge_that_dies_where_nobody_minds_is_told_when_the_world_comes_to_r
         child = sim.serve(REFUSES)
         sim.run(asyncio.sleep(0))
         child.end()
-        with pytest.raises(BridgeError, match=r"the bridge ended with code -15 at .*: listening"):
+        with pytest.raises(BridgeError, match=r"the bridge was killed by SIGTERM at .*: listening"):
             sim.finish()
 
 
