@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import Any
 
-from .kernel import SimulationError, Task
+from .kernel import SimulationError, Task, await_line
 from .network import Host, Network, SimLoop
 from .network.hosts import current_host
 from .network.openings import Opening
@@ -25,8 +25,10 @@ _GRACE = 1.0
 
 def outlasting(
     network: Network, known_tasks: set[asyncio.Task[Any]], known_openings: set[Opening]
-) -> list[tuple[Host, list[asyncio.Task[Any]], list[str]]]:
-    """Return the tasks and sockets of served programs that outlive every call, host by host.
+) -> list[tuple[Host, dict[str, Any]]]:
+    """Return what of served programs outlives every call, host by host.
+
+    That is names and lines of tasks, and sockets.
 
     Args:
         known_tasks: those that were there before the first call.
@@ -48,7 +50,10 @@ def outlasting(
             and not opening.may_be_kept
         ]
         if tasks or sockets:
-            found.append((server.host, tasks, sockets))
+            names: dict[str, Any] = {"tasks": [task.get_name() for task in tasks]}
+            open_ = {"sockets": sockets} if sockets else {}
+            lines = {"lines": [await_line(task) for task in tasks]} if tasks else {}
+            found.append((server.host, names | open_ | lines))
     return found
 
 

@@ -13,9 +13,15 @@ from .audio.speech import timed_by_letters
 from .timeline import CallMeasures, Timeline, measures
 
 if TYPE_CHECKING:
+    import random
+    from collections.abc import Awaitable, Callable
+    from typing import Self
+
+    from .timeline import Clock
     from .twilio import Twilio
-    from .upstreams import Upstream
+    from .upstreams import Dialect, Upstream
     from .vapi import Vapi
+    from .wire.http import HttpRequest, HttpResponse
 
 
 class Observed:
@@ -23,10 +29,26 @@ class Observed:
 
     twilio: Twilio
     vapi: Vapi
+    _clock: Clock
     _timeline: Timeline
     _repertoire: Repertoire
     _upstreams: dict[str, Upstream]
+    _random_for: Callable[[str], random.Random]
     _is_closed: bool
+
+    @property
+    def now_ns(self) -> int:
+        """Nanoseconds since the world began."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End everything; what happened stays readable."""
+        raise NotImplementedError
+
+    @property
+    def now(self) -> float:
+        """Seconds since the world began."""
+        return self.now_ns / 1e9
 
     def knows(self, clip: Samples | Speech | str | os.PathLike[str], text: str = "") -> None:
         """Make a clip known that the bridge plays by itself, such as an excuse when Vapi is away.
@@ -98,3 +120,26 @@ class Observed:
             ValueError: there was no such call.
         """
         self.twilio.write_audio(path, call)
+
+    def _new_upstream(
+        self,
+        dialect: Callable[[], Dialect],
+        http: Callable[[HttpRequest], Awaitable[HttpResponse]] | None,
+    ) -> Upstream:
+        from .upstreams import Upstream
+
+        return Upstream(
+            dialect,
+            http=http,
+            next_number=self.vapi.next_session,
+            clock=self._clock,
+            timeline=self._timeline,
+            repertoire=self._repertoire,
+            random_for=self._random_for,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import warnings
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _ending
 from ._arrivals import arrive
+from ._environment import without_proxies
 from ._logged import listening
 from ._mishaps import Mishaps
 from ._observed import Observed
@@ -21,7 +20,6 @@ from .checks import Checks
 from .kernel import (
     Calendar,
     SimulationError,
-    await_line,
     happening,
     stepped_out,
 )
@@ -46,7 +44,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SETTLE_NS = 1_000_000_000
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy")
 
 
 class Simulation(Observed):
@@ -191,23 +188,12 @@ class Simulation(Observed):
         ...     openai = sim.upstream("api.openai.com", OpenAIRealtime)
         ...     agent = openai.agent(first_message="Hello.", replies=["It is noon."])
         """
-        from .upstreams import Upstream
-
         if name.lower() in (TWILIO_HOST, VAPI_HOST, *self._upstreams):
             raise ValueError(f"upstream {name!r}: this host is simulated already")
         host = self._network.host(name)
         host.access_latency = VAPI_LATENCY
-        upstream = Upstream(
-            dialect,
-            http=http,
-            next_number=self.vapi.next_session,
-            clock=self._clock,
-            timeline=self._timeline,
-            repertoire=self._repertoire,
-            random_for=self._random_for,
-        )
+        upstream = self._upstreams[host.name] = self._new_upstream(dialect, http)
         self._network.listen(host, port, upstream.connection)
-        self._upstreams[host.name] = upstream
         return upstream
 
     def link(self, a: str | Host, b: str | Host) -> Link:
@@ -270,11 +256,6 @@ class Simulation(Observed):
         return self.loop.calendar
 
     @property
-    def now(self) -> float:
-        """Virtual seconds since the simulation began."""
-        return self.now_ns / 1e9
-
-    @property
     def now_ns(self) -> int:
         """Virtual nanoseconds since the simulation began."""
         return self.loop.calendar.now_ns
@@ -307,7 +288,7 @@ class Simulation(Observed):
 
     def _run(self, coro: Coroutine[Any, Any, T]) -> T:
         try:
-            with interruptible(), _without_proxies(), listening(self._mishaps.on_dropped):
+            with interruptible(), without_proxies(), listening(self._mishaps.on_dropped):
                 return self.loop.run_until_complete(coro)
         except SimulationError:
             self._is_stuck = True
@@ -375,12 +356,8 @@ class Simulation(Observed):
         if self._calls_are_over() and self.twilio.calls:
             await self._clock.sleep_until(self._timeline.of("ended")[-1].t_ns + _SETTLE_NS)
             left = _ending.outlasting(self._network, self._known_tasks, self._known_openings)
-            for host, tasks, sockets in left:
-                more: dict[str, Any] = {"sockets": sockets} if sockets else {}
-                if tasks:
-                    more["lines"] = [await_line(task) for task in tasks]
-                names = [task.get_name() for task in tasks]
-                self._timeline.record("leaks", host.name, tasks=names, **more)
+            for host, fields in left:
+                self._timeline.record("leaks", host.name, **fields)
 
     def _calls_are_over(self) -> bool:
         return len(self._timeline.of("ended")) == len(self.twilio.calls)
@@ -398,7 +375,7 @@ class Simulation(Observed):
         try:
             self.settle()
             self._is_closed = self._mishaps.ignored = True
-            with _without_proxies(), warnings.catch_warnings():
+            with without_proxies(), warnings.catch_warnings():
                 # From writers of connections that are cut here; what was left open is named below.
                 warnings.filterwarnings("ignore", _ending.IGNORED, ResourceWarning)
                 if self._is_stuck or self.now_ns > (self.loop.time_limit_ns or self.now_ns):
@@ -413,19 +390,3 @@ class Simulation(Observed):
             self.loop.close()
         if left:
             warnings.warn(describe_left_open(left), LeftOpenWarning, stacklevel=2)
-
-    def __enter__(self) -> Simulation:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-
-@contextmanager
-def _without_proxies() -> Iterator[None]:
-    """Hide the machine's proxy settings: clients would dial a host that is not here."""
-    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.lower() in _PROXIES}
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)

@@ -8,8 +8,9 @@ are ``int16`` numpy arrays of shape ``(n,)`` with the rate beside them, 8 kHz un
 from . import files, mulaw, noise, provenance, resample, spool, voice
 from .files import AudioFileError
 from .mulaw import RATE, Samples
-from .provenance import Span, Tracker
+from .provenance import Tracker
 from .repertoire import Repertoire
+from .spans import Span
 from .speech import Speech, Word
 from .spoken_files import read_speech
 

@@ -36,6 +36,11 @@ class Track:
     reference: Reference
     lag: int
 
+    @property
+    def end(self) -> int:
+        """Where the utterance ends."""
+        return self.lag + len(self.reference.samples)
+
     def said(self, first: int, last: int) -> Floats:
         """Return what the utterance has at these positions of the stream."""
         return self.reference.cut(first - self.lag, last - self.lag)

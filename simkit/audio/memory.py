@@ -152,7 +152,7 @@ class Memory:
 
 def _is_over(track: Track | None, at: int) -> bool:
     """Tell whether an utterance ends within the window: its ringing is all that may be left."""
-    return track is not None and at - track.lag + WINDOW > len(track.reference.samples)
+    return track is not None and at + WINDOW > track.end
 
 
 def _until_quiet(x: Floats) -> int:

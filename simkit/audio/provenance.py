@@ -9,31 +9,26 @@ first; what nobody is known to have made has no key.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from .matching import (
     LOUD,
     WINDOW,
-    Floats,
     Track,
     edge,
     first_loud,
     fit,
     fits_of_rows,
-    gain,
     is_quiet,
 )
 from .memory import SEARCH, Memory
 from .mulaw import Samples
+from .received import Received
 from .repertoire import Repertoire
+from .spans import Span, extend
 from .sums import product
 
 _FAINT_RMS = 200  # -44 dBFS: below it sound that nobody made is not worth a word
-_KEPT = 10 * WINDOW  # of what is judged: a fifth of a second
 
 # Squared correlations.
 _SAME = 0.5  # the expected continuation is accepted
@@ -42,19 +37,6 @@ _DROWNED = 0.2  # the expected continuation is accepted where nothing better is 
 _BACK, _BACK_MARGIN = 0.9, 0.02  # sound before what was recognised may belong to it
 
 _LEAST_UNKNOWN, _MOST_UNKNOWN = 0.02, 0.1  # shares of its power by which what is unknown misses
-
-
-@dataclass(frozen=True)
-class Span:
-    """A stretch of the stream: samples ``start`` to ``end`` hold ``key`` from ``offset`` on.
-
-    ``key`` is None for sound that nobody is known to have made. Silence makes no span.
-    """
-
-    start: int
-    end: int
-    key: int | None
-    offset: int = 0
 
 
 class Tracker:
@@ -73,9 +55,9 @@ class Tracker:
 
     def __init__(self, repertoire: Repertoire) -> None:
         self._memory = Memory(repertoire)
-        self._pending: list[npt.NDArray[Any]] = []
-        self._x: Floats = np.zeros(0)
-        self._base = 0  # position of the first sample in _x
+        self._received = Received()
+        self._cut = self._received.cut
+        self._alike = self._received.alike
         self._at = 0  # position up to which all is judged
         self._lock: Track | None = None
         self._locked_at = 0
@@ -91,14 +73,14 @@ class Tracker:
 
     def feed(self, samples: Samples) -> None:
         """Take the next samples of the stream."""
-        self._pending.append(samples)
+        self._received.feed(samples)
 
     def skip_to(self, position: int) -> None:
         """Silence up to sample ``position`` of the stream: nothing arrived until then."""
         self.update(final=True)
         if position > self._at:
-            self._at = self._base = position
-            self._x = np.zeros(0)
+            self._at = position
+            self._received.restart(position)
         self._unlock()
 
     def finish(self) -> list[Span]:
@@ -108,12 +90,8 @@ class Tracker:
 
     def update(self, *, final: bool = False) -> list[Span]:
         """Judge every complete window that was fed, and return all spans so far."""
-        if self._pending:
-            kept = self._x[max(0, self._at - self._base - _KEPT) :]
-            self._base += len(self._x) - len(kept)
-            self._x = np.concatenate((kept, *self._pending))
-            self._pending.clear()
-        while self._at < self._end:
+        self._received.update(self._at)
+        while self._at < self._received.end:
             if self._lock is None:
                 goes_on = self._begin(final)
             elif self._broken:
@@ -126,21 +104,13 @@ class Tracker:
             self._tell_unknown(self._at)
         return self.spans
 
-    @property
-    def _end(self) -> int:
-        return self._base + len(self._x)
-
-    def _cut(self, first: int, last: int) -> Floats:
-        return self._x[max(0, first - self._base) : max(0, last - self._base)]
-
     # Each of the following judges some of the stream, or returns False to wait for more of it.
     # How much they wait for does not depend on how the sound arrives: nor does what they find.
 
     def _follow(self, track: Track, final: bool) -> bool:
         """Check the expected continuation over as many windows as there are."""
-        offset = self._at - track.lag
-        left = len(track.reference.samples) - offset
-        size = min(self._end - self._at, left)
+        left = track.end - self._at
+        size = min(self._received.end - self._at, left)
         if left <= 0:
             self._unlock()
             return True
@@ -186,7 +156,7 @@ class Tracker:
 
     def _break(self, track: Track, final: bool) -> bool:
         """Find where the expected continuation ends, and what begins there."""
-        at, enough = self._at, self._end - self._at
+        at, enough = self._at, self._received.end - self._at
         if enough < 2 * WINDOW and not final:
             return False
         here = self._cut(at, at + WINDOW)
@@ -204,7 +174,7 @@ class Tracker:
                 return True
             self._memory.forget(track)
             self._unlock()
-            self._unknown_from, self._at = at, min(at + WINDOW, self._end)
+            self._unknown_from, self._at = at, min(at + WINDOW, self._received.end)
             return True
         begins = self._find_edge(track, None, at)
         found = None
@@ -247,7 +217,7 @@ class Tracker:
         self._unlock()
         self._unknown_from = begins + first_loud(self._cut(begins, at + WINDOW))
         self._unknown_windows = 1
-        self._at = min(max(at, begins + WINDOW), self._end)
+        self._at = min(max(at, begins + WINDOW), self._received.end)
         return True
 
     def _begin(self, final: bool) -> bool:
@@ -258,13 +228,13 @@ class Tracker:
             return False
         if is_quiet(here):
             self._tell_unknown(at)
-            self._at = min(at + WINDOW, self._end)
+            self._at = min(at + WINDOW, self._received.end)
             self._unknown_windows = 0
             return True
         begins = at
         if self._unknown_from is None:
             begins += first_loud(here)
-        if self._end - begins < WINDOW and not final:
+        if self._received.end - begins < WINDOW and not final:
             return False
         # Sound that nobody made is not searched for all the time.
         often = self._unknown_windows < 3 or self._unknown_windows % 4 == 0
@@ -273,7 +243,7 @@ class Tracker:
             x = self._cut(begins, begins + WINDOW)
             found = self._memory.near(begins, x, None, self._fit, search_too=often)
         if found is None and often:
-            if self._end - begins < SEARCH and not final:
+            if self._received.end - begins < SEARCH and not final:
                 self._nothing_near = begins
                 return False
             x = self._cut(begins, begins + SEARCH)
@@ -281,7 +251,7 @@ class Tracker:
         if found is not None:
             self._lock_on(found, self._find_beginning(found, begins))
             return True
-        self._at = min(begins + WINDOW, self._end)
+        self._at = min(begins + WINDOW, self._received.end)
         self._unknown_windows += 1
         if self._unknown_from is None:
             x = self._cut(begins, self._at)
@@ -311,20 +281,20 @@ class Tracker:
             right: what begins, or None for silence or what nobody made.
             begins: about where ``right`` begins.
         """
-        low = max(at - WINDOW, min(at, self._locked_at + WINDOW // 2), self._base)
+        low = max(at - WINDOW, min(at, self._locked_at + WINDOW // 2), self._received.base)
         if right is None:
-            high = max(low, min(at + WINDOW, self._end, left.lag + len(left.reference.samples)))
+            high = max(low, min(at + WINDOW, self._received.end, left.end))
         else:
             low = max(self._go_back(left, right, at, low), right.lag)
             # Only that far is it known to be there.
-            high = max(low, min(begins + WINDOW, self._end))
+            high = max(low, min(begins + WINDOW, self._received.end))
         # How loud it was before it may have ended; of a short piece, all there is.
         since = max(self._locked_at, at - 2 * WINDOW)
         until = at - WINDOW if at - WINDOW - since >= WINDOW // 2 else at
-        said = left.said(low, high) * self._gain(left, since, until)
+        said = left.said(low, high) * self._received.gain(left, since, until)
         other = None
         if right is not None:
-            loudness = self._gain(right, begins, begins + WINDOW)
+            loudness = self._received.gain(right, begins, begins + WINDOW)
             other = right.said(low, high) * loudness
         unknown = max(_LEAST_UNKNOWN, min(_MOST_UNKNOWN, 4 * (1 - self._fit)))
         x = self._cut(low, high)
@@ -335,7 +305,7 @@ class Tracker:
 
         Much of a vowel sounds alike, and so does the same syllable in two recordings.
         """
-        first = max(self._base, right.lag, self._locked_at)
+        first = max(self._received.base, right.lag, self._locked_at)
         start = at
         while start - WINDOW >= first:
             fits = self._alike(right, start - WINDOW, start)
@@ -349,7 +319,7 @@ class Tracker:
     def _find_beginning(self, track: Track, at: int) -> int:
         """Return where, at ``at`` or a little before or after it, an utterance begins."""
         unknown = self._unknown_from
-        low = max(at - WINDOW, self._base, track.lag)
+        low = max(at - WINDOW, self._received.base, track.lag)
         if self.spans:
             low = max(low, self.spans[-1].end)
         if unknown is not None:
@@ -360,23 +330,13 @@ class Tracker:
                     break
                 low -= WINDOW
             low = max(low - WINDOW, unknown, track.lag)
-        high = max(low, min(max(low, at) + WINDOW, self._end))
-        said = track.said(low, high) * self._gain(track, high, high + WINDOW)
+        high = max(low, min(max(low, at) + WINDOW, self._received.end))
+        said = track.said(low, high) * self._received.gain(track, high, high + WINDOW)
         begins = low + edge(
             self._cut(low, high), None, said, unknown=None if unknown is None else _MOST_UNKNOWN
         )
         self._tell_unknown(begins)
         return begins
-
-    def _alike(self, track: Track, first: int, last: int) -> float:
-        """Return how well an utterance fits there: perfectly where both are all but silent."""
-        x, said = self._cut(first, last), track.said(first, last)
-        fits, loud = fits_of_rows(x[None], said[None], 2 * track.reference.faint_power)
-        return float(fits[0]) if len(loud) else 1.0
-
-    def _gain(self, track: Track, first: int, last: int) -> float:
-        x = self._cut(first, last)
-        return gain(x, track.said(first, first + len(x))) if len(x) else 1.0
 
     # What is known then
 
@@ -400,7 +360,7 @@ class Tracker:
     def _accept(self, track: Track, fits: float) -> None:
         self._broken = False
         self._fit = min(self._fit, fits)
-        end = min(self._at + WINDOW, self._end, track.lag + len(track.reference.samples))
+        end = min(self._at + WINDOW, self._received.end, track.end)
         self._extend(track.reference.key, self._at, end)
 
     def _tell_unknown(self, end: int) -> None:
@@ -421,18 +381,10 @@ class Tracker:
             assert self._lock is not None
             offset = start - self._lock.lag
         self._at = end
-        if self.spans:
-            last = self.spans[-1]
-            continues = key is None or last.offset + (last.end - last.start) == offset
-            if last.key == key and last.end == start and continues:
-                self.spans[-1] = Span(last.start, end, key, last.offset)
-                return
-        self.spans.append(Span(start, end, key, offset))
+        extend(self.spans, Span(start, end, key, offset))
 
     def _end_span(self, end: int) -> None:
         """Let what was followed end at a sample, a little earlier or later than believed."""
-        last = self.spans[-1]
         if self._lock is not None:
-            # Nothing goes on for longer than it is.
-            end = min(end, self._lock.lag + len(self._lock.reference.samples))
-        self.spans[-1] = Span(last.start, end, last.key, last.offset)
+            end = min(end, self._lock.end)  # nothing goes on for longer than it is
+        self.spans[-1] = self.spans[-1].until(end)

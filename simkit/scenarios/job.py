@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shlex
 import sys
 import warnings
@@ -14,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from .._environment import environment
 from ..network.openings import LeftOpenWarning
 from ..network.serve import AppError
 from ..recording import ENVIRONMENT
@@ -207,16 +207,11 @@ def went_wrong(job: Job, how: str) -> Verdict:
 @contextlib.contextmanager
 def surroundings(accounts: Mapping[str, str] = ENVIRONMENT | ACCOUNTS) -> Iterator[None]:
     """Let a bridge find the simulated accounts in its environment, and print to stderr."""
-    before = {name: os.environ.get(name) for name in accounts}
-    os.environ.update(accounts)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
-            # The check of teardown says it.
-            warnings.simplefilter("ignore", LeftOpenWarning)
-            yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    with (
+        environment(accounts),
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(sys.stderr),
+    ):
+        # The check of teardown says it.
+        warnings.simplefilter("ignore", LeftOpenWarning)
+        yield

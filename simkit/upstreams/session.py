@@ -199,19 +199,7 @@ class Session:
     def truncate(self, said: Said, audio_ms: int) -> None:
         """Take the client's word for how much of ``said`` the caller has heard."""
         said.kept_ns = audio_ms * 1_000_000
-        now_ns = self._clock.now_ns
-        self._timeline.record(
-            "truncate",
-            "bridge",
-            self._dialect.name,
-            t_ns=self._line.sent_ns,
-            session=self.number,
-            sent_ns=self._line.sent_ns,
-            arrived_ns=now_ns,
-            reply=said.number,
-            utterance=said.utterance,
-            audio_ns=said.kept_ns,
-        )
+        self.note("truncate", reply=said.number, utterance=said.utterance, audio_ns=said.kept_ns)
 
     def send(self, messages: Messages, *, show: str | None = None, **fields: Any) -> None:
         """Send messages of the dialect's own; the timeline has them as one event, ``show``.

@@ -7,8 +7,9 @@ import contextlib
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from signal import Signals
+from typing import TypeVar
 
 from ..twilio import ACCOUNT_SID, AUTH_TOKEN
 from ..vapi import API_KEY
@@ -16,11 +17,14 @@ from ..wire.http import HttpError, fetch
 from ..world import BRIDGE_HOST
 from .address import BridgeAddress
 from .child import Child
-from .errors import BridgeError
+from .errors import BridgeError, WallError
+
+T = TypeVar("T")
 
 _LOOK_SECONDS = 0.02
 """Between looks at whether it is there, or still there."""
 _ANSWER_SECONDS = 5.0
+_AFTERMATH_SECONDS = 0.2
 
 
 class BridgeUnderTest:
@@ -105,7 +109,41 @@ class BridgeUnderTest:
             raise BridgeError(f"bridge {address}: {what}") from None
         return True
 
-    async def until_gone(self) -> None:
+    async def during(self, coro: Awaitable[T], limit: float, now: Callable[[], float]) -> T:
+        """Wait for ``coro`` while the process is there; returns its result.
+
+        Args:
+            limit: seconds of the world at which it is ended.
+            now: tells them.
+
+        Raises:
+            BridgeError: the process ended meanwhile.
+            WallError: the time limit is over.
+        """
+        work = asyncio.ensure_future(coro)
+        gone = asyncio.get_running_loop().create_task(self._until_gone(), name="bridge")
+        try:
+            await asyncio.wait(
+                (work, gone),
+                timeout=max(0.0, limit - now()),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if work.done() and work.exception() is not None:
+                # It may have failed because the bridge ended, which shows a little later.
+                await asyncio.wait((gone,), timeout=_AFTERMATH_SECONDS)
+            elif work.done():
+                return work.result()
+            if gone.done():
+                raise self.gone(now())
+            if work.done():
+                return work.result()
+            raise WallError(f"the time limit of {limit:g} s is over")
+        finally:
+            for task in (work, gone):
+                task.cancel()
+            await asyncio.wait((work, gone))
+
+    async def _until_gone(self) -> None:
         """Wait for the process's end; for ever, if it was not started here."""
         while self.child is None or self.child.code is None:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(_LOOK_SECONDS)

@@ -30,7 +30,6 @@ from .address import BridgeAddress, bridge_address
 from .bridge import BridgeUnderTest, environment, uvicorn_command
 from .child import Child, free_port
 from .doors import Door, context_on, open_door
-from .errors import WallError
 from .links import Links, WallLink
 from .loop import WallLoop, machine
 
@@ -42,7 +41,6 @@ T = TypeVar("T")
 
 _SETTLE_NS = 1_000_000_000
 _ONLY_SIMULATED = ("cpu", "env", "host", "http", "trail", "twilio_host", "vapi_host", "wait_for")
-_AFTERMATH_SECONDS = 0.2
 
 
 class WallSimulation(Observed):
@@ -228,19 +226,9 @@ class WallSimulation(Observed):
             ValueError: there is one, or another fake, of this name.
             WallError: the port is taken.
         """
-        from ..upstreams import Upstream
-
         if name.lower() in self.loop.places:
             raise ValueError(f"upstream {name!r}: this host is there already")
-        upstream = Upstream(
-            dialect,
-            http=http,
-            next_number=self.vapi.next_session,
-            clock=self._clock,
-            timeline=self._timeline,
-            repertoire=self._repertoire,
-            random_for=self._random_for,
-        )
+        upstream = self._new_upstream(dialect, http)
         self.urls[name] = self._open_door(name.lower(), port, upstream.connection)
         self._upstreams[name.lower()] = upstream
         return upstream
@@ -283,11 +271,6 @@ class WallSimulation(Observed):
     # Running
 
     @property
-    def now(self) -> float:
-        """Seconds since the bridge was there."""
-        return self.now_ns / 1e9
-
-    @property
     def now_ns(self) -> int:
         """Nanoseconds since the bridge was there."""
         return self.loop.pacing.read_ns()
@@ -319,28 +302,7 @@ class WallSimulation(Observed):
 
     async def _main(self, coro: Awaitable[T]) -> T:
         await self._start()
-        work = asyncio.ensure_future(coro)
-        gone = self.loop.create_task(self._bridge.until_gone(), name="bridge")
-        try:
-            await asyncio.wait(
-                (work, gone),
-                timeout=max(0.0, self._time_limit - self.now),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if work.done() and work.exception() is not None:
-                # It may have failed because the bridge ended, which shows a little later.
-                await asyncio.wait((gone,), timeout=_AFTERMATH_SECONDS)
-            elif work.done():
-                return work.result()
-            if gone.done():
-                raise self._bridge.gone(self.now)
-            if work.done():
-                return work.result()
-            raise WallError(f"the time limit of {self._time_limit:g} s is over")
-        finally:
-            for task in (work, gone):
-                task.cancel()
-            await asyncio.wait((work, gone))
+        return await self._bridge.during(coro, self._time_limit, lambda: self.now)
 
     async def _start(self) -> None:
         for door in self._doors[len(self._servers) :]:
@@ -418,12 +380,6 @@ class WallSimulation(Observed):
     def __getattr__(self, name: str) -> NoReturn:
         what = f"no {name} in wall mode" if name in _ONLY_SIMULATED else f"no attribute {name!r}"
         raise AttributeError(f"{type(self).__name__}: {what}")
-
-    def __enter__(self) -> WallSimulation:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
 
 def _is_unborn(coro: Coroutine[Any, Any, Any]) -> bool:
