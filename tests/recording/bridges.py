@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 import websockets
 
+from simkit import Simulation
 from simkit.audio import mulaw
 from simkit.audio.transcode import MulawToPcm, PcmToMulaw
 from simkit.recording import Header, MediaFormat, Recording, read
@@ -173,3 +174,25 @@ def stream(folder: Path, frames: Any, *messages: tuple[float, str, dict[str, Any
         taken.message(round(t_ms * 1e6), "twilio", direction, message)
     taken.finish(1_000_000_000)
     return read(folder)
+
+
+def call_with_a_barge_in(app: Any) -> Any:
+    """Return the timeline of a call in which the caller interrupts and presses a key."""
+    with Simulation() as sim:
+        sim.host("bridge.example.com").serve(app)
+        sim.vapi.assistant(
+            first_message="Your appointment is scheduled for Tuesday at 3 PM",
+            replies=["Thursday it is."],
+        )
+
+        async def call():
+            phone = await sim.twilio.call(to="+15550100")
+            await phone.hears("Your appointment")
+            await phone.says("wait, can we do Thursday instead?")
+            await phone.hears("Thursday it is.")
+            await phone.presses("5")
+            await phone.stays_silent(0.5)
+            await phone.hangs_up()
+
+        sim.run(call())
+        return sim.finish()

@@ -21,34 +21,20 @@ from simkit.recording import (
 )
 from simkit.recording.legs import Stage, choose_legs
 from simkit.recording.recorder import Recorder
-from tests.recording.bridges import MULAW, STEADY, captured, small_bridge, stream, told
+from tests.recording.bridges import (
+    MULAW,
+    STEADY,
+    call_with_a_barge_in,
+    captured,
+    small_bridge,
+    stream,
+    told,
+)
 from tests.vapi.test_recital import told as told_by_vapi
 
 PCM = MediaFormat("pcm_s16le", 16000)
 BOTH = {"twilio": "recorded", "vapi": "recorded"}
 RECORDINGS = Path(__file__).parents[2] / "recordings"
-
-
-def call_with_a_barge_in(app: Any) -> Any:
-    """Return the timeline of a call in which the caller interrupts and presses a key."""
-    with Simulation() as sim:
-        sim.host("bridge.example.com").serve(app)
-        sim.vapi.assistant(
-            first_message="Your appointment is scheduled for Tuesday at 3 PM",
-            replies=["Thursday it is."],
-        )
-
-        async def call():
-            phone = await sim.twilio.call(to="+15550100")
-            await phone.hears("Your appointment")
-            await phone.says("wait, can we do Thursday instead?")
-            await phone.hears("Thursday it is.")
-            await phone.presses("5")
-            await phone.stays_silent(0.5)
-            await phone.hangs_up()
-
-        sim.run(call())
-        return sim.finish()
 
 
 def replayed(recording: Recording, folder: Path, **bridge: Any) -> tuple[Recording, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simkit import Simulation
 from simkit.audio import mulaw
 from simkit.recording import Header, MediaFormat, own_bridge, read, replay
 from simkit.recording.capture import Capture
@@ -14,6 +13,7 @@ from simkit.recording.recorder import Recorder
 from simkit.recording.telling import agent_speech
 from simkit.recording.utterances import UNKNOWN, track, utterances
 from simkit.timeline import barge_ins
+from tests.recording.bridges import call_with_a_barge_in
 
 MULAW = MediaFormat("mulaw", 8000)
 PCM = MediaFormat("pcm_s16le", 16000)
@@ -24,22 +24,7 @@ def captured(tmp_path_factory):
     """A call with a barge-in through our bridge: its timeline, and what was captured of it."""
     folder = tmp_path_factory.mktemp("captured")
     capture = Capture(folder, name=lambda sid: sid)
-    with Simulation() as sim:
-        sim.host("bridge.example.com").serve(capture.asgi(own_bridge()))
-        sim.vapi.assistant(
-            first_message="Your appointment is scheduled for Tuesday at 3 PM",
-            replies=["Thursday it is."],
-        )
-
-        async def call():
-            phone = await sim.twilio.call(to="+15550100")
-            await phone.hears("Your appointment")
-            await phone.says("wait, can we do Thursday instead?")
-            await phone.hears("Thursday it is.")
-            await phone.hangs_up()
-
-        sim.run(call())
-        timeline = sim.finish()
+    timeline = call_with_a_barge_in(capture.asgi(own_bridge()))
     capture.close()
     [path] = folder.iterdir()
     return timeline, read(path)

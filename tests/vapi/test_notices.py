@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from simkit.vapi import Reply
+from tests.vapi.test_conversation import say
 from tests.vapi.test_turn_taking import caller_says, finals, said
 
 
@@ -93,19 +94,51 @@ async def test_a_caller_who_speaks_is_not_timed_out(sim, client):
     await client.socket.wait_closed()
 
 
-async def test_a_call_ends_when_it_has_lasted_too_long(sim, client):
-    sim.vapi.assistant(first_message="Hello.", max_duration=12.0)
+async def test_silence_ends_the_call(sim, client):
+    sim.vapi.assistant(first_message="Hello.", silence_timeout=30)
+    await client.open()
+    await client.socket.wait_closed()
+    await client.reader
+    [(stopped, _)] = client.of("speech-update", role="assistant", status="stopped")
+    [(ended, message)] = client.of("status-update", status="ended")
+    assert message["endedReason"] == "silence-timed-out"
+    assert ended - stopped == pytest.approx(30.0, abs=0.001)
+
+
+async def test_whoever_speaks_keeps_the_call_alive(sim, client):
+    sim.vapi.assistant(replies=["This is going to be a rather long speech."], silence_timeout=5)
+    await client.open()
+    await client.speak(None, 4.0)
+    question = say("what does it cost on the third of July")
+    sim.repertoire.add(question)
+    await client.speak(question)
+    await asyncio.sleep(8.0)
+    assert client.of("status-update", status="ended") == []
+    await client.socket.wait_closed()
+
+
+async def test_words_that_do_not_arrive_keep_nothing_alive(sim, client):
+    sim.vapi.assistant(silence_timeout=5)
+    await client.open()
+    await asyncio.sleep(4.9)
+    assert client.of("status-update", status="ended") == []
+    await asyncio.sleep(0.2)
+    assert len(client.of("status-update", status="ended")) == 1
+
+
+async def test_a_call_is_not_longer_than_its_maximum(sim, client):
+    sim.vapi.assistant(max_duration=600, silence_frames=False)
     await client.open()
     await client.socket.wait_closed()
     await client.reader
     [(ended, message)] = client.of("status-update", status="ended")
     assert message["endedReason"] == "exceeded-max-duration"
-    assert ended == pytest.approx(12.0, abs=0.02)
+    assert ended == pytest.approx(600.0, abs=0.001)
 
 
-async def test_a_call_lasts_as_long_as_it_likes_by_default(sim, client):
+async def test_without_limits_a_silent_call_goes_on(sim, client):
     sim.vapi.assistant(silence_frames=False)
     await client.open()
-    await asyncio.sleep(700)
-    assert client.of("status-update", status="ended") == []
+    await asyncio.sleep(3600)
+    assert sim.vapi.calls[0].status == "in-progress"
     await client.socket.close()

@@ -276,57 +276,6 @@ async def test_bad_text_is_a_warning_and_may_close_the_socket(sim, client, text,
         assert sim.vapi.calls[0].status == "ended"
 
 
-# Limits
-
-
-async def test_silence_ends_the_call(sim, client):
-    sim.vapi.assistant(first_message="Hello.", silence_timeout=30)
-    await client.open()
-    await client.socket.wait_closed()
-    await client.reader
-    [(stopped, _)] = client.of("speech-update", role="assistant", status="stopped")
-    [(ended, message)] = client.of("status-update", status="ended")
-    assert message["endedReason"] == "silence-timed-out"
-    assert ended - stopped == pytest.approx(30.0, abs=0.001)
-
-
-async def test_whoever_speaks_keeps_the_call_alive(sim, client):
-    sim.vapi.assistant(replies=[LONG], silence_timeout=5)
-    await client.open()
-    await client.speak(None, 4.0)
-    await client.speak(speech(sim, "what does it cost on the third of July"))
-    await asyncio.sleep(8.0)
-    assert client.of("status-update", status="ended") == []
-    await client.socket.wait_closed()
-
-
-async def test_words_that_do_not_arrive_keep_nothing_alive(sim, client):
-    sim.vapi.assistant(silence_timeout=5)
-    await client.open()
-    await asyncio.sleep(4.9)
-    assert client.of("status-update", status="ended") == []
-    await asyncio.sleep(0.2)
-    assert len(client.of("status-update", status="ended")) == 1
-
-
-async def test_a_call_is_not_longer_than_its_maximum(sim, client):
-    sim.vapi.assistant(max_duration=600, silence_frames=False)
-    await client.open()
-    await client.socket.wait_closed()
-    await client.reader
-    [(ended, message)] = client.of("status-update", status="ended")
-    assert message["endedReason"] == "exceeded-max-duration"
-    assert ended == pytest.approx(600.0, abs=0.001)
-
-
-async def test_without_limits_a_silent_call_goes_on(sim, client):
-    sim.vapi.assistant(silence_frames=False)
-    await client.open()
-    await asyncio.sleep(3600)
-    assert sim.vapi.calls[0].status == "in-progress"
-    await client.socket.close()
-
-
 # Opening and closing
 
 
