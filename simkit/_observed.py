@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -128,15 +128,17 @@ class Observed:
     ) -> Upstream:
         from .upstreams import Upstream
 
-        return Upstream(
-            dialect,
-            http=http,
-            next_number=self.vapi.next_session,
-            clock=self._clock,
-            timeline=self._timeline,
-            repertoire=self._repertoire,
-            random_for=self._random_for,
-        )
+        return Upstream(dialect, http=http, next_number=self.vapi.next_session, **self._parts)
+
+    @property
+    def _parts(self) -> dict[str, Any]:
+        """What every fake is made with."""
+        return {
+            "clock": self._clock,
+            "timeline": self._timeline,
+            "repertoire": self._repertoire,
+            "random_for": self._random_for,
+        }
 
     def __enter__(self) -> Self:
         return self

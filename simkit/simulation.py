@@ -32,7 +32,7 @@ from .timeline.text import line
 from .twilio import Twilio
 from .vapi import CONTROL_HOST, STORAGE_HOST, Vapi
 from .vapi import HOST as VAPI_HOST
-from .world import ONCE, TWILIO_HOST, TWILIO_LATENCY, VAPI_LATENCY, VOICE_PATH
+from .world import ONCE, TWILIO_HOST, TWILIO_LATENCY, VAPI_LATENCY, VOICE_PATH, check_settings
 
 if TYPE_CHECKING:
     import respx
@@ -78,10 +78,7 @@ class Simulation(Observed):
         verify: bool = False,
         ids: str = "",
     ) -> None:
-        if not isinstance(seed, int):
-            raise TypeError(f"seed: an integer, found {seed!r}")
-        if not time_limit > 0:
-            raise ValueError(f"time_limit: seconds, more than 0; found {time_limit!r}")
+        check_settings(seed, time_limit)
         self.seed = seed
         self.loop = SimLoop(seed, trail=trail or verify)
         self.loop.time_limit_ns = round(time_limit * 1e9)
@@ -110,21 +107,15 @@ class Simulation(Observed):
         self.twilio_host.is_fake = True
         self.vapi_host = self._network.host(VAPI_HOST, STORAGE_HOST, CONTROL_HOST)
         self.vapi_host.access_latency = VAPI_LATENCY
+        self._random_for = random_for
         self.twilio = Twilio(
-            clock=clock,
-            timeline=self._timeline,
-            repertoire=self._repertoire,
-            random_for=random_for,
+            **self._parts,
             spawn=lambda coro, name: self.twilio_host.spawn(coro, name=name),
             outside=stepped_out,
         )
         """The fake Twilio: place calls, point numbers, turn knobs."""
         self.vapi = Vapi(
-            clock=clock,
-            timeline=self._timeline,
-            repertoire=self._repertoire,
-            random_for=random_for,
-            spawn=lambda coro, name: self.vapi_host.spawn(coro, name=name),
+            **self._parts, spawn=lambda coro, name: self.vapi_host.spawn(coro, name=name)
         )
         """The fake Vapi: set the assistant, turn knobs."""
         self._network.listen(self.twilio_host, 443, self.twilio.connection)
@@ -138,7 +129,6 @@ class Simulation(Observed):
         self._unwatch = self._timeline.watch(self._on_event)
         self._is_closed = False
         self._is_stuck = False  # a run could not go on
-        self._random_for = random_for
         self._verify = verify
         self._ids = ids
         self._entries_at_first = len(self.trail or ())

@@ -104,6 +104,19 @@ class World(Protocol):
         """Close it."""
 
 
+def check_settings(seed: int, time_limit: float) -> None:
+    """Refuse what no world can be made with.
+
+    Raises:
+        TypeError: a seed that is no integer.
+        ValueError: no time.
+    """
+    if not isinstance(seed, int):
+        raise TypeError(f"seed: an integer, found {seed!r}")
+    if not time_limit > 0:
+        raise ValueError(f"time_limit: seconds, more than 0; found {time_limit!r}")
+
+
 def check_arrivals(count: int, per_minute: float) -> None:
     """Refuse callers by chance that are none, or too many.
 

@@ -13,10 +13,10 @@ import hmac
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..timeline import Clock, Timeline
+from ..wire.failures import Failures
 from ..wire.http import HttpRequest, HttpResponse
 from . import resources
 from .call import CallFlow, NotInProgress
@@ -52,17 +52,6 @@ _SHOWN = ("To", "From", "Status", "Url", "Twiml", "VoiceUrl", "PhoneNumber", "Na
 """Parameters that the timeline shows."""
 
 
-@dataclass
-class Fault:
-    """An answer that the API gives instead of doing what it was asked."""
-
-    status: int
-    code: int
-    message: str
-    times: int
-    path: str
-
-
 class RestApi:
     """Answers the requests of one account.
 
@@ -85,7 +74,7 @@ class RestApi:
         self._timeline = timeline
         self._settings = settings
         self._draw = draw
-        self._faults: list[Fault] = []
+        self._failures: Failures[tuple[int, int, str]] = Failures()
         self._running = 0
         self._next_turn_ns = 0
         self.delay = 0.0
@@ -112,11 +101,7 @@ class RestApi:
         Raises:
             ValueError: a status that is no error, or no request.
         """
-        if not 400 <= status <= 599:
-            raise ValueError(f"status: an error from 400 to 599, found {status!r}")
-        if times < 1:
-            raise ValueError(f"times: 1 or more, found {times!r}")
-        self._faults.append(Fault(status, code, message, times, path))
+        self._failures.order(status, (status, code, message), times=times, path=path)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer a request."""
@@ -148,12 +133,9 @@ class RestApi:
     async def _refuse_or_answer(self, request: HttpRequest, form: Form) -> HttpResponse:
         if self._running > self._settings.rest_limit:
             raise RestError(429, 20429, "Too Many Requests")
-        for fault in self._faults:
-            if fault.path in request.path:
-                fault.times -= 1
-                if not fault.times:
-                    self._faults.remove(fault)
-                raise RestError(fault.status, fault.code, fault.message)
+        failure = self._failures.take(request.path)
+        if failure is not None:
+            raise RestError(*failure)
         if self.delay:
             await asyncio.sleep(self.delay)
         if not self._knows(request.headers.get("authorization", "")):

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from ..timeline import Clock, Timeline
+from ..wire.failures import Failures
 from ..wire.http import HttpRequest, HttpResponse
 from .account import AccountSettings
 from .artifact import Artifact
@@ -56,16 +57,6 @@ class _Note:
     is_told: bool = False
 
 
-@dataclass
-class Fault:
-    """An answer that the API gives instead of doing what it was asked."""
-
-    status: int
-    message: str | list[str]
-    times: int
-    path: str
-
-
 class RestApi:
     """Answers the requests of one account.
 
@@ -99,7 +90,7 @@ class RestApi:
         self._timeline = timeline
         self._dates = dates
         self._storage = storage
-        self._faults: list[Fault] = []
+        self._failures: Failures[tuple[int, str | list[str]]] = Failures()
         self._deleted: set[str] = set()
         self.delay = 0.0
         self.create_delay = 0.0
@@ -123,11 +114,7 @@ class RestApi:
         Raises:
             ValueError: a status that is no error, or no request.
         """
-        if not 400 <= status <= 599:
-            raise ValueError(f"status: an error from 400 to 599, found {status!r}")
-        if times < 1:
-            raise ValueError(f"times: 1 or more, found {times!r}")
-        self._faults.append(Fault(status, message, times, path))
+        self._failures.order(status, (status, message), times=times, path=path)
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer a request."""
@@ -142,12 +129,9 @@ class RestApi:
         refusal = self._refuse(request)
         if refusal is not None:
             return refusal
-        for fault in self._faults:
-            if fault.path in request.path:
-                fault.times -= 1
-                if not fault.times:
-                    self._faults.remove(fault)
-                return problem(fault.status, fault.message)
+        failure = self._failures.take(request.path)
+        if failure is not None:
+            return problem(*failure)
         if self.delay:
             await asyncio.sleep(self.delay)
         for (method, pattern), handle in self._routes.items():

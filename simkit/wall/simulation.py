@@ -25,6 +25,7 @@ from ..world import (
     VAPI_LATENCY,
     VOICE_PATH,
     check_arrivals,
+    check_settings,
 )
 from .address import BridgeAddress, bridge_address
 from .bridge import BridgeUnderTest, environment, uvicorn_command
@@ -74,10 +75,7 @@ class WallSimulation(Observed):
         vapi_port: int = 0,
         time_limit: float = 3600.0,
     ) -> None:
-        if not isinstance(seed, int):
-            raise TypeError(f"seed: an integer, found {seed!r}")
-        if not time_limit > 0:
-            raise ValueError(f"time_limit: seconds, more than 0; found {time_limit!r}")
+        check_settings(seed, time_limit)
         self.seed = seed
         self._time_limit = time_limit
         self._bridge = BridgeUnderTest()
@@ -119,20 +117,11 @@ class WallSimulation(Observed):
             self._open_door(name, port, lambda: self.vapi.connection())
             for name, port in ((VAPI_HOST, vapi_port), (CONTROL_HOST, 0), (STORAGE_HOST, 0))
         )
-        self.twilio = Twilio(
-            clock=self._clock,
-            timeline=self._timeline,
-            repertoire=self._repertoire,
-            random_for=self._random_for,
-            spawn=self._spawner(TWILIO_HOST),
-        )
+        self.twilio = Twilio(**self._parts, spawn=self._spawner(TWILIO_HOST))
         """The fake Twilio: place calls, point numbers, turn knobs."""
         self.twilio.settings.plain_streams = True
         self.vapi = Vapi(
-            clock=self._clock,
-            timeline=self._timeline,
-            repertoire=self._repertoire,
-            random_for=self._random_for,
+            **self._parts,
             spawn=self._spawner(VAPI_HOST),
             origins=Origins(api=api, control=control, storage=storage),
         )
