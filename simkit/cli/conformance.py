@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..explore import Crew, CrewError
 from ..explore.conformance import Row, judged, plan, rows
-from ..report import console, print_table
+from ..report import Outcome, console, print_table
 from ..scenarios import ScenarioError, find, play
 from ..scenarios.job import (
     Job,
@@ -30,19 +30,16 @@ from ..scenarios.job import (
 from ..scenarios.registry import missing
 from ..scenarios.shown import shown
 from ..scenarios.written import written
-from ..timeline.measures import PacingError
 from ..timeline.text import printable
 from ..wall import WallError
 from .group import INTERRUPTED
 from .junit import junit
 from .main import Refusal
 from .pages import Pages
-from .wall import end_in_order, environment_for, open_wall
+from .wall import doubt, end_in_order, environment_for, open_wall, settled
 
 TESTS = "test_races.py"
 """The file that tests are written to."""
-_TRIES = 3
-_PLAY_OUT_MS = 40.0
 _SILENT_MOST = 3
 STYLES: dict[Result, str] = {
     "passed": "green",
@@ -199,37 +196,22 @@ def _really(job: Job, options: dict[str, Any], pages: Path | None) -> tuple[Verd
     env = environment_for(scenario, is_own=is_own)
     has_answered = False
 
-    def run() -> tuple[Verdict, PacingError | None]:
+    def run() -> Outcome:
         nonlocal has_answered
         with open_wall(app=job.app, env=env, seed=job.seed, **options) as world:
             assert world is not None
             has_answered = True
-            outcome = play(scenario, world, job.settings)
-        verdict = verdict_on(job, outcome)
-        if pages is not None:
-            verdict = shown(verdict, outcome, pages)
-        return verdict, outcome.measures.pacing_error_ms
+            return play(scenario, world, job.settings)
 
     try:
-        return settled(run), True
+        outcome, _ = settled(run)
     except WallError as error:
         return not_run(job, str(error)), has_answered
-
-
-def settled(run: Callable[[], tuple[Verdict, PacingError | None]]) -> Verdict:
-    """Return the verdict of a run; one that failed while the machine was busy is run again.
-
-    One deadline that was served later than the play-out's buffer lasts is a gap in what is heard,
-    whatever the bridge does. Who fails a third time fails, unless so many were late that no figure
-    can be trusted.
-    """
-    for left in reversed(range(_TRIES)):
-        verdict, pacing = run()
-        if not left or verdict.result != "failed" or pacing is None:
-            break
-        if pacing.is_small and pacing.max_ms <= _PLAY_OUT_MS:
-            break
-    return trusted(verdict, pacing)
+    verdict = verdict_on(job, outcome)
+    if pages is not None:
+        verdict = shown(verdict, outcome, pages)
+    why = doubt(outcome)
+    return (not_run(job, f"{why}: {verdict.sentence}") if why else verdict), True
 
 
 def _how(upstream: str | None, wall: dict[str, Any]) -> list[str]:
@@ -237,14 +219,6 @@ def _how(upstream: str | None, wall: dict[str, Any]) -> list[str]:
         return ["simulated"] if upstream is None else ["simulated", f"to {upstream}"]
     there = wall["command"] or wall["bridge"]
     return ["in real time", *([there] if there else [])]
-
-
-def trusted(verdict: Verdict, pacing: PacingError | None) -> Verdict:
-    """Return a verdict, unless a bridge failed on a machine that was too busy to judge it."""
-    if verdict.result != "failed" or pacing is None or pacing.is_small:
-        return verdict
-    late = f"this machine served deadlines {pacing.p99_ms:.0f} ms late (p99), which tells nothing"
-    return not_run(verdict.job, f"{late}: {verdict.sentence}")
 
 
 def _write(path: Path, text: str) -> None:

@@ -15,6 +15,7 @@ from ..recording import ENVIRONMENT as ENVIRONMENT
 from ..report import Outcome, console, print_barge_ins, print_checks, print_measures, print_timeline
 from ..timeline.text import printable
 from .files import Files
+from .wall import doubt
 
 
 def report(
@@ -25,10 +26,11 @@ def report(
     title: str,
     files: Files,
     remarks: Sequence[str] = (),
+    runs: int = 1,
     again: str = "",
     also: Callable[[Console], None] | None = None,
 ) -> None:
-    """Write and print what came of a run, and exit with 0 or 1.
+    """Write and print what came of a run, and exit with 0 or 1; 2 where it cannot be judged.
 
     Args:
         result: what came of it.
@@ -37,15 +39,23 @@ def report(
         title: what was run, for people.
         files: to write.
         remarks: lines for people.
+        runs: how many there were, of which this is the last.
         again: the command that repeats it, for the page.
         also: prints what comes after the checks.
     """
+    why = doubt(result)
+    if runs > 1:
+        remarks = [*remarks, f"run {runs} times: it failed while this machine was late"]
+    if why:
+        remarks = [*remarks, f"not judged: {why}"]
     files.write(result, title, [*remarks, *([f"again: {again}"] if again else [])])
     if as_json:
+        if result.measures.pacing_error_ms is not None:
+            what = what | {"runs": runs, "not_judged": why or None}
         click.echo(json.dumps(what | as_plain(result), indent=2))
     else:
         _print(result, remarks, also)
-    sys.exit(0 if result.passed else 1)
+    sys.exit(2 if why else 0 if result.passed else 1)
 
 
 def _print(result: Outcome, remarks: Sequence[str], also: Callable[[Console], None] | None) -> None:

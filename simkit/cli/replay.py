@@ -11,13 +11,14 @@ from ..network.serve import AppError
 from ..recording import RecordingError, read, replay
 from ..recording.as_recorded import lacks
 from ..recording.own_bridge import environment
+from ..recording.replay import Replay
 from ..report import console
 from ..wall import WallError
 from .diverged import divergence_as_plain, print_divergence
 from .files import Files
 from .main import Refusal
 from .outcome import ENVIRONMENT, report
-from .wall import open_wall
+from .wall import open_wall, settled
 
 
 def run_replay(
@@ -40,26 +41,23 @@ def run_replay(
     os.environ.update(ENVIRONMENT)
     try:
         recording = read(folder)
-        with (
-            console(sys.stderr).status("replaying"),
-            open_wall(
-                wall,
-                seed,
-                app=app,
-                bridge=bridge,
-                command=command,
-                verbose=verbose,
-                env=environment(recording.header) if app is None else ENVIRONMENT,
-            ) as world,
-        ):
-            result = replay(
-                recording,
-                app=app,
-                seed=seed,
-                world=world,
-                legs=legs,
-                tolerance_ms=tolerance_ms,
-            )
+        env = environment(recording.header) if app is None else ENVIRONMENT
+
+        def once() -> Replay:
+            with open_wall(
+                wall, seed, app=app, bridge=bridge, command=command, verbose=verbose, env=env
+            ) as world:
+                return replay(
+                    recording,
+                    app=app,
+                    seed=seed,
+                    world=world,
+                    legs=legs,
+                    tolerance_ms=tolerance_ms,
+                )
+
+        with console(sys.stderr).status("replaying"):
+            result, runs = settled(once)
     except (RecordingError, AppError, WallError) as error:
         raise Refusal(str(error)) from None
     what = {
@@ -80,5 +78,6 @@ def run_replay(
         title=result.recording.name,
         files=files,
         remarks=remarks,
+        runs=runs,
         also=lambda out: print_divergence(out, result.divergence),
     )

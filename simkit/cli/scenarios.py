@@ -12,14 +12,14 @@ import click
 from rich.table import Table
 
 from ..network.serve import AppError
-from ..report import console, print_table
+from ..report import Outcome, console, print_table
 from ..scenarios import REGISTRY, Job, ScenarioError, find, play, simulate
 from ..scenarios.substitute import ACCOUNTS
 from ..wall import WallError
 from .files import Files
 from .main import Refusal
 from .outcome import ENVIRONMENT, report
-from .wall import environment_for, open_wall
+from .wall import environment_for, open_wall, settled
 
 
 def list_scenarios(*, as_json: bool) -> None:
@@ -70,9 +70,9 @@ def run_scenario(
     try:
         scenario = find(name)
         chosen = scenario.settings(settings)
-        with (
-            console(sys.stderr).status(f"running {name}"),
-            open_wall(
+
+        def once() -> Outcome:
+            with open_wall(
                 wall,
                 seed,
                 app=app,
@@ -80,18 +80,17 @@ def run_scenario(
                 command=command,
                 verbose=verbose,
                 env=environment_for(scenario, is_own=not (app or bridge or command)),
-            ) as world,
-        ):
-            if world is None:
-                result = simulate(
-                    scenario, chosen, app=app, seed=seed, varied=varied, upstream=upstream
-                )
-            else:
-                result = play(scenario, world, chosen)
+            ) as world:
+                if world is not None:
+                    return play(scenario, world, chosen)
+            return simulate(scenario, chosen, app=app, seed=seed, varied=varied, upstream=upstream)
+
+        with console(sys.stderr).status(f"running {name}"):
+            result, runs = settled(once)
     except (ScenarioError, AppError, WallError) as error:
         raise Refusal(str(error)) from None
     what = {"scenario": name, "settings": chosen, "seed": seed, "varied": varied}
     title = " ".join([name, *settings, *([f"seed {seed}"] if seed else [])])
     job = Job(name, chosen, seed, app, varied, upstream)
-    again = job.command() if world is None else ""
-    report(result, what, as_json=as_json, title=title, files=files, again=again)
+    again = "" if wall else job.command()
+    report(result, what, as_json=as_json, title=title, files=files, runs=runs, again=again)

@@ -65,6 +65,11 @@ class Outcome:
         return not self.failure and all(check.passed for check in self.checks)
 
     @property
+    def is_failed(self) -> bool:
+        """True when it did not pass, and says something of the bridge."""
+        return not self.passed and not self.inapplicable
+
+    @property
     def worst_call(self) -> int:
         """Number of the call in which a promise was broken first; the first call if none was."""
         events = (
