@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..audio import files
 from ..report import Outcome, draw, trace
+from ..report.outcome import Sides
 from ..report.writing import write_whole
 from .main import Refusal
 
@@ -17,6 +18,26 @@ if TYPE_CHECKING:
     from ..report.page import Page
 
 PAGE_ENDINGS = (".html", ".htm")
+
+
+class Sound(NamedTuple):
+    """A file with the sound of a call."""
+
+    call: int
+    """Its number, from 1."""
+    file: str
+    starts_ns: int
+    """Instant of its first sample."""
+
+
+def sound_of_call(audio: str, call: int) -> Path:
+    """Return where a call's sound goes: of the first to ``audio``, else beside it, numbered.
+
+    >>> sound_of_call("out/run.flac", 2).name
+    'run-2.flac'
+    """
+    path = Path(audio)
+    return path if call == 1 else path.with_stem(f"{path.stem}-{call}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +83,8 @@ class Files:
         if self.to_s is not None and not (self.from_s or 0.0) < self.to_s:
             raise Refusal(f"--to {self.to_s:g}: expected more than --from {self.from_s or 0.0:g}")
 
-    def write(self, result: Outcome, heading: str, remarks: Sequence[str] = ()) -> None:
-        """Write each file that was asked for.
+    def write(self, result: Outcome, heading: str, remarks: Sequence[str] = ()) -> Sequence[Sound]:
+        """Write each file that was asked for; returns those with sound.
 
         Args:
             result: what came of the run.
@@ -73,11 +94,7 @@ class Files:
         Raises:
             Refusal: a file cannot be written, or the picture would show nothing.
         """
-        if self.audio is not None:
-            try:
-                files.write(Path(self.audio), result.mouth, result.ear)
-            except files.AudioFileError as error:
-                raise Refusal(f"--audio {error}") from None
+        sounds = [] if self.audio is None else list(_write_sounds(self.audio, result))
         if self.html is not None:
             self.write_page(result.page(heading, remarks))
         if self.trace is not None:
@@ -95,6 +112,7 @@ class Files:
             except ValueError as error:
                 raise Refusal(f"--svg {self.svg}: {error}") from None
             write_text("--svg", self.svg, drawn)
+        return sounds
 
     def write_page(self, page: Page) -> None:
         """Write a page to where ``--html`` says.
@@ -106,6 +124,23 @@ class Files:
 
         assert self.html is not None
         write_text("--html", self.html, render_page(page))
+
+
+def _write_sounds(audio: str, result: Outcome) -> Iterator[Sound]:
+    """Write the sound of each call that was answered, and of the first in any case."""
+    for call in (1, *result.other_sounds):
+        if call > 1:
+            sides = result.other_sounds[call]()
+        else:
+            sides = Sides(*result.sound(), result.sound_starts_ns)
+            if result.other_sounds and not len(sides.mouth):
+                continue
+        path = sound_of_call(audio, call)
+        try:
+            files.write(path, sides.mouth, sides.ear)
+        except files.AudioFileError as error:
+            raise Refusal(f"--audio {error}") from None
+        yield Sound(call, str(path), sides.starts_ns)
 
 
 def verdict(result: Outcome) -> str:

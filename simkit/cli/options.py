@@ -21,7 +21,8 @@ audio_option = click.option(
     "--audio",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Write the call as stereo WAV or FLAC: left mouth, right ear.",
+    help="Write the call as stereo WAV or FLAC: left mouth, right ear; a second call beside it, as "
+    "FILE-2, and so on.",
 )
 
 html_option = click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -14,7 +14,7 @@ from rich.console import Console
 from ..recording import ENVIRONMENT as ENVIRONMENT
 from ..report import Outcome, console, print_barge_ins, print_checks, print_measures, print_timeline
 from ..timeline.text import printable
-from .files import Files
+from .files import Files, Sound
 from .wall import doubt
 
 
@@ -48,13 +48,15 @@ def report(
         remarks = [*remarks, f"run {runs} times: it failed while this machine was late"]
     if why:
         remarks = [*remarks, f"not judged: {why}"]
-    files.write(result, title, [*remarks, *([f"again: {again}"] if again else [])])
+    sounds = files.write(result, title, [*remarks, *([f"again: {again}"] if again else [])])
     if as_json:
+        if sounds:
+            what = what | {"audio": [sound._asdict() for sound in sounds]}
         if result.measures.pacing_error_ms is not None:
             what = what | {"runs": runs, "not_judged": why or None}
         click.echo(json.dumps(what | as_plain(result), indent=2))
     else:
-        _print(result, remarks, also)
+        _print(result, [*remarks, *_heard_in(sounds)], also)
     sys.exit(2 if why else 0 if result.passed else 1)
 
 
@@ -85,6 +87,14 @@ def _print(result: Outcome, remarks: Sequence[str], also: Callable[[Console], No
         f"{result.call_seconds:.1f} s of call in {result.cpu_seconds:.2f} s of CPU: "
         f"{result.speed:.0f} call-seconds per CPU-second"
     )
+
+
+def _heard_in(sounds: Sequence[Sound]) -> Iterator[str]:
+    if len(sounds) == 1:
+        yield f"the call's sound: {sounds[0].file}"
+    elif sounds:
+        first, last = sounds[0], sounds[-1]
+        yield f"sound of {len(sounds)} calls: {first.file} to {last.file}, by their numbers"
 
 
 def as_plain(result: Outcome) -> dict[str, Any]:

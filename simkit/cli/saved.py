@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -10,9 +11,11 @@ import numpy as np
 from ..audio import AudioFileError, Samples, files
 from ..checks import CheckResult, Violation
 from ..report import Outcome
+from ..report.outcome import Sides
 from ..timeline import BargeIn, CallMeasures, Event, Timeline
 from ..timeline.text import line
 from ..wire.errors import explain
+from .files import sound_of_call
 from .main import Refusal
 
 MOST_BYTES = 256 * 1024 * 1024
@@ -30,6 +33,11 @@ class _SavedCheck(msgspec.Struct):
     promise: str = ""
 
 
+class _SavedSound(msgspec.Struct):
+    call: int
+    starts_ns: int
+
+
 class _SavedRun(msgspec.Struct):
     """What of ``--json`` a page needs; see :func:`simkit.cli.outcome.as_plain`."""
 
@@ -43,6 +51,7 @@ class _SavedRun(msgspec.Struct):
     sound_starts_ns: int = 0
     scenario: str | None = None
     recording: str | None = None
+    audio: list[_SavedSound] = []
 
 
 def read_run(name: str, audio: str | None) -> tuple[Outcome, str, list[str]]:
@@ -50,7 +59,8 @@ def read_run(name: str, audio: str | None) -> tuple[Outcome, str, list[str]]:
 
     Args:
         name: of the file.
-        audio: name of the file with its sound; None: there is none.
+        audio: name of the file with its sound, beside which that of its other calls is; None:
+            there is none.
 
     Raises:
         Refusal: one of them is of no use, with what was found and what was expected.
@@ -74,20 +84,32 @@ def read_run(name: str, audio: str | None) -> tuple[Outcome, str, list[str]]:
         )
         again.fields = event.fields
         by_line.setdefault(line(again).strip(), again)
-    sides = _sound(audio)
+    kept = {sound.call: sound.starts_ns for sound in saved.audio} or {1: saved.sound_starts_ns}
+    told = ["a run that was saved as JSON: how full queues were is not known"]
+    sounds: dict[int, Sides] = {}
+    for call, starts_ns in kept.items():
+        if audio is None:
+            break
+        path = sound_of_call(audio, call)
+        if call > 1 and not path.exists():
+            told.append(f"there is no sound of call {call}: {path.name} was not kept")
+        else:
+            sounds[call] = Sides(*_sound(path), starts_ns)
+    silence = np.zeros(0, np.int16)
+    first = sounds.pop(1, Sides(silence, silence, saved.sound_starts_ns))
     outcome = Outcome(
         timeline=timeline,
         barge_ins=saved.barge_ins,
         measures=saved.measures,
         checks=[_check(check, by_line) for check in saved.checks],
-        sound=lambda: sides,
+        sound=lambda: (first.mouth, first.ear),
         sound_starts_ns=saved.sound_starts_ns,
+        other_sounds={call: partial(sounds.__getitem__, call) for call in sounds},
         call_seconds=end_ns / 1e9,
         cpu_seconds=0.0,
         failure=saved.failure or "",
         inapplicable=saved.inapplicable or "",
     )
-    told = ["a run that was saved as JSON: how full queues were is not known"]
     return outcome, saved.scenario or saved.recording or Path(name).stem, told
 
 
@@ -122,12 +144,9 @@ def _check(saved: _SavedCheck, by_line: dict[str, Event]) -> CheckResult:
     return CheckResult(saved.name, saved.promise or saved.sentence, violations, waived)
 
 
-def _sound(audio: str | None) -> tuple[Samples, Samples]:
-    if audio is None:
-        silence = np.zeros(0, np.int16)
-        return silence, silence
+def _sound(path: Path) -> tuple[Samples, Samples]:
     try:
-        mouth, ear = (files.read_any(Path(audio), channel=side) for side in (0, 1))
+        mouth, ear = (files.read_any(path, channel=side) for side in (0, 1))
     except AudioFileError as error:
         raise Refusal(f"--audio {error}") from None
     return mouth, ear

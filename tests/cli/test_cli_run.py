@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import pytest
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 from simkit.cli import main
 from simkit.cli.outcome import ENVIRONMENT
 from simkit.scenarios import REGISTRY
+from tests.report.page.pages import data_in
 
 NEVER_CLEARS = """
 from simkit.bridge import Bridge, CallCore, Config
@@ -72,8 +74,34 @@ def test_a_scenario_is_reported_as_a_replay_is(tmp_path):
     assert "290 ms" in barge_ins
     assert "never heard" in measures
     assert all(line.startswith("passed  ") for line in checks.splitlines())
+    assert speed.startswith(f"the call's sound: {audio}\n")
     assert "s of call in " in speed
     assert soundfile.info(audio).channels == 2
+
+
+def test_every_call_can_be_listened_to_and_a_page_of_the_saved_run_has_them_all(tmp_path):
+    audio, page = tmp_path / "calls.flac", tmp_path / "page.html"
+    written = [str(tmp_path / name) for name in ("calls.flac", "calls-2.flac")]
+    result = invoke("run", "stop-mid-tts", "--audio", str(audio))
+    assert f"sound of 2 calls: {written[0]} to {written[1]}, by their numbers\n" in result.stdout
+    before = [soundfile.read(name, dtype="int16")[0] for name in written]
+    assert len(before[0]) != len(before[1])
+    result = invoke("run", "stop-mid-tts", "--audio", str(audio), "--html", str(page), "--json")
+    told = json.loads(result.stdout)["audio"]
+    assert [(one["call"], one["file"]) for one in told] == list(enumerate(written, 1))
+    assert told[0]["starts_ns"] < told[1]["starts_ns"]
+    saved, again = tmp_path / "run.json", tmp_path / "again.html"
+    saved.write_text(result.stdout)
+    assert invoke("report", str(saved), "--audio", str(audio), "-o", str(again)).exit_code == 0
+    sounds = [
+        [panel["sound"] for panel in data_in(path.read_text())["panels"]] for path in (page, again)
+    ]
+    assert sounds[0] == sounds[1]
+    assert len(sounds[0]) == 1
+    os.unlink(written[1])
+    assert invoke("report", str(saved), "--audio", str(audio), "-o", str(again)).exit_code == 0
+    told = data_in(again.read_text())["remarks"]
+    assert "there is no sound of call 2: calls-2.flac was not kept" in told
 
 
 def test_json_says_what_was_run():
