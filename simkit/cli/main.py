@@ -126,8 +126,8 @@ def report_command(what: str, output: str, audio: str | None) -> None:
     """Write a page of a run that was saved as JSON, or of a recording as it was recorded.
 
     A RUN is what `simkit run --json` or `simkit replay --json` printed. Of a recording, the page
-    shows what its events and its audio tell; no bridge is run. What cannot be read to its end is
-    shown as far as it goes.
+    shows what its events and its audio tell; no bridge is run. What cannot be read of it is left
+    out, and the page says so.
     """
     from .report import run_report
 

@@ -109,7 +109,7 @@ def lacks(recording: Recording) -> Iterator[str]:
     if recording.cut_tail:
         yield f"not whole: its last line was cut: {recording.cut_tail!r}"
     if recording.damage:
-        yield f"not whole: it cannot be read to its end: {recording.damage}"
+        yield f"not whole: {recording.damage}"
     elif not endings and recording.header.duration_ms is None:
         yield "not finished: the end of the call is missing"
 

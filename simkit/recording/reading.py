@@ -6,26 +6,21 @@ was found and what was expected.
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import re
-import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
 from ..audio import AudioFileError, Samples, files
-from ..wire.errors import explain, shorten
+from .decoding import NoRecordingError, decode, explained, read_lines
 from .derived import open_tape
 from .format import (
     EVENTS_FILE,
     MAX_DEPTH,
-    MAX_EVENTS,
-    MAX_EVENTS_BYTES,
-    MAX_LINE,
     Header,
     RecordedEvent,
     RecordingError,
@@ -35,6 +30,8 @@ from .format import (
 )
 from .media import Frame, MediaFormat, MediaRun, frames
 from .tape import Tape
+
+T = TypeVar("T")
 
 _MOST_KNOWN = 50_000
 """Different numbers that are looked for again."""
@@ -65,7 +62,7 @@ class Recording:
         self.cut_tail = cut_tail
         """The beginning of an unfinished last line, left out; empty when there was none."""
         self.damage = ""
-        """Why nothing is known of what comes after the last event; empty: nothing does."""
+        """What could not be read and is left out, in a sentence; empty: nothing."""
         self._sounds = sounds
         self._tapes = tapes or {}
         self.formats = formats or {}
@@ -144,7 +141,8 @@ def read(folder: str | os.PathLike[str], *, damaged: bool = False) -> Recording:
 
     Args:
         folder: in which it is.
-        damaged: take it as far as it can be read; why that is not its end is in ``damage``.
+        damaged: leave out what cannot be read; ``damage`` tells what that is. A folder with sound
+            of a call and nothing else will do.
 
     Raises:
         RecordingError: with the file, the line, the field, what was found and what was expected.
@@ -157,29 +155,28 @@ def read(folder: str | os.PathLike[str], *, damaged: bool = False) -> Recording:
                 "recording of a log or of sound"
             )
         raise RecordingError(f"{path}: there is no such folder")
-    there = path / EVENTS_FILE
-    if not os.path.lexists(there):
-        inside = sorted(found.parent.name for found in path.glob(f"*/{EVENTS_FILE}"))
-        hint = f"; {len(inside)} folders in it are recordings, as {inside[0]}" if inside else ""
-        raise RecordingError(
-            f"{path}: there is no {EVENTS_FILE} in it, so it is no recording{hint}"
-        )
-    lines, cut_tail = _lines(there)
-    header = _decode(_header, lines[0], there, 1)
+    faults = _Faults(damaged)
+    header = Header(source="", version=2)
+    lines: list[bytes] = []
+    cut_tail = ""
+    try:
+        cut_tail = read_lines(path, lines)
+        header = decode(_header, lines[0], path / EVENTS_FILE, 1)
+    except NoRecordingError:
+        raise
+    except RecordingError as error:
+        faults.add(error)
     events: list[RecordedEvent] = []
     shelf = _Shelf(path)
     known: dict[int, int] = {}
-    damage = ""
     for number in range(2, len(lines) + 1):
+        line, lines[number - 1] = lines[number - 1], b""
         try:
-            event = _decode(_event, lines[number - 1], there, number)
+            event = decode(_event, line, path / EVENTS_FILE, number)
             _check(number, event, header, shelf)
         except RecordingError as error:
-            if not damaged:
-                raise
-            damage = str(error)
-            break
-        lines[number - 1] = b""
+            faults.add(error)
+            continue
         events.append(event)
         if event.media is not None and len(known) < _MOST_KNOWN:
             # Most steps are alike, and each number of its own takes 28 bytes.
@@ -189,8 +186,27 @@ def read(folder: str | os.PathLike[str], *, damaged: bool = False) -> Recording:
     found = Recording(
         path.resolve().name, header, events, shelf.sounds, shelf.tapes, shelf.formats, cut_tail
     )
-    found.damage = damage
+    found.damage = str(faults)
     return found
+
+
+class _Faults:
+    """What is wrong with a recording: raised, or told if it ``is_borne``."""
+
+    def __init__(self, is_borne: bool) -> None:
+        self._is_borne = is_borne
+        self._first = ""
+        self._more = 0
+
+    def add(self, error: RecordingError) -> None:
+        if not self._is_borne:
+            raise error
+        self._more += bool(self._first)
+        self._first = self._first or str(error)
+
+    def __str__(self) -> str:
+        lines = f"; {self._more} more line{'s' * (self._more > 1)} cannot be read"
+        return self._first + (lines if self._more else "")
 
 
 class _Shelf:
@@ -202,11 +218,21 @@ class _Shelf:
         self.sounds: dict[str, Samples] = {}
         self.tapes: dict[str, Tape] = {}
         self.formats: dict[str, MediaFormat] = {}
+        self._unreadable: dict[str, str] = {}
+
+    def _open(self, name: str, opening: Callable[[Path], T], place: str) -> T:
+        """Open a file, which is tried once."""
+        if name not in self._unreadable:
+            try:
+                return opening(self.path / name)
+            except (AudioFileError, OSError) as error:
+                self._unreadable[name] = str(error)
+        raise RecordingError(f"{place}: {self._unreadable[name]}")
 
     def sound(self, name: str, place: str) -> Samples:
         """Return a file's samples."""
         if name not in self.sounds:
-            self.sounds[name] = _load(self.path / name, place)
+            self.sounds[name] = self._open(name, _load, f"{place}: message.sound.file")
         return self.sounds[name]
 
     def tape(self, name: str, said: MediaFormat | None, place: str) -> Tape:
@@ -224,80 +250,9 @@ class _Shelf:
                 f"the first run of {name}: {known.encoding} at {known.rate} Hz"
             )
         if name not in self.tapes:
-            try:
-                self.tapes[name] = open_tape(self.path / name, known)
-            except (AudioFileError, OSError) as error:
-                raise RecordingError(f"{place}: media.file: {error}") from None
+            opening = partial(open_tape, format=known)
+            self.tapes[name] = self._open(name, opening, f"{place}: media.file")
         return self.tapes[name]
-
-
-def _lines(path: Path) -> tuple[list[bytes], str]:
-    try:
-        about = path.lstat()
-        if not stat.S_ISREG(about.st_mode):
-            raise RecordingError(f"{path}: expected a plain file")
-        if about.st_size > MAX_EVENTS_BYTES:
-            raise RecordingError(
-                f"{path}: found {about.st_size:,} bytes, expected at most {MAX_EVENTS_BYTES:,}"
-            )
-        with path.open("rb") as file:
-            lines: list[bytes] = []
-            while line := file.readline(MAX_LINE + 1):
-                if len(line) > MAX_LINE:
-                    raise RecordingError(
-                        f"{path}:{len(lines) + 1}: a line of over {MAX_LINE:,} bytes"
-                    )
-                lines.append(line)
-                if len(lines) > MAX_EVENTS:
-                    raise RecordingError(f"{path}: over {MAX_EVENTS:,} events")
-    except OSError as error:
-        raise RecordingError(f"{path}: {error.strerror}") from None
-    if not lines:
-        raise RecordingError(f"{path}:1: empty, expected the header")
-    cut_tail = ""
-    if not lines[-1].endswith(b"\n") and len(lines) > 1:
-        cut_tail = lines.pop()[:40].decode("utf-8", "replace")
-    return lines, cut_tail
-
-
-def _decode(decoder: msgspec.json.Decoder[Any], line: bytes, path: Path, number: int) -> Any:
-    try:
-        return decoder.decode(line)
-    except msgspec.ValidationError as error:
-        try:
-            found = msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            found = None  # damaged behind the first fault, too
-        raise RecordingError(f"{path}:{number}: {_explain(error, found)}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        shown = line[:40].decode("utf-8", "replace").strip()
-        printable = "".join(letter if letter.isprintable() else "?" for letter in shown)
-        raise RecordingError(
-            f"{path}:{number}: expected one JSON object, found {printable!r} ({error})"
-        ) from None
-
-
-_PLACE = re.compile(r" - at (?:`key` in )?`\$([^`]*)`\Z")
-
-
-def _explain(error: msgspec.ValidationError, value: Any) -> str:
-    """Put the field first, and last what was found in it, where the error does not say so."""
-    text = explain(error)
-    place = _PLACE.search(text)
-    if place is None:
-        return f"the object: {text}"
-    what = text[: place.start()]
-    for step in re.findall(r"[^.\[\]]+", place[1]):
-        if isinstance(value, list) and step.isdigit() and int(step) < len(value):
-            value = value[int(step)]
-        elif isinstance(value, dict) and step in value:
-            value = value[step]
-        else:  # a key of any name, which the error does not tell
-            break
-    found = ""
-    if what.startswith("Expected") and ", got" not in what and not isinstance(value, dict | list):
-        found = f", found {shorten(json.dumps(value))}"
-    return f"{place[1].lstrip('.') or 'the object'}: {what}{found}"
 
 
 def _plain(number: float) -> str:
@@ -353,7 +308,7 @@ def _check_speech(place: str, event: RecordedEvent, shelf: _Shelf) -> None:
     try:
         said = msgspec.convert(event.message, Speaks)
     except msgspec.ValidationError as error:
-        raise RecordingError(f"{place}: message.{_explain(error, event.message)}") from None
+        raise RecordingError(f"{place}: message.{explained(error, event.message)}") from None
     ref = said.sound
     length = len(shelf.sound(ref.file, place))
     if ref.start + ref.samples > length:
@@ -369,10 +324,7 @@ def _check_speech(place: str, event: RecordedEvent, shelf: _Shelf) -> None:
             )
 
 
-def _load(path: Path, place: str) -> Samples:
+def _load(path: Path) -> Samples:
     if path.is_symlink() or not path.is_file():
-        raise RecordingError(f"{place}: message.sound.file: there is no {path.name} beside it")
-    try:
-        return files.read(path)
-    except AudioFileError as error:
-        raise RecordingError(f"{place}: message.sound.file: {error}") from None
+        raise AudioFileError(f"there is no {path.name} beside it")
+    return files.read(path)

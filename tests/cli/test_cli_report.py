@@ -111,7 +111,7 @@ def test_a_recording_is_shown_as_it_is(tmp_path):
     assert told["panels"][0]["brackets"]
 
 
-def test_a_damaged_recording_is_shown_as_far_as_it_goes(tmp_path):
+def test_what_cannot_be_read_of_a_damaged_recording_is_told_first(tmp_path):
     folder, page = tmp_path / "call", tmp_path / "out.html"
     shutil.copytree(RECORDINGS / "barge-in", folder)
     events = folder / "call.jsonl"
@@ -120,11 +120,20 @@ def test_a_damaged_recording_is_shown_as_far_as_it_goes(tmp_path):
     events.write_bytes(b"".join(lines))
     assert invoke("report", folder, "-o", page).exit_code == 0
     told = data_in(page.read_text())
-    assert told["verdict"][0].startswith(
-        "This recording is not whole: it cannot be read to its end"
-    )
+    assert told["verdict"][0].startswith("This recording is not whole: ")
     assert "call.jsonl:21: expected one JSON object" in told["verdict"][0]
     assert not any("not whole" in remark for remark in told["remarks"])
+
+
+@pytest.mark.parametrize("name", ["call.jsonl", "caller.raw"])
+def test_what_a_crash_left_at_once_makes_a_page_that_says_so(tmp_path, name):
+    folder, page = tmp_path / "call", tmp_path / "out.html"
+    folder.mkdir()
+    (folder / name).write_bytes(b"")
+    assert invoke("report", folder, "-o", page).exit_code == 0
+    verdict = data_in(page.read_text())["verdict"]
+    assert verdict[0].startswith("This recording is not whole: ")
+    assert "Nothing happened in it." in verdict
 
 
 def test_a_recording_in_which_nothing_happened_says_so_first(tmp_path):
@@ -136,7 +145,7 @@ def test_a_recording_in_which_nothing_happened_says_so_first(tmp_path):
     assert "Nothing happened in it." in data_in(page.read_text())["verdict"]
 
 
-def test_a_folder_that_is_no_recording_is_refused(tmp_path):
+def test_a_folder_that_has_nothing_to_do_with_a_call_is_refused(tmp_path):
     assert "there is no call.jsonl in it, so it is no recording" in refused(
         "report", tmp_path, "-o", tmp_path / "out.html"
     )

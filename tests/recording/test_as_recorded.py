@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simkit.recording import RecordingError, read
 from simkit.recording.as_recorded import Place, as_recorded, remarks
@@ -188,24 +191,76 @@ def test_a_recording_without_anything_in_it_makes_a_page_that_says_so(draft):
     assert "nothing happened: the timeline is empty" in page.remarks
 
 
-def test_a_damaged_recording_is_taken_as_far_as_it_can_be_read(draft):
-    draft.put(HEADER, says(), CLEAR, b'{"t_ms": nonsense}\n', CLEAR)
+def test_of_a_damaged_recording_what_cannot_be_read_is_left_out(draft):
+    draft.put(HEADER, says(), CLEAR, b'{"t_ms": nonsense}\n', CLEAR, b"[]\n")
     with pytest.raises(RecordingError):
         read(draft.path)
     recording = read(draft.path, damaged=True)
-    assert len(recording.events) == 2
+    assert len(recording.events) == 3
     assert "call.jsonl:4: expected one JSON object" in recording.damage
-    [told] = [remark for remark in remarks(recording) if "cannot be read to its end" in remark]
-    assert told.endswith(recording.damage)
+    assert recording.damage.endswith("; 1 more line cannot be read")
+    [told] = [remark for remark in remarks(recording) if "not whole" in remark]
+    assert told == f"not whole: {recording.damage}"
+    assert [event.kind for event in as_recorded(recording).timeline] == ["speaks", "clear", "clear"]
+
+
+def test_where_sound_is_damaged_the_messages_are_shown_all_the_same(draft):
+    draft.put(HEADER, CLEAR, says(), says(), CLEAR)
+    draft.sound.write_bytes(b"no sound")
+    recording = read(draft.path, damaged=True)
+    assert len(recording.events) == 2
+    assert "call.jsonl:3: message.sound.file: " in recording.damage
+    assert "caller.flac: not a readable sound file" in recording.damage
+
+
+def test_without_its_header_a_recording_is_shown_all_the_same(draft):
+    draft.put(b"{\n", CLEAR, says())
+    recording = read(draft.path, damaged=True)
+    assert "call.jsonl:1: expected one JSON object" in recording.damage
     assert [event.kind for event in as_recorded(recording).timeline] == ["speaks", "clear"]
 
 
-def test_damaged_sound_ends_a_recording_where_it_is_first_needed(draft):
-    draft.put(HEADER, CLEAR, says())
-    draft.sound.write_bytes(b"no sound")
-    recording = read(draft.path, damaged=True)
-    assert len(recording.events) == 1
-    assert "caller.flac" in recording.damage
+@pytest.mark.parametrize("left", ["caller.raw", "agent-2.flac", "to-vapi.json"])
+def test_sound_without_events_is_what_is_left_of_a_recording(tmp_path, left):
+    (tmp_path / left).write_bytes(b"")
+    (tmp_path / "other.txt").write_bytes(b"")
+    recording = read(tmp_path, damaged=True)
+    assert recording.damage.endswith(f"no call.jsonl in it, of a recording there is only {left}")
+    assert recording.events == []
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\n", b"\0" * 100, bytes(2**21)])
+def test_a_recording_that_is_empty_or_nonsense_makes_a_page_that_says_so(tmp_path, data):
+    (tmp_path / "call.jsonl").write_bytes(data)
+    recording = read(tmp_path, damaged=True)
+    page = page_of(as_recorded(recording), "nothing", list(remarks(recording)))
+    assert page.remarks[0].startswith(f"not whole: {tmp_path}/call.jsonl:1: ")
+
+
+def test_a_recording_that_is_too_large_is_not_read_and_makes_a_page_that_says_so(tmp_path):
+    with (tmp_path / "call.jsonl").open("wb") as file:
+        file.truncate(2**30)  # takes no place
+    recording = read(tmp_path, damaged=True)
+    assert "found 1,073,741,824 bytes, expected at most 536,870,912" in recording.damage
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_whatever_is_damaged_there_is_a_page(data):
+    name = data.draw(st.sampled_from(["call.jsonl", "caller.flac", "agent.flac", "to-vapi.flac"]))
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(shutil.copytree(RECORDINGS / "barge-in", Path(place) / "call"))
+        whole = bytearray((folder / name).read_bytes())
+        for _ in range(data.draw(st.integers(1, 5))):
+            at = data.draw(st.integers(0, len(whole) - 1))
+            some = data.draw(st.sampled_from([b"", b"\0", b"\n", b'"', b"9", b"}", b"\xff"]))
+            whole[at : at + data.draw(st.sampled_from([0, 1, 5, 10_000]))] = some
+            if not whole:
+                break
+        (folder / name).write_bytes(whole)
+        recording = read(folder, damaged=True)
+        page = page_of(as_recorded(recording), "damaged", list(remarks(recording)))
+        assert render_page(page)
 
 
 def test_a_capture_that_was_cut_by_a_crash_makes_a_page_that_says_so(tmp_path):
