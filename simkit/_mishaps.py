@@ -18,6 +18,7 @@ from .timeline import Event, Timeline
 
 _MOST_LOGGED = 3
 """Of errors at the same line, that are logged; a task per frame may fail fifty times a second."""
+_GONE = ("CancelledError", "ClientDisconnect", "ConnectionClosedOK", "WebSocketDisconnect")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -105,10 +106,23 @@ class Mishaps:
             event.fields["last_ns"] = self._loop.calendar.now_ns
             del self._backlogs[transport]
 
-    def on_dropped(self, text: str) -> None:
-        """Record what a program logged of audio that it drops."""
-        if not self.ignored:
+    def on_logged(self, text: str, error: BaseException | None) -> None:
+        """Record what a program logged of audio that it drops, or a server of what it caught.
+
+        That whoever called has gone is no error: their handler is told by that exception.
+        """
+        if self.ignored:
+            return
+        if error is None:
             self._record("log", message=_ADDRESS.sub("", text))
+        elif type(error).__name__ not in _GONE:
+            self._record(
+                "unhandled-error",
+                message=_ADDRESS.sub("", str(error).partition("\n")[0]),
+                error=type(error).__name__,
+                task=running_task(),
+                line=raising_line(error),
+            )
 
     def _record(self, kind: str, *, host: Host | None = None, **fields: Any) -> Event:
         host = host or self._loop.network.current()

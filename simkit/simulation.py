@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import _ending
 from ._arrivals import arrive
 from ._environment import without_proxies
-from ._logged import listening
+from ._logged import listening, unheard
 from ._mishaps import Mishaps
 from ._observed import Observed
 from ._verified import Scenario, repeatable, run_twice, started
@@ -278,7 +278,7 @@ class Simulation(Observed):
 
     def _run(self, coro: Coroutine[Any, Any, T]) -> T:
         try:
-            with interruptible(), without_proxies(), listening(self._mishaps.on_dropped):
+            with interruptible(), without_proxies(), listening(self._mishaps.on_logged):
                 return self.loop.run_until_complete(coro)
         except SimulationError:
             self._is_stuck = True
@@ -365,7 +365,7 @@ class Simulation(Observed):
         try:
             self.settle()
             self._is_closed = self._mishaps.ignored = True
-            with without_proxies(), warnings.catch_warnings():
+            with without_proxies(), unheard(), warnings.catch_warnings():
                 # From writers of connections that are cut here; what was left open is named below.
                 warnings.filterwarnings("ignore", _ending.IGNORED, ResourceWarning)
                 if self._is_stuck or self.now_ns > (self.loop.time_limit_ns or self.now_ns):
