@@ -44,6 +44,7 @@ class CallFlow:
         status: ``queued``, ``initiated``, ``ringing``, ``in-progress``, or how it ended.
         failure: why the bridge was not connected, in words; empty when nothing is known.
         answered: set when a stream flows or something plays, and when a person picks up.
+        put_through: set when what Twilio says or plays before it connects a stream is over, too.
         ended: set when the call is over.
         created_ns: when it came or was asked for.
         started_ns: when it was answered; None when not.
@@ -84,6 +85,7 @@ class CallFlow:
         self.status = "queued" if callee is not None else "ringing"
         self.failure = ""
         self.answered = asyncio.Event()
+        self.put_through = asyncio.Event()
         self.ended = asyncio.Event()
         self.created_ns = channel.clock.now_ns
         self.started_ns: int | None = None
@@ -333,7 +335,7 @@ class CallFlow:
         if patient or callee.outcome == "busy":
             self._outcome = "no-answer" if patient else "busy"
             return False
-        self._answer()
+        self._answer(is_stream_next=False)
         self._progress.tell("answered", "in-progress")
         self.on_picked_up()
         if self.leg.send_digits:
@@ -355,10 +357,12 @@ class CallFlow:
                 due_ns = self.started_ns + round(self.leg.time_limit * _NS)
                 self._limit = self.channel.clock.call_at(due_ns, self.hang_up, "twilio")
 
-    def _answer(self) -> None:
+    def _answer(self, is_stream_next: bool) -> None:
         self._pick_up()
         self.channel.begin()
         self.answered.set()
+        if not is_stream_next:
+            self.put_through.set()
 
     def _reject(self, reason: str) -> None:
         self._outcome = "busy" if reason == "busy" else "no-answer"

@@ -123,6 +123,9 @@ class Twilio(Directory, Lines, Sealed):
     ) -> Call:
         """Place a phone call; returns when it is answered, that is when audio flows.
 
+        Where Twilio first says or plays something by itself and connects a stream then, it returns
+        when that one flows: from then on the bridge hears the caller. :meth:`rings` does not wait.
+
         Takes what :meth:`rings` takes.
 
         Raises:
@@ -139,8 +142,8 @@ class Twilio(Directory, Lines, Sealed):
             voice=voice,
         )
         flow = self.flows[-1]
-        await _either(flow.answered, flow.ended)
-        if not flow.answered.is_set():
+        await _either(flow.put_through, flow.ended)
+        if not flow.put_through.is_set() and (flow.failure or not flow.answered.is_set()):
             elsewhere = ""
             if flow.failure.endswith(("HTTP 404", "HTTP 405")):
                 elsewhere = f"; if the voice webhook is elsewhere, say where: {how_to_point(to)}"

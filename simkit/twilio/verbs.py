@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from urllib.parse import urljoin
 
 from ..wire.errors import shorten
@@ -19,6 +20,7 @@ from .webhooks import Ask, WebhookError, media_type
 _OFTEN = 1000
 """How often ``loop="0"`` repeats."""
 _LONGEST_PAUSE = 3600
+_PROMPTS = ("Say", "Play", "Pause")
 
 
 class Interpreter:
@@ -28,7 +30,8 @@ class Interpreter:
         channel: to the person on the phone.
         streams: the call's streams.
         ask: makes a request; None when the call was interrupted meanwhile.
-        answer: the call is answered, if it is not yet, and sound flows.
+        answer: the call is answered, if it is not yet, and sound flows; told whether a stream is
+            to be connected next, without anything that the person would have to do.
         pick_up: the call is answered, if it is not yet; sound flows later.
         reject: the call is not answered; says why (``busy`` or ``rejected``).
         failed: told, in words, why a stream was not connected.
@@ -40,7 +43,7 @@ class Interpreter:
         channel: Channel,
         streams: Streams,
         ask: Callable[[Ask], Awaitable[HttpResponse | None]],
-        answer: Callable[[], None],
+        answer: Callable[[bool], None],
         pick_up: Callable[[], None],
         reject: Callable[[str], None],
         failed: Callable[[str], None],
@@ -52,6 +55,7 @@ class Interpreter:
         self._pick_up = pick_up
         self._reject = reject
         self._failed = failed
+        self._leads_on = False
 
     async def follow(self, document: Document, base_url: str) -> Step | None:
         """Do what a document says.
@@ -64,7 +68,8 @@ class Interpreter:
             TwimlError: 11100, an instruction leads to no URL.
         """
         self._warn(document.warnings)
-        for verb in document.verbs:
+        for number, verb in enumerate(document.verbs):
+            self._leads_on = _is_connected_next(document.verbs[number:])
             if self._channel.interrupted.is_set():
                 return None
             if verb.name in ("Hangup", "Reject"):
@@ -79,7 +84,7 @@ class Interpreter:
         return None
 
     async def _do(self, verb: Verb, base_url: str) -> Step | None:
-        if verb.name in ("Say", "Play", "Pause"):
+        if verb.name in _PROMPTS:
             await self._prompt(verb, base_url)
         elif verb.name == "Gather":
             return await self._gather(verb, base_url)
@@ -117,7 +122,7 @@ class Interpreter:
         """Say, play or pause, until one of ``stops``."""
         warnings: list[str] = []
         channel = self._channel
-        self._answer()
+        self._answer(self._leads_on)
         if verb.name == "Pause":
             seconds = verb.whole("length", 1, _LONGEST_PAUSE, warnings)
             self._warn(warnings)
@@ -160,7 +165,7 @@ class Interpreter:
     # Listening
 
     async def _gather(self, verb: Verb, base_url: str) -> Step | None:
-        self._answer()
+        self._answer(False)
         warnings: list[str] = []
         gather = Gather(verb, self._channel, warnings)
         self._warn(warnings)
@@ -191,7 +196,7 @@ class Interpreter:
             order = stream_order(child, base_url, warnings)
             self._warn(warnings)
             self._pick_up()
-            streaming = await self._streams.connect(order, self._answer)
+            streaming = await self._streams.connect(order, partial(self._answer, False))
             if streaming.problem is not None and not streaming.started:
                 self._failed(f"the bridge did not accept the stream: {streaming.problem[1]}")
             if len(verb.children) > 1:
@@ -209,7 +214,7 @@ class Interpreter:
                 continue
             warnings: list[str] = []
             order = stream_order(child, base_url, warnings)
-            self._answer()
+            self._answer(False)
             try:
                 self._streams.start(order)
             except ValueError as error:
@@ -235,6 +240,12 @@ def join(base_url: str, url: str) -> str:
         return urljoin(base_url, url)
     except ValueError as error:
         raise TwimlError(11100, f"{error}: {shorten(url)}") from None
+
+
+def _is_connected_next(verbs: Sequence[Verb]) -> bool:
+    """Tell whether nothing but what Twilio says and plays by itself stands before a stream."""
+    names = (verb.name for verb in verbs if verb.name not in _PROMPTS)
+    return next(names, "") in ("Connect", "Start")
 
 
 def _any_set(*events: asyncio.Event) -> bool:

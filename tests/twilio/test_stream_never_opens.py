@@ -204,7 +204,8 @@ async def test_a_say_before_the_stream_does_not_lift_the_handshake_timeout(sim, 
 @pytest.mark.parametrize("after", [0.01, 0.03, 0.05, 0.07])
 async def test_a_caller_may_hang_up_while_the_stream_opens(sim, server, after):
     server.twiml = TWIML.format(url=URL).replace("<Connect>", "<Pause length='1'/><Connect>")
-    call = await sim.twilio.call(to=NUMBER)
+    call = sim.twilio.rings(to=NUMBER)
+    await sim.twilio.flows[-1].answered.wait()
     await asyncio.sleep(1 + after)
     await call.hangs_up()
     assert call.status == "completed"

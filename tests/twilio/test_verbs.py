@@ -56,6 +56,27 @@ async def test_say_loops_and_does_not_mind_its_voice(sim, program):
     assert program.codes() == []
 
 
+async def test_a_call_is_placed_when_what_is_said_before_its_stream_is_over(sim, program):
+    program.says(f'<Say>One moment please.</Say><Pause length="1"/>{CONNECT}')
+    call = await sim.twilio.call(to=NUMBER)
+    [start] = sim.timeline.of("start")
+    assert sim.now_ns <= start.t_ns
+    assert [u.text for u in call.heard.utterances] == ["One moment please."]
+    await call.hears("One moment")  # words that were heard meanwhile count
+
+
+async def test_a_call_whose_stream_is_refused_after_an_announcement_was_not_connected(sim, program):
+    program.says(f"<Say>One moment please.</Say>{CONNECT.replace('/media', '/nowhere')}")
+    with pytest.raises(CallFailed, match="the bridge did not accept the stream"):
+        await sim.twilio.call(to=NUMBER)
+
+
+async def test_a_call_is_placed_at_once_where_its_caller_has_to_press_keys_first(sim, program):
+    program.says(f"<Say>Press one.</Say><Gather/>{CONNECT}")
+    call = await sim.twilio.call(to=NUMBER)
+    assert call.heard.utterances == []
+
+
 async def test_say_without_end_ends_with_the_call(sim, program):
     program.says('<Say loop="0">Please hold.</Say>')
     call = await sim.twilio.call(to=NUMBER)
