@@ -44,16 +44,19 @@ _NAMED = {
 _UNSEEN = {"media", "speaks", "hears", "replies", "replied", "receives", "lost", "carrier"}
 _STYLE = """
 svg{font:11px system-ui,sans-serif;background:#fff}
-text{fill:#1f2933}.heading{font-weight:600}.dim{fill:#75818d}.on{fill:#fff}
-.lane{stroke:#9aa5b1;stroke-width:.6}.grid{stroke:#9aa5b1;stroke-width:.4;opacity:.5}
-.mouth{fill:#2f80c2}.r0{fill:#3a8f63}.r1{fill:#a86d25}.r2{fill:#8a63c4}.r3{fill:#b84d76}
-.unknown{fill:#75818d}.unheard{fill:none;stroke:#75818d;stroke-dasharray:3 2}
-.arrow{stroke:#9aa5b1;fill:none}.named{stroke:#1f2933;stroke-width:1.4}.bad{stroke:#d23f31}
-text.bad{fill:#d23f31;stroke:none}
-text.name{paint-order:stroke;stroke:#fff;stroke-width:3px}.stop{fill:#d23f31;opacity:.18}
-.p0{fill:#b7791f}.p1{fill:#d23f31}.p2{fill:#4f8fb3}.p3{fill:#7a5aa6}
-@media(prefers-color-scheme:dark){svg{background:#14191f}text{fill:#e4e7eb}\
-text.name{stroke:#14191f}.named{stroke:#e4e7eb}}
+text{fill:#1f2933}.heading{font-weight:600}.dim{fill:#5f6b77}.on{fill:#fff}
+.lane{stroke:#87939f;stroke-width:.6}.grid{stroke:#87939f;stroke-width:.4;opacity:.5}
+.mouth{fill:#2673b5}.r0{fill:#0f5c40}.r1{fill:#b0620c}.r2{fill:#7b52dc}.r3{fill:#c2348a}
+.unknown{fill:#65717d}.unheard{fill:none;stroke:#65717d;stroke-dasharray:3 2}
+.arrow{stroke:#87939f;fill:none}.named{stroke:#1f2933;stroke-width:1.4}.bad{stroke:#c8372a}
+text.bad{fill:#c8372a;stroke:none}
+text.name{paint-order:stroke;stroke:#fff;stroke-width:3px}.stop{fill:#c8372a;opacity:.18}
+.p0{fill:#9a6700}.p1{fill:#9c1f24}.p2{fill:#1f7096}.p3{fill:#5f3aa0}
+@media(prefers-color-scheme:dark){svg{background:#14191f}text{fill:#e4e7eb}.dim{fill:#97a3af}\
+.on{fill:#14191f}.mouth{fill:#5aa6e4}.r0{fill:#66d9a0}.r1{fill:#e08a3c}.r2{fill:#9d80f0}\
+.r3{fill:#e27fb4}.unknown{fill:#8b97a3}text.name{stroke:#14191f}.named{stroke:#e4e7eb}\
+.bad{stroke:#ff7566}text.bad{fill:#ff7566}.stop{fill:#ff7566}\
+.p0{fill:#f2b640}.p1{fill:#ec6459}.p2{fill:#3f97dd}.p3{fill:#cdbdf0}}
 """.strip()
 
 
@@ -200,7 +203,14 @@ class _Picture:
             unheard_ns = stop_ns + round(barge_in.unheard_ms * 1e6)
             title = f"{barge_in.unheard_ms:.0f} ms that the caller was spared"
             told = f"not heard: {barge_in.unheard_ms / 1e3:.2f} s"
-            self._span(stop_ns, unheard_ns, self._ear_y, "unheard", title, told, "dim")
+            # What is heard next, or flushed next, stands before it.
+            later = [one.start_ns for one in voices(self._timeline, self._call) if one.row == "ear"]
+            later += [self._stop_ns(other) for _, other in self._barge_ins]
+            free_ns = min((t_ns for t_ns in later if t_ns > stop_ns), default=unheard_ns)
+            self._span(stop_ns, unheard_ns, self._ear_y, "unheard", title)
+            left, right = self._x(stop_ns), self._x(min(unheard_ns, free_ns))
+            if right - left > 8 + len(told) * _LETTER:
+                self._within(left, right, self._ear_y, told, "dim")
         self._name(x, self._top - 7, str(number), "bad", elsewhere=False)
 
     def _rows(self) -> None:
@@ -246,7 +256,6 @@ class _Picture:
         style: str,
         title: str,
         text: str = "",
-        text_style: str = "on",
     ) -> None:
         if not self._is_seen(start_ns, end_ns):
             return
@@ -255,8 +264,12 @@ class _Picture:
             f'<rect class="{style}" x="{x:g}" y="{y}" width="{max(end - x, 1):.1f}" '
             f'height="{_VOICE}" rx="3"><title>{escape(title)}</title></rect>'
         )
+        self._within(x, end, y, text, "on")
+
+    def _within(self, x: float, end: float, y: int, text: str, style: str) -> None:
+        """Write as much of a text as there is room for."""
         if text and end - x > 8 + 3 * _LETTER:
-            self._text(x + 4, y + 16, _cut(text, end - x - 8), text_style)
+            self._text(x + 4, y + 16, _cut(text, end - x - 8), style)
 
     def _event(self, event: Event) -> None:
         """Draw a message as an arrow from lane to lane, anything else as a dot on its own."""

@@ -56,6 +56,15 @@ def test_a_reply_ends_where_it_was_interrupted():
     assert x + width == pytest.approx(74 + 2.2 * 77.2, abs=0.2)
 
 
+def test_what_was_not_heard_is_told_where_nothing_else_is_written():
+    def story() -> Story:
+        return Story().replies(900, 5000).hears(1000, 2300).speaks(2000, 800)
+
+    assert ">not heard: 3.70 s<" in draw(story().timeline)
+    again = story().hears(2900, 4000, utterance=3)  # half a second later something else is heard
+    assert ">not heard: " not in draw(again.timeline)
+
+
 def test_an_interruption_says_how_long_the_agent_went_on_and_what_the_caller_was_spared():
     picture = draw(barge_in())
     assert ">stops after 300 ms</text>" in picture

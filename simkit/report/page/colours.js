@@ -8,7 +8,7 @@ const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 
 /** @returns {Object<string, string>} */
 function readColours() {
-  const probe = make("i", { hidden: "" });
+  const probe = make("i", { hidden: "", class: "probe" });
   document.body.append(probe);
   /** @type {Object<string, string>} */
   const found = {};

@@ -87,7 +87,7 @@ function drawSpans(sheet, call, row, spans, colourOf, isBacked) {
     pen.beginPath();
     pen.roundRect(x, y, toX - x, height, Math.min(4, (toX - x) / 2));
     const isPale = isBacked || row.id !== "agent";
-    pen.globalAlpha = isBacked ? 0.13 : isPale ? 0.25 : 0.9;
+    pen.globalAlpha = isBacked ? 0.13 : isPale ? 0.25 : 1;
     pen.fillStyle = colourOf(span);
     pen.fill();
     pen.globalAlpha = 1;
