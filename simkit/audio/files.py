@@ -93,6 +93,16 @@ def read_part(path: Path, start: int, count: int) -> Samples:
     return samples
 
 
+def channels(path: Path) -> int:
+    """Return how many channels a sound file has.
+
+    Raises:
+        AudioFileError: it cannot be read.
+    """
+    with _opened(path) as file:
+        return int(file.channels)
+
+
 def read_any(path: Path, *, channel: int | None = None) -> Samples:
     """Return the samples of a FLAC or WAV file of any rate, brought to 8 kHz, shape ``(n,)``.
 
@@ -123,7 +133,12 @@ def read_any(path: Path, *, channel: int | None = None) -> Samples:
             )
         sound = _all_of(file, path, "int16" if rate == RATE else "float64")
     sound = sound if sound.ndim == 1 else sound[:, channel or 0]
-    return np.ascontiguousarray(sound) if rate == RATE else to_telephone(sound, rate)
+    if rate == RATE:
+        return np.ascontiguousarray(sound)
+    try:
+        return to_telephone(sound, rate)
+    except AudioFileError as error:
+        raise AudioFileError(f"{path}: {error}") from None
 
 
 def read_clip(path: Path, limit: float) -> tuple[Samples, int]:

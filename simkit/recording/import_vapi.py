@@ -96,6 +96,11 @@ def read_stereo(path: Path) -> tuple[Samples, Samples]:
         RecordingError: it is not a readable sound file of two channels.
     """
     try:
+        channels = files.channels(path)
+        if channels < 2:
+            raise RecordingError(
+                f"{path}: found 1 channel, expected 2: the caller on one, the agent on the other"
+            )
         left, right = (files.read_any(path, channel=channel) for channel in (0, 1))
     except AudioFileError as error:
         raise RecordingError(str(error)) from None

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import msgspec
 
 from . import seed_logs, streamdouble, twilio_log, vapi_call
-from .format import RecordingError
+from .format import EVENTS_FILE, RecordingError
 from .import_log import Voice, import_log
 from .import_vapi import import_account, import_sound
 from .report import ImportReport
@@ -23,7 +23,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 MAX_BYTES = 1024 * 1024 * 1024
 """Of a file: four hours of Twilio's messages, or of stereo sound, have half of it."""
 _LOOKED_AT = 64 * 1024
-_SOUND = (b"RIFF", b"fLaC", b"RF64")
+_MP3 = (b"ID3", *(b"\xff" + bytes([kind]) for kind in (0xE2, 0xE3, 0xF2, 0xF3, 0xFA, 0xFB)))
+_SOUND = (b"RIFF", b"fLaC", b"RF64", b"OggS", *_MP3)
+_SHOWN = 40
 
 
 def import_files(
@@ -85,6 +87,13 @@ def _refuse_other_than_files(path: Path) -> None:
         about = path.stat()
     except (OSError, ValueError) as error:
         raise RecordingError(f"{path}: {getattr(error, 'strerror', error)}") from None
+    recorded = path if path.is_dir() else path.absolute().parent
+    if (path.is_dir() or path.name == EVENTS_FILE) and _is_recording(recorded / EVENTS_FILE):
+        raise RecordingError(
+            f"{path}: a recording already; replay it with: simkit replay {recorded}"
+        )
+    if path.is_dir():
+        raise RecordingError(f"{path}: found a folder, expected a file; name the files in it")
     if not stat.S_ISREG(about.st_mode):
         raise RecordingError(f"{path}: expected a plain file")
     if about.st_size > MAX_BYTES:
@@ -120,8 +129,34 @@ def recognise(path: Path) -> Kind:
     if begin.lstrip().startswith(b"{") and vapi_call.is_call(_json(vapi_call.read_file(path))):
         return "vapi-call"
     raise RecordingError(
-        f"{path}: of no known kind; expected {' or '.join(KINDS)}, which --kind can tell"
+        f"{path}: of no known kind: {_told(begin)}. Expected what Vapi keeps of a call, a log of "
+        "Twilio's messages or of events, a trace of streamdouble's, or a sound; if it is one, say "
+        f"which with --kind: {', '.join(KINDS)}"
     )
+
+
+def _told(begin: bytes) -> str:
+    """Say what a file begins with, for an error."""
+    text = begin.decode("utf-8", "replace").strip()
+    if not text:
+        return "there is nothing in it"
+    found = _json(begin)
+    if isinstance(found, list):
+        return "a list in JSON, of which one object may be what is meant"
+    if isinstance(found, dict):
+        return f"an object in JSON with the keys {', '.join(map(repr, found)) or '(none)'}"[:200]
+    if "\0" in text or text.count("\N{REPLACEMENT CHARACTER}") > len(text) // 20:
+        return "no text"
+    return f"it begins with {text.splitlines()[0][:_SHOWN]!r}"
+
+
+def _is_recording(events: Path) -> bool:
+    """Tell whether a file begins as the first of a recording does."""
+    try:
+        with events.open("rb") as file:
+            return b'"simkit-recording"' in file.readline(_LOOKED_AT)
+    except OSError:
+        return False
 
 
 def _json(data: str | bytes) -> object:
