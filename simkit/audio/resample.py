@@ -43,40 +43,23 @@ DELAY_NS = 1_500_000
 """Delay of one conversion between 8 and 16 kHz, or to 24: 12 samples at 8 kHz."""
 
 
-class Upsampler:
-    """8 kHz to 16 kHz. Even output samples are the input itself, odd ones are interpolated."""
+class Interpolator:
+    """8 kHz to a multiple: between every two samples of the input lies one for each filter."""
 
-    def __init__(self) -> None:
+    def __init__(self, *filters: _Floats) -> None:
+        self._filters = filters
         self._x: _Floats = np.zeros(_TAPS - 1)
 
     def process(self, samples: npt.NDArray[Any]) -> Samples:
-        """Return two samples for each one of ``samples`` (shape ``(n,)``, int16 or exact float)."""
-        n = len(samples)
+        """Return so many samples for each of ``samples`` (shape ``(n,)``, int16 or exact float)."""
+        n, times = len(samples), len(self._filters) + 1
         if n == 0:
             return np.zeros(0, dtype=np.int16)
         x = self._x = _shifted(self._x, samples, _TAPS - 1)
-        out = np.empty(2 * n, dtype=np.int16)
-        out[0::2] = x[_TAPS // 2 - 1 : _TAPS // 2 - 1 + n]
-        _round_into(out[1::2], _filtered(x, INTERPOLATE))
-        return out
-
-
-class Tripler:
-    """8 kHz to 24 kHz. Every third output sample is the input itself, the others interpolated."""
-
-    def __init__(self) -> None:
-        self._x: _Floats = np.zeros(_TAPS - 1)
-
-    def process(self, samples: npt.NDArray[Any]) -> Samples:
-        """Return three samples for each of ``samples`` (shape ``(n,)``, int16 or exact float)."""
-        n = len(samples)
-        if n == 0:
-            return np.zeros(0, dtype=np.int16)
-        x = self._x = _shifted(self._x, samples, _TAPS - 1)
-        out = np.empty(3 * n, dtype=np.int16)
-        out[0::3] = x[_TAPS // 2 - 1 : _TAPS // 2 - 1 + n]
-        _round_into(out[1::3], _filtered(x, _ONE_THIRD))
-        _round_into(out[2::3], _filtered(x, _TWO_THIRDS))
+        out = np.empty(times * n, dtype=np.int16)
+        out[0::times] = x[_TAPS // 2 - 1 : _TAPS // 2 - 1 + n]
+        for phase, taps in enumerate(self._filters, 1):
+            _round_into(out[phase::times], _filtered(x, taps))
         return out
 
 
@@ -144,31 +127,24 @@ def at_rate(samples: Samples, rate: int) -> Samples:
     """Return 8 kHz samples as a whole at another rate."""
     if rate in (RATE, 2 * RATE):
         return resampler(RATE, rate).process(samples)
-    fine = Upsampler().process(samples)
+    fine = resampler(RATE, 2 * RATE).process(samples)
     return Linear(2 * RATE, rate).process(np.append(fine, fine[-1:]))
 
 
-Resampler = Upsampler | Tripler | Downsampler | Unchanged
+Resampler = Interpolator | Downsampler | Unchanged | Linear
 
 
 def resampler(from_rate: int, to_rate: int) -> Resampler:
-    """Make a streaming converter.
-
-    Raises:
-        ValueError: the pair of rates is not supported.
-    """
+    """Make a streaming converter: by a filter between 8 and 16 kHz and to 24, else on lines."""
     if from_rate == to_rate:
         return Unchanged()
     if (from_rate, to_rate) == (8000, 16000):
-        return Upsampler()
+        return Interpolator(INTERPOLATE)
     if (from_rate, to_rate) == (8000, 24000):
-        return Tripler()
+        return Interpolator(_ONE_THIRD, _TWO_THIRDS)
     if (from_rate, to_rate) == (16000, 8000):
         return Downsampler()
-    raise ValueError(
-        f"cannot convert {from_rate} Hz to {to_rate} Hz: 8000 and 16000 are supported, "
-        "in either direction, and 8000 to 24000"
-    )
+    return Linear(from_rate, to_rate)
 
 
 def _shifted(x: _Floats, samples: npt.NDArray[Any], keep: int) -> _Floats:

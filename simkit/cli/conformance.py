@@ -178,7 +178,7 @@ def _in_real_time(
     silent = 0
     for job in jobs:
         scenario = find(job.scenario)
-        lack = missing(scenario, job.settings, is_vapi=True, is_virtual=False)
+        lack = missing(scenario, is_vapi=True, is_virtual=False)
         if lack:
             yield inapplicable(job, lack)
         elif silent == _SILENT_MOST:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
-from ..audio import RATE, Samples, mulaw
-from ..audio.resample import Downsampler, Linear, Tripler, Upsampler
+from ..audio import Samples, mulaw
+from ..audio.resample import resampler
 from .media import MediaFormat
-
-
-class _Resampler(Protocol):
-    def process(self, samples: Samples) -> Samples:
-        """Return the samples at another rate."""
 
 
 class Conversion:
@@ -29,7 +22,7 @@ class Conversion:
 
     def __init__(self, source: MediaFormat, target: MediaFormat) -> None:
         self._source, self._target = source, target
-        self._resampler = _resampler(source.rate, target.rate)
+        self._resampler = resampler(source.rate, target.rate)
         self._odd = b""
 
     def convert(self, data: bytes) -> bytes:
@@ -50,16 +43,4 @@ class Conversion:
             whole = len(data) & ~1
             self._odd = data[whole:]
             samples = np.frombuffer(data, "<i2", whole // 2).astype(np.int16)
-        return samples if self._resampler is None else self._resampler.process(samples)
-
-
-def _resampler(source: int, target: int) -> _Resampler | None:
-    if source == target:
-        return None
-    if (source, target) == (RATE, 2 * RATE):
-        return Upsampler()
-    if (source, target) == (2 * RATE, RATE):
-        return Downsampler()
-    if (source, target) == (RATE, 3 * RATE):
-        return Tripler()
-    return Linear(source, target)
+        return self._resampler.process(samples)

@@ -7,8 +7,6 @@ cut, and when each of them came.
 
 from __future__ import annotations
 
-import binascii
-import json
 from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple
 
@@ -40,18 +38,6 @@ class MediaFormat(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
 
     def __hash__(self) -> int:
         return hash((self.encoding, self.rate))
-
-    def on_wire(self, data: bytes, sequence: int | None = None) -> str | bytes:
-        """Return a frame as it was sent.
-
-        >>> MediaFormat("mulaw", 8000, {"type": "audio", "data": ""}).on_wire(b"\\xff", 7)
-        '{"type": "audio", "data": "/w==", "sequence": 7}'
-        """
-        if not self.message:
-            return data
-        payload = binascii.b2a_base64(data, newline=False).decode()
-        said = {name: payload if value == "" else value for name, value in self.message.items()}
-        return json.dumps(said if sequence is None else {**said, "sequence": sequence})
 
     @property
     def width(self) -> int:

@@ -110,11 +110,6 @@ class Scrubbed:
     voices: int = 0
     """Stretches of speech whose voice was replaced."""
 
-    @property
-    def anything(self) -> bool:
-        """True when something was replaced."""
-        return bool(self.counts or self.voices)
-
     def __str__(self) -> str:
         found = [
             f"{count} {name}{'' if count == 1 else 'es' if name.endswith('s') else 's'}"

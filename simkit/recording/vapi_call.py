@@ -25,8 +25,6 @@ from .utterances import Person
 MAX_BYTES = 256 * 1024 * 1024
 """Of a file, unpacked."""
 _MAX_CALL_MS = 4 * 3_600_000
-_TAIL_MS = 1500.0
-"""The call ends this long after its last word, where nobody says when."""
 _GZIP = b"\x1f\x8b"
 _PERSONS: dict[str, Person] = {"user": "caller", "bot": "agent", "assistant": "agent"}
 
@@ -228,12 +226,6 @@ _SPEECH: dict[str, tuple[str, Literal["started", "stopped"]]] = {
     "pipeline.userSpeechStopped": ("user", "stopped"),
     "pipeline.botSpeechStarted": ("assistant", "started"),
     "pipeline.botSpeechStopped": ("assistant", "stopped"),
-}
-
-
-_TRANSCRIPTS = {
-    "assistant.transcriber.partialTranscript": "partial",
-    "assistant.transcriber.finalTranscript": "final",
 }
 
 

@@ -7,7 +7,7 @@ import hashlib
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -205,10 +205,10 @@ def went_wrong(job: Job, how: str) -> Verdict:
 
 
 @contextlib.contextmanager
-def surroundings(accounts: Mapping[str, str] = ENVIRONMENT | ACCOUNTS) -> Iterator[None]:
+def surroundings() -> Iterator[None]:
     """Let a bridge find the simulated accounts in its environment, and print to stderr."""
     with (
-        environment(accounts),
+        environment(ENVIRONMENT | ACCOUNTS),
         warnings.catch_warnings(),
         contextlib.redirect_stdout(sys.stderr),
     ):

@@ -113,7 +113,6 @@ async def _play(scenario: Scenario, world: World, settings: dict[str, Any]) -> t
     try:
         lack = missing(
             scenario,
-            settings,
             is_vapi=not isinstance(world, Substitute),
             is_virtual=isinstance(world, Simulation | Substitute),
         )

@@ -82,8 +82,6 @@ class Scenario:
     function: Callable[..., Awaitable[Any]]
     """Takes the world, and the parameters by keyword."""
     needs: tuple[Need, ...]
-    virtual: tuple[str, ...]
-    """Parameters that only a simulation can change."""
     limit: float
     """Seconds after which a run is given up."""
     variants: Sequence[Mapping[str, Any]] = ({},)
@@ -143,7 +141,6 @@ REGISTRY: dict[str, Scenario] = {}
 def scenario(
     *,
     needs: tuple[Need, ...] = ("agent",),
-    virtual: tuple[str, ...] = (),
     limit: float = 300.0,
     variants: Sequence[Mapping[str, Any]] = ({},),
     waives: Mapping[str, str] | None = None,
@@ -156,7 +153,6 @@ def scenario(
 
     Args:
         needs: what it cannot do without.
-        virtual: parameters that only a simulation can change.
         limit: seconds of the world after which a run is given up.
         variants: settings with which it is to be run when a bridge is judged as a whole.
         waives: checks that say nothing here, each with the reason.
@@ -171,14 +167,13 @@ def scenario(
         name = function.__name__.replace("_", "-")
         if name in REGISTRY and REGISTRY[name].function.__module__ != function.__module__:
             raise ScenarioError(f"there is a scenario {name!r} already")
-        made = Scenario(name, function, needs, virtual, limit, variants, waives or {}, own or {})
+        made = Scenario(name, function, needs, limit, variants, waives or {}, own or {})
         if not made.summary:
             raise ScenarioError(f"{name}: a scenario says in its docstring what happens")
         for parameter in made.parameters.values():
             if parameter.default is inspect.Parameter.empty:
                 raise ScenarioError(f"{name}: {parameter.name}: a parameter has a default")
-        named = [*virtual, *(key for settings in variants for key in settings)]
-        for parameter_name in named:
+        for parameter_name in (key for settings in variants for key in settings):
             if parameter_name not in made.parameters:
                 raise ScenarioError(f"{name}: no parameter {parameter_name!r}")
         for check in made.waives:
@@ -203,14 +198,11 @@ def find(name: str) -> Scenario:
     return REGISTRY[name]
 
 
-def missing(
-    scenario: Scenario, settings: Mapping[str, Any], *, is_vapi: bool, is_virtual: bool
-) -> str:
-    """Return what a scenario with these settings cannot do without and does not have, if any.
+def missing(scenario: Scenario, *, is_vapi: bool, is_virtual: bool) -> str:
+    """Return what a scenario cannot do without and does not have, if any.
 
     Args:
         scenario: which.
-        settings: its parameters, where they are not to be as by default.
         is_vapi: the bridge's other side is Vapi.
         is_virtual: the world is a simulation.
     """
@@ -218,8 +210,7 @@ def missing(
         return "it is about Vapi's own ways"
     if not is_virtual and "simulation" in scenario.needs:
         return "it needs a simulation"
-    virtual = [name for name in settings if name in scenario.virtual and not is_virtual]
-    return f"{virtual[0]} can be changed in a simulation only" if virtual else ""
+    return ""
 
 
 def expect(holds: bool, otherwise: str) -> None:

@@ -34,7 +34,6 @@ BIN = "https://handler.twilio.com/twiml/bridge"
 _REAL_LIMIT = 30.0
 _START = 2.0
 """Virtual seconds that a program has to listen."""
-_ANSWERS = 20.0
 _SPEAKS = 8.0
 
 Went = Literal["greeted", "connected", "refused"]

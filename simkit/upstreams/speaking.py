@@ -11,11 +11,7 @@ from ..wire.vapi import AudioFormat
 
 
 def encoded(speech: Speech, audio: AudioFormat) -> bytes:
-    """Return speech as it is sent.
-
-    Raises:
-        ValueError: a rate that speech cannot be converted to.
-    """
+    """Return speech as it is sent."""
     samples = speech.at_rate(audio.sample_rate)
     return mulaw.encode(samples) if audio.format == "mulaw" else samples.astype("<i2").tobytes()
 

@@ -242,11 +242,6 @@ class Faults(Knobs):
         for fault in faults:
             setattr(self, fault.name, fault.value)
 
-    def turn_off(self) -> None:
-        """Turn every fault off."""
-        for name in knobs_of(Faults):
-            setattr(self, name, None)
-
 
 def menu() -> tuple[Fault, ...]:
     """Return every fault there is, as it was recorded or reported, or else at a telling size.

@@ -12,7 +12,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl, urlsplit
 
 Params = Mapping[str, str | list[str]]
 
@@ -72,20 +71,6 @@ def is_valid(token: str, url: str, params: Params | None, signature: str) -> boo
         for candidate in candidates
     ]
     return any(matches)
-
-
-def is_valid_body(url: str, body: bytes) -> bool:
-    """Check a JSON body against the ``bodySHA256`` that its signed URL carries."""
-    query = dict(parse_qsl(urlsplit(url).query))
-    found = query.get("bodySHA256", "").encode("utf-8", "replace")
-    return hmac.compare_digest(found, hashlib.sha256(body).hexdigest().encode())
-
-
-def with_body_hash(url: str, body: bytes) -> str:
-    """Return the URL with the hash of a JSON body appended to its query."""
-    url, mark, fragment = url.partition("#")
-    joint = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
-    return f"{url}{joint}bodySHA256={hashlib.sha256(body).hexdigest()}{mark}{fragment}"
 
 
 def _values(value: str | list[str]) -> Iterable[str]:

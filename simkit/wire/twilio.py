@@ -7,10 +7,10 @@ timestamps are JSON strings there, ``sampleRate`` and ``channels`` are numbers.
 from __future__ import annotations
 
 from binascii import b2a_base64
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from .errors import WireError, explain, shorten
 
@@ -273,15 +273,3 @@ def decode_for_twilio_strictly(data: bytes | str) -> ToTwilio:
         return _to_twilio_strict.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise WireError(f"message to Twilio: {explain(error)}; found {shorten(data)}") from None
-
-
-class StreamStatus(Struct, frozen=True, rename="pascal"):
-    """Form fields of a stream status callback."""
-
-    account_sid: str
-    call_sid: str
-    stream_sid: str
-    stream_name: str
-    stream_event: Literal["stream-started", "stream-stopped", "stream-error"]
-    timestamp: str
-    stream_error: str | None = field(default=None)

@@ -25,7 +25,7 @@ async def one_word(sim):
 def _environment(monkeypatch):
     for name in ENVIRONMENT:
         monkeypatch.setenv(name, "to be replaced")
-    monkeypatch.setitem(REGISTRY, "one-word", Scenario("one-word", one_word, (), (), 10.0))
+    monkeypatch.setitem(REGISTRY, "one-word", Scenario("one-word", one_word, (), 10.0))
 
 
 def test_both_worlds_are_compared(monkeypatch, tmp_path):
@@ -88,7 +88,7 @@ def test_each_call_of_the_simulation_connects_as_late_as_the_real_one():
         both = zip(outcome.timeline.of("start"), outcome.timeline.of("open"), strict=True)
         return [(opens.t_ns - starts.t_ns) / 1e9 for starts, opens in both]
 
-    scenario = Scenario("two-calls", two_calls, (), (), 10.0)
+    scenario = Scenario("two-calls", two_calls, (), 10.0)
     second = 0.3
     real = simulate(scenario)
     second = 0.0

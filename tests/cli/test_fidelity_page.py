@@ -34,8 +34,8 @@ def _environment(monkeypatch):
 
 
 def page(prepare=None, *, function=one_word):
-    virtual = simulate(Scenario("one", one_word, (), (), 10.0))
-    wall = simulate(Scenario("other", function, (), (), 10.0), prepare=prepare)
+    virtual = simulate(Scenario("one", one_word, (), 10.0))
+    wall = simulate(Scenario("other", function, (), 10.0), prepare=prepare)
     found = difference(virtual.timeline, wall.timeline, tolerance_ms=15.0)
     return page_of_both("one-word", virtual, wall, found, limit_ms=15.0, same=True)
 
@@ -76,7 +76,7 @@ def test_how_the_loopback_cuts_is_no_disturbance():
         link = sim.link("api.vapi.ai", "bridge.example.com")
         link.mss, link.bandwidth = 32_768, 10e9
 
-    virtual = simulate(Scenario("one", one_word, (), (), 10.0), prepare=alike)
+    virtual = simulate(Scenario("one", one_word, (), 10.0), prepare=alike)
     found = difference(virtual.timeline, virtual.timeline)
     told = page_of_both("one", virtual, virtual, found, limit_ms=15.0, same=True)
     assert not [span for span in told.panels[0].spans if span.row == "disturbance"]

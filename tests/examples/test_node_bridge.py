@@ -63,7 +63,7 @@ async def a_short_call(sim):
 
 
 def test_it_carries_a_call_and_keeps_every_promise(world):
-    outcome = play(Scenario("short", a_short_call, ("vapi",), (), 20.0), world)
+    outcome = play(Scenario("short", a_short_call, ("vapi",), 20.0), world)
     assert outcome.failure == ""
     assert [check.sentence for check in outcome.checks if not check.passed] == []
     assert len(outcome.timeline.of("clear")) == 1

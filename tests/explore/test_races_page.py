@@ -133,7 +133,7 @@ def test_whatever_a_bridge_says_or_is_called_is_text(monkeypatch, result):
 
     mine.__doc__ = HOSTILE
     name = "my <b>race</b>&\"'"
-    monkeypatch.setitem(REGISTRY, name, Scenario(name, mine, (), (), 10.0))
+    monkeypatch.setitem(REGISTRY, name, Scenario(name, mine, (), 10.0))
     job = Job(name, {"words": HOSTILE}, app=HOSTILE)
     told = Verdict(job, result, [(HOSTILE, f"{HOSTILE}\ud800")], HOSTILE, page="x.html")
     text = page(told, app=HOSTILE, folder='a b"><script>', how=[HOSTILE])

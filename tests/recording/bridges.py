@@ -196,3 +196,10 @@ def call_with_a_barge_in(app: Any) -> Any:
 
         sim.run(call())
         return sim.finish()
+
+
+def on_wire(format: MediaFormat, data: bytes, sequence: int) -> str:  # noqa: A002
+    """Return a numbered frame that came in JSON as it was sent."""
+    payload = base64.b64encode(data).decode()
+    said = {name: payload if value == "" else value for name, value in format.message.items()}
+    return json.dumps({**said, "sequence": sequence})

@@ -12,6 +12,7 @@ import pytest
 from simkit import Simulation
 from simkit.recording import MediaFormat, read, recorder
 from simkit.recording.capture import Capture, current
+from tests.recording.bridges import on_wire
 
 MEDIA = json.dumps(
     {
@@ -326,8 +327,9 @@ def test_audio_in_json_is_a_run_of_frames_that_come_back_as_they_were(capture):
     recording = taken(capture, *(("vapi", "in", message) for message in messages))
     runs = [event.media for event in recording.events if event.media is not None]
     assert [(run.sequence, run.count) for run in runs] == [(7, 2), (10, 1)]
-    wire = recording.formats["from-vapi.flac"].on_wire
-    sent = [wire(data, frame.numbers.sequence) for frame, data in recording.frames("vapi", "in")]
+    seed = recording.formats["from-vapi.flac"]
+    frames = recording.frames("vapi", "in")
+    sent = [on_wire(seed, data, frame.numbers.sequence) for frame, data in frames]
     assert [json.loads(text) for text in sent] == [json.loads(text) for text in messages]
 
 

@@ -16,6 +16,7 @@ from simkit.recording.capture import Capture
 from simkit.twilio import AUTH_TOKEN
 from simkit.vapi import API_KEY
 from simkit.world import BRIDGE_HOST
+from tests.recording.bridges import on_wire
 
 SEED = MediaFormat("mulaw", 8000, {"type": "audio", "data": ""})
 
@@ -84,8 +85,7 @@ def test_audio_in_json_comes_back_as_it_was_on_the_wire(tmp_path: Path) -> None:
     _, recording = recorded(tmp_path, vapi_dialect="seed")
     assert recording.formats["to-vapi.flac"] == SEED
     frame, data = next(recording.frames("vapi", "out"))
-    wire = SEED.on_wire(data, frame.numbers.sequence)
-    assert isinstance(wire, str)
+    wire = on_wire(SEED, data, frame.numbers.sequence)
     assert wire.startswith('{"type": "audio", "data": "')
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from simkit.audio import files
 from simkit.recording import Header, MediaFormat, RecordedEvent, RecordingError, read, replay, write
 from simkit.recording.recorder import Recorder
-from simkit.recording.scrub import NOTE, Scrubber, findings, scrub
+from simkit.recording.scrub import NOTE, Scrubbed, Scrubber, findings, scrub
 from simkit.recording.utterances import utterances
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
@@ -121,8 +121,8 @@ def test_the_sound_stays_as_it_was(tmp_path, recorded):
 
 def test_scrubbing_what_was_scrubbed_changes_nothing(tmp_path, recorded):
     options = {"names": ["Ada"], "text": True, "voices": True}
-    assert scrub(recorded, tmp_path / "once", **options).anything
-    assert not scrub(tmp_path / "once", tmp_path / "twice", **options).anything
+    assert scrub(recorded, tmp_path / "once", **options) != Scrubbed()
+    assert scrub(tmp_path / "once", tmp_path / "twice", **options) == Scrubbed()
     for path in (tmp_path / "once").iterdir():
         assert (tmp_path / "twice" / path.name).read_bytes() == path.read_bytes()
 

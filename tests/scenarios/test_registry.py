@@ -67,7 +67,7 @@ def test_an_unknown_scenario_is_told_with_the_one_that_may_be_meant():
 
 
 def test_a_scenario_of_ones_own_has_its_name_and_parameters():
-    @scenario(virtual=("latency",))
+    @scenario()
     async def long_pause(sim, *, latency: Seconds = 0.1, times: Count = 2):
         """The caller pauses.
 
@@ -77,7 +77,7 @@ def test_a_scenario_of_ones_own_has_its_name_and_parameters():
     found = find("long-pause")
     assert found.summary == "The caller pauses."
     assert found.description.endswith("What a right bridge does.")
-    assert (found.needs, found.virtual) == (("agent",), ("latency",))
+    assert found.needs == ("agent",)
     assert [p.describe() for p in found.parameters.values()] == ["latency=0.1", "times=2"]
     assert [p.range for p in found.parameters.values()] == ["0 to 600", "1 to 100"]
 
@@ -116,14 +116,6 @@ def test_a_parameter_has_a_default():
         scenario()(bare)
 
 
-def test_only_parameters_can_be_virtual():
-    async def plain(sim):
-        """Something."""
-
-    with pytest.raises(ScenarioError, match="plain: no parameter 'latency'"):
-        scenario(virtual=("latency",))(plain)
-
-
 def test_what_is_expected_is_told_when_it_is_not_so():
     expect(True, "never said")
     with pytest.raises(AssertionError, match="the caller heard nothing"):
@@ -149,25 +141,17 @@ def test_variants_and_waivers_name_what_there_is():
 
 
 @pytest.mark.parametrize(
-    ("needs", "settings", "is_vapi", "is_virtual", "lack"),
+    ("needs", "is_vapi", "is_virtual", "lack"),
     [
-        ((), {"late": 1.0}, False, False, ""),
-        (("vapi", "simulation"), {"latency": 0.1}, True, True, ""),
-        (("vapi", "simulation"), {}, False, True, "it is about Vapi's own ways"),
-        (("vapi", "simulation"), {}, True, False, "it needs a simulation"),
-        ((), {"late": 1.0, "latency": 0.1}, True, True, ""),
-        (
-            (),
-            {"late": 1.0, "latency": 0.1},
-            True,
-            False,
-            "latency can be changed in a simulation only",
-        ),
+        ((), False, False, ""),
+        (("vapi", "simulation"), True, True, ""),
+        (("vapi", "simulation"), False, True, "it is about Vapi's own ways"),
+        (("vapi", "simulation"), True, False, "it needs a simulation"),
     ],
 )
-def test_what_it_cannot_do_without_is_told(needs, settings, is_vapi, is_virtual, lack):
-    @scenario(needs=needs, virtual=("latency",))
-    async def needy(sim, *, late: Seconds = 0.0, latency: Seconds = 0.0):
+def test_what_it_cannot_do_without_is_told(needs, is_vapi, is_virtual, lack):
+    @scenario(needs=needs)
+    async def needy(sim):
         """Something happens."""
 
-    assert missing(find("needy"), settings, is_vapi=is_vapi, is_virtual=is_virtual) == lack
+    assert missing(find("needy"), is_vapi=is_vapi, is_virtual=is_virtual) == lack

@@ -9,7 +9,7 @@ from simkit.vapi.faults import menu
 from simkit.wire.knobs import knobs_of
 
 
-def test_every_fault_of_the_menu_can_be_turned_on_printed_and_turned_off():
+def test_every_fault_of_the_menu_can_be_turned_on_and_printed():
     faults = Faults()
     assert faults.turned_on() == ()
     faults.turn_on(*menu())
@@ -20,8 +20,6 @@ def test_every_fault_of_the_menu_can_be_turned_on_printed_and_turned_off():
     for line in map(str, menu()):
         exec(line.replace("sim.vapi.faults", "again"), {"again": again, "Close": Close})
     assert again.turned_on() == menu()
-    faults.turn_off()
-    assert faults.turned_on() == ()
 
 
 WRONG = {

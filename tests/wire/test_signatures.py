@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
-from simkit.wire.signatures import as_signed, is_valid, is_valid_body, sign, with_body_hash
+from simkit.wire.signatures import as_signed, is_valid, sign
 
 TOKEN = "12345"
 URL = "https://mycompany.com/myapp.php?foo=1&bar=2"
-BODY = b'{"property": "value", "boolean": true}'
 BODY_SHA256 = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620"
 BODY_URL = f"{URL}&bodySHA256={BODY_SHA256}"
 
@@ -119,17 +116,6 @@ def test_both_validators_agree_on_ports_put_in_and_left_out(url, params, host):
             assert is_valid(TOKEN, address, params, signature) == expected
 
 
-@given(url=URLS, body=TEXT, other=TEXT)
-@settings(deadline=None)
-def test_both_validators_agree_on_json_bodies(url, body, other):
-    signed = with_body_hash(url, body.encode())
-    signature = sign(TOKEN, signed)
-    for text in (body, other):
-        expected = RequestValidator(TOKEN).validate(signed, text, signature)
-        ours = is_valid(TOKEN, signed, None, signature) and is_valid_body(signed, text.encode())
-        assert ours == expected == (text == body)
-
-
 @given(token=TOKENS, url=URLS, params=PARAMETERS, other=TOKENS)
 @settings(deadline=None)
 def test_another_token_makes_it_invalid(token, url, params, other):
@@ -221,31 +207,6 @@ def test_a_socket_is_signed_over_its_own_scheme():
     assert not is_valid(TOKEN, "https://mycompany.com/media", {}, signature)
 
 
-def test_a_body_hash_is_appended_to_the_query():
-    assert with_body_hash(URL, BODY) == BODY_URL
-    assert with_body_hash("https://host/app", BODY) == f"https://host/app?bodySHA256={BODY_SHA256}"
-
-
-def test_a_body_hash_goes_before_a_fragment():
-    signed = with_body_hash("https://host/app#rt=2000", BODY)
-    assert is_valid_body(signed, BODY)
-
-
-def test_a_body_is_valid_under_its_hash_only():
-    assert is_valid_body(BODY_URL, BODY)
-    assert not is_valid_body(BODY_URL, BODY + b" ")
-    assert not is_valid_body(URL, BODY)
-    assert not is_valid_body(URL + "&bodySHA256=", b"")
-    assert not is_valid_body(URL + "&bodySHA256=%ff%e9", BODY)
-
-
-def test_a_documented_body_hash_checks_out():
-    body = json.dumps({"CallSid": "CA1234567890ABCDE", "Caller": "+12349013030"})
-    url = with_body_hash("https://example.com/myapp", body.replace(" ", "").encode())
-    assert url.partition("bodySHA256=")[2].startswith("5ccde714")
-    assert url.endswith("aec9")
-
-
 # As Twilio signs a webhook or a stream
 
 
@@ -300,11 +261,3 @@ def test_twilios_validator_accepts_the_signature_of_every_webhook_and_upgrade(
     signature = sign(TOKEN, as_signed(configured), params)
     assert RequestValidator(TOKEN).validate(seen, Form(params), signature)
     assert is_valid(TOKEN, seen, params, signature)
-
-
-@given(url=URLS, body=TEXT)
-@settings(deadline=None)
-def test_twilios_validator_accepts_the_signature_of_every_json_webhook(url, body):
-    configured = with_body_hash(url, body.encode())
-    signature = sign(TOKEN, as_signed(configured))
-    assert RequestValidator(TOKEN).validate(configured, body, signature)
