@@ -36,7 +36,6 @@ class UpstreamSocket(SlowOpening):
         super().__init__(server_core(), clock, open_delay_ns)
         self.dialect = dialect
         self._begin = begin
-        self._clock = clock
         self._timeline = timeline
         self.session: Session | None = None
 
@@ -73,24 +72,6 @@ class UpstreamSocket(SlowOpening):
         self.dialect.opened()
 
     # Out
-
-    @property
-    def arrival_ns(self) -> int:
-        """When what was sent last reaches the client."""
-        found: int | None = self.transport.get_extra_info("simkit.arrival_ns")
-        return self._clock.read_ns() if found is None else found
-
-    @property
-    def sent_ns(self) -> int:
-        """When what arrived last left the client."""
-        found: int | None = self.transport.get_extra_info("simkit.sent_ns")
-        return self._clock.read_ns() if found is None else found
-
-    @property
-    def first_sent_ns(self) -> int | None:
-        """When the first of what arrived in one piece left the client; None: nobody knows."""
-        found: int | None = self.transport.get_extra_info("simkit.first_sent_ns")
-        return found
 
     def emit(self, messages: Messages) -> bool:
         """Send messages; False when there is nothing to send, or nobody to send it to."""

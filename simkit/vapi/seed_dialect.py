@@ -114,7 +114,7 @@ class SeedSocket(TransportSocket):
             self._refuse_text(f"{what}{error}")
             return
         if sound:
-            self._count("bridge", "vapi", self._sent_ns, len(sound))
+            self._count("bridge", "vapi", self.sent_ns, len(sound))
             self._hear(sound)
         if sound is not None:
             return

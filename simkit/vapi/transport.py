@@ -57,7 +57,6 @@ class TransportSocket(SlowOpening):
         super().__init__(server_core(), clock, open_delay_ns)
         self._find = find
         self._settings = settings
-        self._clock = clock
         self._timeline = timeline
         self._timer: asyncio.TimerHandle | None = None
         self._frame_ns_per_byte = 0.0
@@ -107,12 +106,6 @@ class TransportSocket(SlowOpening):
             self.conversation.open()
 
     # Out
-
-    @property
-    def arrival_ns(self) -> int:
-        """When what was sent last reaches the client."""
-        found: int | None = self.transport.get_extra_info("simkit.arrival_ns")
-        return self._clock.read_ns() if found is None else found
 
     def send_audio(self, sound: bytes) -> None:
         """Send audio of the assistant."""
@@ -199,7 +192,7 @@ class TransportSocket(SlowOpening):
 
     def on_binary(self, data: bytes) -> None:
         """Audio from the caller."""
-        self._count("bridge", "vapi", self._sent_ns, len(data))
+        self._count("bridge", "vapi", self.sent_ns, len(data))
         self._hear(data)
 
     def _hear(self, data: bytes) -> None:
@@ -207,8 +200,7 @@ class TransportSocket(SlowOpening):
         if faults is not None and faults.touches_audio:
             data = faults.hear(data)
         if self.conversation is not None and not self._begin_after:
-            found: int | None = self.transport.get_extra_info("simkit.first_sent_ns")
-            self.conversation.hearing.feed(data, found)
+            self.conversation.hearing.feed(data, self.first_sent_ns)
 
     def on_text(self, data: bytes) -> None:
         """A message from the client."""
@@ -246,18 +238,13 @@ class TransportSocket(SlowOpening):
         self._note_end("customer-ended-call")
         self._stop()
 
-    @property
-    def _sent_ns(self) -> int:
-        found: int | None = self.transport.get_extra_info("simkit.sent_ns")
-        return self._clock.read_ns() if found is None else found
-
     def _count(self, source: str, target: str, t_ns: int, size: int) -> None:
         audio_ns = round(size * self._frame_ns_per_byte)
         self._timeline.frame(source, target, t_ns, audio_ns, session=self.session)
 
     def _record(self, kind: str, fields: dict[str, Any], *, from_client: bool) -> None:
         now_ns = self._clock.read_ns()
-        sent_ns = self._sent_ns if from_client else now_ns
+        sent_ns = self.sent_ns if from_client else now_ns
         arrived_ns = now_ns if from_client else self.arrival_ns
         self._timeline.record(
             kind,

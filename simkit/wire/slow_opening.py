@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from websockets.server import ServerProtocol
 
 from .websocket import WebSocketPeer
 
-
-class Timers(Protocol):
-    """What a slow opening needs of a clock."""
-
-    def read_ns(self) -> int:
-        """Return the instant."""
-
-    def call_at(self, when_ns: int, callback: Callable[..., object], *args: Any) -> Any:
-        """Call something at an instant."""
+if TYPE_CHECKING:
+    from ..timeline import Clock
 
 
 class SlowOpening(WebSocketPeer):
     """Holds back what arrives for a while, the request for the upgrade above all.
 
+    Tells when messages left and reach the client, as far as the network knows.
+
     Args:
         delay_ns: how long, from the first byte on; 0: not at all.
     """
 
-    def __init__(self, core: ServerProtocol, clock: Timers, delay_ns: int) -> None:
+    def __init__(self, core: ServerProtocol, clock: Clock, delay_ns: int) -> None:
         super().__init__(core)
-        self._opening_clock = clock
+        self._clock = clock
         self._opening_delay_ns = delay_ns
         self._held: bytes | None = b"" if delay_ns else None
         self._release_timer: Any = None
@@ -40,13 +34,31 @@ class SlowOpening(WebSocketPeer):
             super().data_received(data)
             return
         if not self._held:
-            due_ns = self._opening_clock.read_ns() + self._opening_delay_ns
-            self._release_timer = self._opening_clock.call_at(due_ns, self._release)
+            due_ns = self._clock.read_ns() + self._opening_delay_ns
+            self._release_timer = self._clock.call_at(due_ns, self._release)
         self._held += data
 
     def _release(self) -> None:
         held, self._held = self._held or b"", None
         super().data_received(held)
+
+    @property
+    def arrival_ns(self) -> int:
+        """When what was sent last reaches the client."""
+        found: int | None = self.transport.get_extra_info("simkit.arrival_ns")
+        return self._clock.read_ns() if found is None else found
+
+    @property
+    def sent_ns(self) -> int:
+        """When what arrived last left the client."""
+        found: int | None = self.transport.get_extra_info("simkit.sent_ns")
+        return self._clock.read_ns() if found is None else found
+
+    @property
+    def first_sent_ns(self) -> int | None:
+        """When the first of what arrived in one piece left the client; None: nobody knows."""
+        found: int | None = self.transport.get_extra_info("simkit.first_sent_ns")
+        return found
 
     def eof_received(self) -> None:
         """The client has gone, perhaps while it was kept waiting."""
