@@ -44,8 +44,8 @@ def _add(suite: ElementTree.Element, verdict: Verdict) -> None:
     case = ElementTree.SubElement(
         suite,
         "testcase",
-        classname=f"simkit.{job.scenario}",
-        name=" ".join([job.scenario, *job.assignments]),
+        classname=_legal(f"simkit.{job.scenario}"),
+        name=_legal(" ".join([job.scenario, *job.assignments])),
         time=f"{verdict.cpu_seconds:.3f}",
     )
     if verdict.result == "not applicable":
@@ -56,7 +56,7 @@ def _add(suite: ElementTree.Element, verdict: Verdict) -> None:
             case,
             kind,
             message=_legal(verdict.sentence.partition("\n")[0]),
-            type=verdict.failures[0][0],
+            type=_legal(verdict.failures[0][0]),
         )
         lines = [f"{check}: {sentence}" for check, sentence in verdict.failures]
         said.text = _legal("\n".join([*lines, "", verdict.job.command()]))

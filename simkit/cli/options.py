@@ -65,9 +65,18 @@ def drawing_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def check_text(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return what was given, unless it is bytes in another encoding than the terminal's."""
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter(f"expected text in UTF-8; found {value!r}") from None
+    return value
+
+
 def app_option(what: str) -> Decorator:
     """Return the option that names an application; ``what`` says what for."""
-    return click.option("--app", metavar="MODULE:ATTR", help=what)
+    return click.option("--app", callback=check_text, metavar="MODULE:ATTR", help=what)
 
 
 def output_option(what: str) -> Decorator:
@@ -95,6 +104,7 @@ processes_option = click.option(
 )
 upstream_option = click.option(
     "--upstream",
+    callback=check_text,
     metavar="SERVICE",
     help="What the bridge speaks to in Vapi's place: openai-realtime, or HOST=MODULE:ATTR with a "
     "dialect.",
@@ -110,6 +120,7 @@ def wall_options(command: Callable[..., None]) -> Callable[..., None]:
             ),
             click.option(
                 "--bridge",
+                callback=check_text,
                 metavar="URL",
                 help="With --wall: where the bridge listens, with the path of its voice webhook if "
                 "that is not /voice/inbound.",
@@ -117,6 +128,7 @@ def wall_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--exec",
                 "command",
+                callback=check_text,
                 metavar="COMMAND",
                 help='With --wall: starts the bridge, as in --exec "node server.js"; it is to '
                 "listen on $PORT, or where --bridge says.",

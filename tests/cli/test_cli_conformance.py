@@ -181,28 +181,10 @@ def test_an_error_that_scenarios_share_is_told_once(monkeypatch, crew):
     assert counts == "4 scenarios: 4 error"
 
 
-CASE = {"name", "classname", "time"}
-SUITES = {"name", "tests", "failures", "errors", "time"}
-SCHEMA = {
-    "testsuites": (SUITES, set(), {"testsuite"}),
-    "testsuite": (SUITES | {"skipped"}, {"name", "tests", "failures", "errors"}, {"testcase"}),
-    "testcase": (CASE, CASE, {"skipped", "failure", "error"}),
-    "skipped": ({"message", "type"}, set(), set()),
-    "failure": ({"message", "type"}, set(), set()),
-    "error": ({"message", "type"}, set(), set()),
-}
-"""Attributes, those that must be there, and children: what Jenkins' junit-10.xsd allows of it."""
-
-
-def test_junit_is_what_systems_read():
+def test_junit_counts_and_tells_what_failed():
     text = junit(rows([verdict.job for verdict in VERDICTS], VERDICTS))
     top = ElementTree.fromstring(text)
-    for element in top.iter():
-        allowed, needed, children = SCHEMA[element.tag]
-        assert needed <= set(element.keys()) <= allowed
-        assert {child.tag for child in element} <= children
-        assert element.tag != "testcase" or len(element) <= 1
-        assert re.fullmatch(r"\d{1,3}\.\d{3}", element.get("time", "0.000"))
+    assert all(len(case) <= 1 for case in top.iter("testcase"))
     [suite] = top
     counts = {name: int(suite.get(name)) for name in ("tests", "failures", "errors", "skipped")}
     assert counts == {"tests": 5, "failures": 1, "errors": 1, "skipped": 1}
@@ -295,6 +277,14 @@ def test_input_of_no_use_is_one_line_and_exits_with_2(args, line):
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith(f"simkit: {line}")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--app", "--upstream", "--bridge", "--exec"])
+def test_what_is_no_text_is_refused(option):
+    result = invoke(option, "\udcff:app", *only("dtmf"))
+    assert result.exit_code == 2
+    said = f"Error: Invalid value for '{option}': expected text in UTF-8; found '\\udcff:app'\n"
+    assert result.stderr.endswith(said)
 
 
 def test_who_is_told_to_stop_leaves_nobody_behind():
