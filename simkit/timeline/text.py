@@ -80,6 +80,15 @@ def quoted(text: str) -> str:
     return f'"{safe}"'
 
 
+def _quoted_reason(text: str) -> str:
+    """Quote why something happened; of much, the middle is left out: the end often says it."""
+    safe = printable(text)
+    if len(safe) > _TOLD:
+        head, tail = safe[: _TOLD - _TAIL].rsplit(" ", 1)[0], safe[-_TAIL:].split(" ", 1)[-1]
+        safe = f"{head} ... {tail}"
+    return f'"{safe}"'
+
+
 def _seconds(ns: int) -> str:
     return f"{ns / 1e9:.3f} s"
 
@@ -194,18 +203,23 @@ def _plainly(event: Event) -> str:
     # Which line of the program it was changes with every edit: it is for checks and people.
     hidden = _PLACES if event.kind in ("leaks", "stall", "unhandled-error") else ()
     shown = "  ".join(
-        f"{key}={_value(value)}" for key, value in event.fields.items() if key not in hidden
+        f"{key}={_value(value, quoted if key == 'text' else _quoted_reason)}"
+        for key, value in event.fields.items()
+        if key not in hidden
     )
     return f"{event.kind}  {shown}" if shown else event.kind
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, quote: Callable[[str], str] = quoted) -> str:
     if isinstance(value, str) and (" " in value or not value.isprintable()):
-        return quoted(value)
+        return quote(value)
     return printable(str(value))
 
 
 _SHOWN = 64
+"""Letters of what is said."""
+_TOLD, _TAIL = 200, 80
+"""Letters of a reason, and of its end where it is longer."""
 _PLACES = ("task", "line", "lines")
 SILENT = ("receives", "log", "slow-reader", "clip")
 """Kinds that are not printed: for measures and checks."""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simkit.timeline import Timeline
+from simkit.timeline.text import line
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -187,6 +188,21 @@ def test_long_speech_is_cut_at_a_word():
     [line] = str(timeline).splitlines()
     assert len(line) < 120
     assert 'word word ..."' in line
+
+
+def test_a_reason_is_shown_whole_and_of_a_very_long_one_the_middle_is_left_out():
+    def reason(text: str) -> str:
+        event = Timeline().record("error", "twilio", call=1, reason=text)
+        return line(event).partition("reason=")[2]
+
+    why = "POST https://bridge.example.com/voice/inbound was answered HTTP 500, expected HTTP 200"
+    assert reason(why) == f'"{why}"'
+    shown = reason(f"{why}: {'Traceback (most recent call last) ' * 20} KeyError: 'CallSid'")
+    assert shown.startswith(f'"{why}: Traceback')
+    assert " ... " in shown
+    assert shown.endswith("KeyError: 'CallSid'\"")
+    assert len(shown) <= 210
+    assert len(reason("no-space-" * 100 + " at all")) <= 210
 
 
 # Hostile text
