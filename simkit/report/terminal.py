@@ -207,11 +207,15 @@ def measured(found: CallMeasures) -> Iterable[tuple[str, str]]:
         yield "jitter", ", ".join(jitter)
     pacing = found.pacing_error_ms
     if pacing is not None:
+        bridge = ""
+        if pacing.bridge_p99_ms is not None:
+            bridge = f"; the bridge waited for a processor {pacing.bridge_p99_ms:.1f} ms (p99), "
+            bridge += f"at most {pacing.bridge_max_ms:.1f} ms"
         trust = "" if pacing.is_small else "; SO LATE THAT NO FIGURE HERE CAN BE TRUSTED"
         yield (
             "pacing error",
             f"p50 {pacing.p50_ms:.1f} ms, p95 {pacing.p95_ms:.1f} ms, p99 {pacing.p99_ms:.1f} ms, "
-            f"at most {pacing.max_ms:.1f} ms ({pacing.deadlines}){trust}",
+            f"at most {pacing.max_ms:.1f} ms ({pacing.deadlines}){bridge}{trust}",
         )
     if found.ledger_error_ms is not None:
         yield "told the model", f"{found.ledger_error_ms:+.0f} ms off what was heard"

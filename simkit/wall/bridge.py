@@ -18,6 +18,7 @@ from ..world import BRIDGE_HOST
 from .address import BridgeAddress
 from .child import Child
 from .errors import BridgeError, WallError
+from .waiting import Waiting
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ class BridgeUnderTest:
         self.patience: float | None = 0.0
         self.address: BridgeAddress | None = None
         self.child: Child | None = None
+        self._waiting: Waiting | None = None
 
     def start(
         self,
@@ -60,6 +62,7 @@ class BridgeUnderTest:
         with contextlib.suppress(OSError), _connected(self.address):
             raise BridgeError(f"port {self.address.port}, meant for the bridge, is taken")
         self.child = Child(command, environment, verbose=verbose)
+        self._waiting = Waiting(self.child.pid)
         self.patience = start_seconds
         return self.child
 
@@ -145,8 +148,16 @@ class BridgeUnderTest:
 
     async def _until_gone(self) -> None:
         """Wait for the process's end; for ever, if it was not started here."""
-        while self.child is None or self.child.code is None:  # noqa: ASYNC110 - nobody tells
+        if self._waiting is not None:
+            self._waiting.skip()
+        while self.child is None or self.child.code is None:
             await asyncio.sleep(_LOOK_SECONDS)
+            if self._waiting is not None:
+                self._waiting.look()
+
+    def waited(self) -> dict[str, float]:
+        """Return how long it waited for a processor; see :meth:`Waiting.summary`."""
+        return {} if self._waiting is None else self._waiting.summary()
 
     async def see_that_it_is_up(self, now: float) -> None:
         """Look whether it is still there.
@@ -185,12 +196,18 @@ class BridgeUnderTest:
         child, self.child = self.child, None
         if child is None:
             raise BridgeError("there is no bridge that was started here")
+        self._look_away()
         return child
 
     def end(self) -> None:
         """End the process that was started."""
+        self._look_away()
         if self.child is not None:
             self.child.end()
+
+    def _look_away(self) -> None:
+        if self._waiting is not None:
+            self._waiting.close()
 
 
 def environment(twilio_url: str, vapi_url: str, address: BridgeAddress | None) -> dict[str, str]:

@@ -344,7 +344,7 @@ class WallSimulation(Observed):
         if ended and len(ended) == len(self.twilio.calls):
             await self._clock.sleep_until(ended[-1].t_ns + _SETTLE_NS)
         await self._bridge.see_that_it_is_up(self.now)
-        fields: dict[str, Any] = self.loop.pacing.summary()
+        fields: dict[str, Any] = self.loop.pacing.summary() | self._bridge.waited()
         if self._pacing_event is None:
             self._pacing_event = self._timeline.record("pacing", "simkit", **fields)
         self._pacing_event.fields = fields

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from simkit.cli import main
 from simkit.cli.wall import doubt, settled
@@ -16,17 +17,24 @@ from simkit.recording import read
 from simkit.recording.divergence import Divergence
 from simkit.recording.replay import Replay
 from simkit.report import Outcome
-from simkit.timeline import Timeline, measures
+from simkit.timeline import PacingError, Timeline, measures
 
 RECORDING = str(Path(__file__).parents[2] / "recordings" / "pricing-question")
 
 
-def an_outcome(passed: bool, p99_ms: float | None = None, max_ms: float = 90.0, **more) -> Outcome:
+def an_outcome(
+    passed: bool,
+    p99_ms: float | None = None,
+    max_ms: float = 90.0,
+    bridge_ms: float | None = None,
+    **more,
+) -> Outcome:
     """What a run showed that did not last, on a machine that was so late."""
     timeline = Timeline()
     if p99_ms is not None:
         late = {"p50_ms": 0.1, "p95_ms": 1.0, "p99_ms": p99_ms, "max_ms": max_ms}
-        timeline.record("pacing", "simkit", deadlines=9, **late)
+        waited = {} if bridge_ms is None else {"bridge_p99_ms": 2.0, "bridge_max_ms": bridge_ms}
+        timeline.record("pacing", "simkit", deadlines=9, **late | waited)
     told = {"timeline": timeline, "barge_ins": [], "measures": measures(timeline), "checks": []}
     told |= {"sound": lambda: (np.zeros(0, np.int16),) * 2, "call_seconds": 0.0, "cpu_seconds": 0.0}
     return Outcome(failure="" if passed else "the line dropped", **told | more)
@@ -40,6 +48,8 @@ def an_outcome(passed: bool, p99_ms: float | None = None, max_ms: float = 90.0, 
         ([(False,)], False, 1),
         ([(False, 9.0, 41.0), (True, 9.0)], True, 2),
         ([(False, 11.0, 20.0), (False, 2.0, 20.0)], False, 2),
+        ([(False, 9.0, 9.0, 39.0)], False, 1),
+        ([(False, 9.0, 9.0, 41.0), (True, 9.0)], True, 2),
         ([(False, 9.0)] * 3, False, 3),
         ([(False, 11.0)] * 3, False, 3),
     ],
@@ -57,6 +67,22 @@ def test_a_failure_is_doubted_only_where_the_machine_was_too_busy():
     assert doubt(an_outcome(False, 80.0, inapplicable="no browser door")) == ""
     late = "this machine served deadlines 80 ms late (p99), which tells nothing"
     assert doubt(an_outcome(False, 80.0)) == late
+    assert doubt(an_outcome(False, 9.0, 9.0, 90.0)) == ""
+    waits = an_outcome(False)
+    waits.measures = replace(
+        waits.measures,
+        pacing_error_ms=PacingError(
+            deadlines=9,
+            p50_ms=0.1,
+            p95_ms=1.0,
+            p99_ms=2.0,
+            max_ms=3.0,
+            bridge_p99_ms=12.0,
+            bridge_max_ms=30.0,
+        ),
+    )
+    late = "this machine let the bridge wait 12 ms for a processor (p99), which tells nothing"
+    assert doubt(waits) == late
 
 
 def replayed(outcome: Outcome) -> Replay:

@@ -171,3 +171,15 @@ def test_figures_of_a_run_that_was_late_are_not_to_be_trusted_and_the_report_say
         "pacing error       p50 0.2 ms, p95 1.0 ms, p99 10.0 ms, at most 20.0 ms (200)\n"
     )
     assert "; SO LATE THAT NO FIGURE HERE CAN BE TRUSTED\n" in report(paced(10.1))
+
+
+def test_how_long_the_bridge_waited_for_a_processor_is_told_and_counts_as_late():
+    timeline = paced(2.0)
+    [event] = timeline
+    event.fields |= {"bridge_p99_ms": 10.0, "bridge_max_ms": 45.0}
+    told = "; the bridge waited for a processor 10.0 ms (p99), at most 45.0 ms"
+    assert report(timeline).endswith(f"(200){told}\n")
+    pacing = measures(timeline).pacing_error_ms
+    assert (pacing.is_small, pacing.worst_ms) == (True, 45.0)
+    event.fields["bridge_p99_ms"] = 10.1
+    assert report(timeline).count("CAN BE TRUSTED") == 1

@@ -38,7 +38,7 @@ def verdict(outcome: Outcome) -> Iterator[str]:
     yield from _barge_ins(outcome.barge_ins)
     pacing = outcome.measures.pacing_error_ms
     if pacing is not None and not pacing.is_small:
-        yield "The run was so late for its own deadlines that no figure here can be trusted."
+        yield "The machine was so busy, and the run so late, that no figure here can be trusted."
 
 
 def _barge_ins(found: list[BargeIn]) -> Iterator[str]:
