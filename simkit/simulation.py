@@ -80,10 +80,12 @@ class Simulation(Observed):
     ) -> None:
         check_settings(seed, time_limit)
         self.seed = seed
-        self.loop = SimLoop(seed, trail=trail or verify)
+        self.loop = loop = SimLoop(seed, trail=trail or verify)
         self.loop.time_limit_ns = round(time_limit * 1e9)
         self._network = self.loop.network
-        self._clock = clock = Clock(self.loop, self.loop.calendar.read_ns, self.loop.call_at_ns)
+        self._clock = clock = Clock(
+            loop, loop.calendar.read_ns, loop.call_at_ns, loop.call_again_ns
+        )
         stream = self.loop.entropy.stream
 
         def random_for(purpose: str) -> random.Random:

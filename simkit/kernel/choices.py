@@ -20,7 +20,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from .handles import TimerHandle
 from .trail import named
 
 
@@ -67,18 +66,6 @@ class PollHandle(asyncio.Handle):
     def __init__(self, name: str, callback: Any, loop: Any, context: Any) -> None:
         super().__init__(callback, (), loop, context)
         self.name = name
-
-
-class DatedTimer(TimerHandle):
-    """A timer that knows when it was set."""
-
-    __slots__ = ("made_ns",)
-
-    def __init__(
-        self, when: float, callback: Any, args: Any, loop: Any, context: Any, made_ns: int
-    ) -> None:
-        super().__init__(when, callback, args, loop, context)
-        self.made_ns = made_ns
 
 
 def order_poll(choices: Choices, ready: Any, before: int) -> None:

@@ -17,7 +17,10 @@ from weakref import ref
 class TimerHandle(asyncio.TimerHandle):
     """A timer that takes one call to cancel: ``asyncio.sleep`` does so each time it has slept."""
 
-    __slots__ = ()
+    __slots__ = ("made_ns",)
+
+    made_ns: int
+    """When it was set."""
 
     def cancel(self) -> None:
         """Let the callback not run."""
@@ -64,6 +67,7 @@ def make_timer(
     timer._source_traceback = None
     timer._when = when
     timer._scheduled = False
+    timer.made_ns = loop.calendar._now
     return timer  # type: ignore[no-any-return]
 
 
@@ -74,6 +78,12 @@ def report_failure(handle: Any, error: BaseException) -> None:
     if handle._source_traceback:
         context["source_traceback"] = handle._source_traceback
     handle._loop.call_exception_handler(context)
+
+
+def forget_frames(made: Any, frames: int) -> None:
+    """In debug mode, let the traceback of where something was made end in the program."""
+    if made._source_traceback:
+        del made._source_traceback[-frames:]
 
 
 class Generators:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import sys
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from heapq import heappush
 from typing import Any, TypeVar, TypeVarTuple
 
 from .base import format_handle
 from .calendar import TIMER, Calendar
-from .choices import Choices, DatedTimer, chosen_ns, order_poll, order_timers
+from .choices import Choices, chosen_ns, order_poll, order_timers
 from .entropy import Entropy
 from .errors import (
     DeadlockError,
@@ -28,12 +26,13 @@ from .errors import (
 )
 from .executor import Executor
 from .garbage import Garbage
-from .handles import Generators, TimerHandle, make_handle, make_timer, report_failure
+from .handles import Generators, forget_frames, make_handle, report_failure
 from .inside import get_ident
 from .realm import EPOCH_NS, Realm
 from .signals import SignalHandlers
 from .tasks import Task
 from .threads import Threads
+from .timing import Timing
 from .trail import Trail, named
 
 T = TypeVar("T")
@@ -46,7 +45,7 @@ _EAGER = getattr(asyncio, "eager_task_factory", None)
 logger = logging.getLogger("asyncio")
 
 
-class Loop(Executor, SignalHandlers):
+class Loop(Timing, Executor, SignalHandlers):
     """An asyncio event loop on a virtual clock.
 
     One instant, one legal order: arrivals due are queued, then expired timers, behind what is
@@ -98,79 +97,6 @@ class Loop(Executor, SignalHandlers):
     def choices(self, value: Choices | None) -> None:
         self.calendar.choices = value
 
-    # The clock
-
-    def time(self) -> float:
-        """Return virtual seconds since the simulation began."""
-        if self.realm.worker_ns is None:
-            return self.calendar._now / 1e9
-        return self.realm.now_ns() / 1e9
-
-    def call_later(
-        self,
-        delay: float,
-        callback: Callable[[*Ts], object],
-        *args: *Ts,
-        context: Context | None = None,
-    ) -> asyncio.TimerHandle:
-        """Call ``callback`` after ``delay`` virtual seconds."""
-        if delay is None:
-            raise TypeError("delay must not be None")
-        now_ns = self.calendar._now if self.realm.worker_ns is None else self.realm.now_ns()
-        timer = self.call_at(now_ns / 1e9 + delay, callback, *args, context=context)
-        if self._debug:
-            _forget_frames(timer, 1)
-        return timer
-
-    def call_at(
-        self,
-        when: float,
-        callback: Callable[[*Ts], object],
-        *args: *Ts,
-        context: Context | None = None,
-    ) -> asyncio.TimerHandle:
-        """Call ``callback`` at virtual second ``when``, rounded to the nanosecond."""
-        if when is None:
-            raise TypeError("when cannot be None")
-        if self._closed:
-            self._check_closed()
-        if self._debug:
-            self._check_thread()
-            self._check_callback(callback, "call_at")
-        timer: Any
-        if self.calendar.choices is not None:
-            timer = DatedTimer(when, callback, args, self, context, self.calendar._now)
-        elif self._debug:
-            timer = TimerHandle(when, callback, args, self, context)
-            _forget_frames(timer, 1)
-        else:
-            timer = make_timer(when, callback, args, self, context)
-        exactly = when * 1e9
-        if exactly == math.inf:
-            return timer  # type: ignore[no-any-return]  # never due, as on the stock loop
-        when_ns = round(exactly)
-        now_ns = self.calendar._now
-        if when_ns <= now_ns and when > now_ns / 1e9:
-            # A rest of less than a nanosecond still is the future: a loop that sleeps until a
-            # deadline must get there.
-            when_ns = now_ns + 1
-        self.calendar.add_timer(when_ns, timer)
-        timer._scheduled = True
-        return timer  # type: ignore[no-any-return]
-
-    def call_at_ns(
-        self, when_ns: int, callback: Callable[[*Ts], object], *args: *Ts
-    ) -> asyncio.TimerHandle:
-        """Call ``callback`` at virtual nanosecond ``when_ns``: :meth:`call_at` without rounding."""
-        calendar = self.calendar
-        if self._closed or self._debug or calendar.choices is not None:
-            return self.call_at(when_ns / 1e9, callback, *args)
-        timer: Any = make_timer(when_ns / 1e9, callback, args, self, None)
-        timer._scheduled = True
-        # What add_timer does, without the call: a frame each 20 ms is sent by such a timer.
-        heappush(calendar._queue, (when_ns, TIMER, next(calendar._eid), timer))
-        return timer  # type: ignore[no-any-return]
-
     def call_soon(
         self,
         callback: Callable[[*Ts], object],
@@ -180,15 +106,11 @@ class Loop(Executor, SignalHandlers):
         """Call ``callback`` in the next iteration, behind what is ready already."""
         if self._closed or self._debug:
             noted = super().call_soon(callback, *args, context=context)
-            _forget_frames(noted, 1)
+            forget_frames(noted, 1)
             return noted
         handle = make_handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
-
-    def _timer_handle_cancelled(self, handle: Any) -> None:
-        if handle._scheduled:
-            self.calendar.timer_cancelled()
 
     # One iteration
 
@@ -359,7 +281,7 @@ class Loop(Executor, SignalHandlers):
                 return super().create_task(coro, name=name, context=context, **options)
             options.setdefault("eager_start", True)
         task = Task(number, coro, loop=self, name=name, context=context, **options)
-        _forget_frames(task, 2)
+        forget_frames(task, 2)
         return task
 
     # Threads
@@ -385,7 +307,7 @@ class Loop(Executor, SignalHandlers):
             )
         handle = self.call_soon(callback, *args, context=context)
         if self._debug:
-            _forget_frames(handle, 1)
+            forget_frames(handle, 1)
         return handle
 
     def _write_to_self(self) -> None:
@@ -407,12 +329,6 @@ class Loop(Executor, SignalHandlers):
                 super().close()
         else:
             super().close()
-
-
-def _forget_frames(made: Any, frames: int) -> None:
-    """In debug mode, let the traceback of where something was made end in the program."""
-    if made._source_traceback:
-        del made._source_traceback[-frames:]
 
 
 if sys.version_info >= (3, 14):  # pragma: no cover

@@ -9,10 +9,7 @@ from msgspec import Struct
 
 from .levels import Level
 from .loudness import Loudness, Piece
-
-MEDIA_GAP_NS = 100_000_000
-"""A pause between two frames that is longer ends a run of media."""
-
+from .media import MediaLeg
 
 _Leg = tuple[str, str | None, int | None, int | None]
 """Source, target, call and session of a run of media."""
@@ -53,9 +50,8 @@ class Timeline:
     def __init__(self, now_ns: Callable[[], int] = lambda: 0) -> None:
         self._now_ns = now_ns
         self._events: list[Event] = []
-        self._runs: dict[_Leg, tuple[Event, list[int]]] = {}
+        self._legs: dict[_Leg, MediaLeg] = {}
         self._loudness: dict[int, Loudness] = {}
-        self._paces: dict[_Leg, list[int]] = {}
         self._levels: dict[tuple[str, int | None], Level] = {}
         self.disturbances: list[Event] = []
         """What was done to links between hosts, in the order in which it was asked for. It is no
@@ -116,6 +112,34 @@ class Timeline:
             self._by_time = None
             self._indexed = -1
 
+    def leg(
+        self, source: str, target: str, *, call: int | None = None, session: int | None = None
+    ) -> MediaLeg:
+        """Return what counts the frames of a leg, for whoever has many of them."""
+        key = (source, target, call, session)
+        leg = self._legs.get(key)
+        if leg is None:
+            leg = self._legs[key] = MediaLeg(lambda t_ns: self._begin_run(key, t_ns))
+        return leg
+
+    def _begin_run(self, leg: _Leg, t_ns: int) -> tuple[dict[str, Any], Loudness]:
+        source, target, call, session = leg
+        run = self.record(
+            "media",
+            source,
+            target,
+            t_ns=t_ns,
+            call=call,
+            session=session,
+            frames=0,
+            audio_ns=0,
+            last_ns=t_ns,
+            out_of_order=0,
+            jitter_ns=0,
+        )
+        loudness = self._loudness[id(run)] = Loudness()
+        return run.fields, loudness
+
     def frame(
         self,
         source: str,
@@ -128,57 +152,9 @@ class Timeline:
         in_order: bool = True,
         is_silent: bool | None = None,
     ) -> None:
-        """Count one frame of audio into the current run of its leg.
-
-        Args:
-            source, target: of the leg.
-            t_ns: when the frame left the bridge, or reached it.
-            audio_ns: how long its audio is.
-            call: number of the phone call.
-            session: number of the Vapi call.
-            in_order: False: its number is not the one after the last.
-            is_silent: whether nobody is heard in it; None: nobody asks for this leg.
-        """
-        key = (source, target, call, session)
-        known = self._runs.get(key)
-        since_ns = 0 if known is None else t_ns - known[0].fields["last_ns"]
-        if known is None or since_ns > MEDIA_GAP_NS:
-            run = self.record(
-                "media",
-                source,
-                target,
-                t_ns=t_ns,
-                call=call,
-                session=session,
-                frames=0,
-                audio_ns=0,
-                last_ns=t_ns,
-                out_of_order=0,
-                jitter_ns=0,
-            )
-            fields, pace = run.fields, self._paces.setdefault(key, [0, 0])
-            self._runs[key] = run, pace
-        else:
-            run, pace = known
-            fields = run.fields
-            # RFC 3550, appendix A.8: sixteen times the jitter, in integers.
-            times16, usual_ns = pace
-            if times16 or since_ns != usual_ns:
-                times16 += abs(since_ns - usual_ns) - ((times16 + 8) >> 4)
-                pace[0] = times16
-                if times16 >> 4 > fields["jitter_ns"]:
-                    fields["jitter_ns"] = times16 >> 4
-        pace[1] = audio_ns
-        fields["frames"] += 1
-        fields["audio_ns"] += audio_ns
-        fields["last_ns"] = t_ns
-        if not in_order:
-            fields["out_of_order"] += 1
-        if is_silent is not None:
-            loudness = self._loudness.get(id(run))
-            if loudness is None:
-                loudness = self._loudness[id(run)] = Loudness()
-            loudness.add(t_ns, audio_ns, is_silent=is_silent)
+        """Count one frame of audio into the current run of its leg: see :class:`MediaLeg`."""
+        leg = self.leg(source, target, call=call, session=session)
+        leg.frame(t_ns, audio_ns, in_order=in_order, is_silent=is_silent)
 
     def pieces(self, run: Event) -> list[Piece]:
         """Return the speech and the silence in a run of media; nothing where nobody listened."""
@@ -211,7 +187,7 @@ class Timeline:
         self, source: str, target: str, *, call: int | None = None, session: int | None = None
     ) -> None:
         """Let the next frame of this leg begin a new run."""
-        self._runs.pop((source, target, call, session), None)
+        self.leg(source, target, call=call, session=session).end_run()
 
     @property
     def duration_ns(self) -> int:

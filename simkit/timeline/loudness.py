@@ -19,11 +19,6 @@ class Piece(NamedTuple):
     frames: int
     audio_ns: int
 
-    def with_frame(self, t_ns: int, audio_ns: int) -> Piece:
-        """Return it with one more frame."""
-        is_silent, first_ns, _, frames, before_ns = self
-        return Piece(is_silent, first_ns, t_ns, frames + 1, before_ns + audio_ns)
-
     def with_pieces(self, *others: Piece) -> Piece:
         """Return it with what follows it."""
         return self._replace(
@@ -44,16 +39,34 @@ class Loudness:
     """
 
     def __init__(self) -> None:
-        self.pieces: list[Piece] = []
+        self._over: list[Piece] = []
+        # The last one, which most frames are more of.
+        self._is_silent = False
+        self._first_ns = self._last_ns = self._frames = self._audio_ns = 0
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """What came so far."""
+        return [*self._over, self._last] if self._frames else []
+
+    @property
+    def _last(self) -> Piece:
+        return Piece(self._is_silent, self._first_ns, self._last_ns, self._frames, self._audio_ns)
 
     def add(self, t_ns: int, audio_ns: int, *, is_silent: bool) -> None:
         """Take a frame."""
-        pieces = self.pieces
-        if pieces and pieces[-1].is_silent == is_silent:
-            pieces[-1] = pieces[-1].with_frame(t_ns, audio_ns)
-            return
-        if not is_silent and len(pieces) > 1 and pieces[-1].audio_ns < PAUSE_NS:
-            pause = pieces.pop()
-            pieces[-1] = pieces[-1].with_pieces(pause).with_frame(t_ns, audio_ns)
-            return
-        pieces.append(Piece(is_silent, t_ns, t_ns, 1, audio_ns))
+        if is_silent != self._is_silent or not self._frames:
+            self._turn(t_ns, is_silent)
+        self._last_ns = t_ns
+        self._frames += 1
+        self._audio_ns += audio_ns
+
+    def _turn(self, t_ns: int, is_silent: bool) -> None:
+        """Begin a piece, or go on with the one before a pause that was short."""
+        if not is_silent and self._over and self._audio_ns < PAUSE_NS:
+            piece = self._over.pop().with_pieces(self._last)
+        else:
+            if self._frames:
+                self._over.append(self._last)
+            piece = Piece(is_silent, t_ns, t_ns, 0, 0)
+        self._is_silent, self._first_ns, _, self._frames, self._audio_ns = piece

@@ -16,6 +16,8 @@ from .playout import BYTE_NS, PACKET, PACKET_NS
 
 _PIECE = 480_000
 """Samples that are mixed at once: a minute of a recorded call."""
+_AHEAD = 25
+"""Frames that are read at once."""
 
 
 @dataclass
@@ -40,6 +42,8 @@ class Mouth:
         self._codes = Spool()
         self._around: list[Surroundings] = []
         self._origin_ns: int | None = None
+        self._ahead: list[bytes] = []
+        self._ahead_ns = 0  # when the first of these is due
 
     @property
     def origin_ns(self) -> int:
@@ -60,6 +64,7 @@ class Mouth:
             The instant of its first sample.
         """
         at = max(0, -((self.origin_ns - not_before_ns) // BYTE_NS))
+        self._ahead = []
         for first in range(0, len(samples), _PIECE):
             piece = samples[first : first + _PIECE]
             place = slice(at + first, at + first + len(piece))
@@ -78,8 +83,10 @@ class Mouth:
         at = max(0, -((self.origin_ns - not_before_ns) // BYTE_NS))
         sound = Surroundings(loop, at)
         self._around.append(sound)
+        self._ahead = []
 
         def end(end_ns: int) -> None:
+            self._ahead = []
             sound.end = max(at, (end_ns - self.origin_ns) // BYTE_NS)
 
         return self.origin_ns + at * BYTE_NS, end
@@ -90,23 +97,35 @@ class Mouth:
         On a clear line these are the 20 ms that end there; otherwise earlier ones, or what stands
         for a packet that is missing.
         """
+        leg = self._leg
+        if leg is None or self._concealer is None or leg.is_clear:
+            number, between = divmod(end_ns - self._ahead_ns, PACKET_NS)
+            if between or not 0 <= number < len(self._ahead):
+                self._read_ahead(end_ns)
+                number = 0
+            return self._ahead[number]
         at = (end_ns - PACKET_NS - self.origin_ns) // BYTE_NS
-        if self._leg is None or self._concealer is None or self._leg.is_clear:
-            return self._frame(at)
-        number = at // PACKET - self._leg.delay_packets
+        number = at // PACKET - leg.delay_packets
         if number < 0:
             return SILENT
-        if not self._leg.arrives(number):
+        if not leg.arrives(number):
             return self._concealer.missing(number)
-        return self._concealer.received(self._frame(at - self._leg.delay_packets * PACKET))
+        return self._concealer.received(self._frames(at - leg.delay_packets * PACKET, 1)[0])
 
-    def _frame(self, at: int) -> bytes:
-        """Return 20 ms of the caller's sound."""
+    def _read_ahead(self, end_ns: int) -> None:
+        """Read the frames that are due from an instant on, as long as nothing else is said."""
+        at = (end_ns - PACKET_NS - self.origin_ns) // BYTE_NS
+        self._ahead, self._ahead_ns = self._frames(at, _AHEAD), end_ns
+
+    def _frames(self, at: int, count: int) -> list[bytes]:
+        """Return pieces of 20 ms of the caller's sound."""
         if at >= len(self._codes) and not self._around:
-            return SILENT
-        frame = self._codes[max(0, at) : at + PACKET]
-        frame = frame if len(frame) == PACKET else frame.ljust(PACKET, SILENT[:1])
-        return self._surrounded(frame, max(0, at))
+            return [SILENT] * count
+        size = count * PACKET
+        codes = self._codes[max(0, at) : max(0, at + size)]
+        codes = (SILENT[:1] * -at + codes).ljust(size, SILENT[:1])
+        codes = self._surrounded(codes, at)
+        return [codes[first : first + PACKET] for first in range(0, size, PACKET)]
 
     def _surrounded(self, codes: bytes, at: int) -> bytes:
         """Add what is to be heard around the caller to sound that begins at a sample."""

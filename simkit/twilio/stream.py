@@ -81,6 +81,8 @@ class MediaStream(StreamSocket):
             settings=settings,
             events=StreamEvents(on_started, on_ended, announce),
         )
+        self._sent = timeline.leg("twilio", "bridge", call=number)
+        self._taken = timeline.leg("bridge", "twilio", call=number)
         self._tracks = in_order(tracks, bidirectional=bidirectional)
         self._bidirectional = bidirectional
         self._outbound = outbound or OutboundTrack()
@@ -149,7 +151,7 @@ class MediaStream(StreamSocket):
             self._send_tracks()
         self._timestamp_ms += 20
         self._next_ns += PACKET_NS
-        self._tick_timer = self._clock.call_at(self._next_ns, self._tick)
+        self._tick_timer = self._clock.call_again(self._tick_timer, self._next_ns, self._tick)
 
     def _send_tracks(self) -> None:
         """Send the frames of one instant, which have one timestamp."""
@@ -207,12 +209,9 @@ class MediaStream(StreamSocket):
     def _send_media(self, data: bytes, *, in_order: bool = True) -> None:
         self.send_text(data)
         arrival_ns = self.transport.get_extra_info("simkit.arrival_ns")
-        self._timeline.frame(
-            "twilio",
-            "bridge",
+        self._sent.frame(
             self._clock.read_ns() if arrival_ns is None else arrival_ns,
             PACKET_NS,
-            call=self._number,
             in_order=in_order,
         )
 
@@ -318,7 +317,7 @@ class MediaStream(StreamSocket):
             self._told("mark", sent_ns, name=message.mark.name)
             self._take_mark(message.mark.name)
         else:
-            self._timeline.end_run("bridge", "twilio", call=self._number)
+            self._taken.end_run()
             self._told("clear", sent_ns)
             playout.clear()
 
@@ -357,14 +356,7 @@ class MediaStream(StreamSocket):
         except ValueError as error:
             self._warn(31951, f"media.payload is not base64: {error}")
             return
-        self._timeline.frame(
-            "bridge",
-            "twilio",
-            sent_ns,
-            len(sound) * PACKET_NS // PACKET,
-            call=self._number,
-            is_silent=is_silent(sound),
-        )
+        self._taken.frame(sent_ns, len(sound) * PACKET_NS // PACKET, is_silent=is_silent(sound))
         if self.playout is not None and not self.playout.media(sound):
             self._warn(31931, "over 10 minutes of audio queued: more is discarded")
 

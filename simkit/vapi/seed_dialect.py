@@ -64,20 +64,13 @@ class SeedSocket(TransportSocket):
             audio = seed_dialect.Audio(media=data, sequence=self._sequence)
         message = seed_dialect.encode(audio)
         emitted = [message] if self.disorder is None else self.disorder.emit(message)
-        self._frame_ns = round(len(sound) * self._frame_ns_per_byte)
+        self._frame_ns = round(len(sound) * self._ns_per_byte)
         self._send_all(emitted, in_order=emitted == [message])
 
     def _send_all(self, messages: list[bytes], *, in_order: bool) -> None:
         for message in messages:
             self.send_text(message)
-            self._timeline.frame(
-                "vapi",
-                "bridge",
-                self.arrival_ns,
-                self._frame_ns,
-                session=self.session,
-                in_order=in_order,
-            )
+            self._sent.frame(self.arrival_ns, self._frame_ns, in_order=in_order)
 
     def send_message(self, message: vapi.ServerMessage) -> None:
         """Send what this dialect has a word for."""
@@ -114,8 +107,7 @@ class SeedSocket(TransportSocket):
             self._refuse_text(f"{what}{error}")
             return
         if sound:
-            self._count("bridge", "vapi", self.sent_ns, len(sound))
-            self._hear(sound)
+            self._take(sound)
         if sound is not None:
             return
         kind = str(message.__struct_config__.tag)

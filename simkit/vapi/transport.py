@@ -10,6 +10,7 @@ from typing import Any
 from websockets.http11 import Request, Response
 
 from ..timeline import Clock, Timeline
+from ..timeline.media import MediaLeg
 from ..wire import WireError, garbage, vapi
 from ..wire.errors import shorten
 from ..wire.garbage import Garbage
@@ -44,6 +45,8 @@ class TransportSocket(SlowOpening):
     """
 
     session = 0
+    _sent: MediaLeg
+    _taken: MediaLeg
 
     def __init__(
         self,
@@ -59,7 +62,7 @@ class TransportSocket(SlowOpening):
         self._settings = settings
         self._timeline = timeline
         self._timer: asyncio.TimerHandle | None = None
-        self._frame_ns_per_byte = 0.0
+        self._ns_per_byte = 0.0
         self._faults: SocketFaults | None = None
         self._begin_after = 0.0
         self.audio = vapi.AudioFormat()
@@ -83,7 +86,9 @@ class TransportSocket(SlowOpening):
         self.session = session
         self.audio = audio
         width = 1 if audio.format == "mulaw" else 2
-        self._frame_ns_per_byte = 1e9 / (audio.sample_rate * width)
+        self._ns_per_byte = 1e9 / (audio.sample_rate * width)
+        self._sent = self._timeline.leg("vapi", "bridge", session=session)
+        self._taken = self._timeline.leg("bridge", "vapi", session=session)
         self._faults = SocketFaults(faults, self, clock=self._clock)
         self._begin_after = faults.take("slow_begin") or 0.0
 
@@ -124,7 +129,7 @@ class TransportSocket(SlowOpening):
         """Send a binary frame."""
         if self.is_open:
             self.send_binary(sound)
-            self._count("vapi", "bridge", self.arrival_ns, len(sound))
+            self._sent.frame(self.arrival_ns, round(len(sound) * self._ns_per_byte))
 
     def send_message(self, message: vapi.ServerMessage) -> None:
         """Send a text frame."""
@@ -192,10 +197,10 @@ class TransportSocket(SlowOpening):
 
     def on_binary(self, data: bytes) -> None:
         """Audio from the caller."""
-        self._count("bridge", "vapi", self.sent_ns, len(data))
-        self._hear(data)
+        self._take(data)
 
-    def _hear(self, data: bytes) -> None:
+    def _take(self, data: bytes) -> None:
+        self._taken.frame(self.sent_ns, round(len(data) * self._ns_per_byte))
         faults = self._faults
         if faults is not None and faults.touches_audio:
             data = faults.hear(data)
@@ -237,10 +242,6 @@ class TransportSocket(SlowOpening):
         )
         self._note_end("customer-ended-call")
         self._stop()
-
-    def _count(self, source: str, target: str, t_ns: int, size: int) -> None:
-        audio_ns = round(size * self._frame_ns_per_byte)
-        self._timeline.frame(source, target, t_ns, audio_ns, session=self.session)
 
     def _record(self, kind: str, fields: dict[str, Any], *, from_client: bool) -> None:
         now_ns = self._clock.read_ns()
