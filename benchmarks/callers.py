@@ -20,7 +20,6 @@ import socket
 import ssl
 import struct
 import time
-from binascii import a2b_base64
 from multiprocessing.connection import Connection
 from typing import Any
 from urllib.parse import urlencode
@@ -87,8 +86,8 @@ class Phone(WebSocketPeer):
         now_ns = time.monotonic_ns()
         if isinstance(message, twilio.SendMedia):
             sound = message.media.payload
-            self._call.to_twilio.came(a2b_base64(sound))
-            self._played_ns = max(self._played_ns, now_ns) + 125_000 * (len(sound) * 3 // 4)
+            self._call.to_twilio.came(sound)
+            self._played_ns = max(self._played_ns, now_ns) + 125_000 * len(sound)
         elif isinstance(message, twilio.SendMark):
             self._loop.call_at(self._played_ns / 1e9, self._return, message.mark)
         else:

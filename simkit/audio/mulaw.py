@@ -81,4 +81,4 @@ def is_silent(data: bytes) -> bool:
     >>> is_silent(encode(np.array([0, 60, -60]))), is_silent(encode(np.array([0, 600])))
     (True, False)
     """
-    return not data.translate(None, _QUIET)
+    return not data.lstrip(_QUIET)  # which ends at the first loud one

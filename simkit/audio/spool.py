@@ -72,12 +72,13 @@ class Spool:
     (9, b'three')
     """
 
-    __slots__ = ("_ahead", "_ahead_at", "_begin", "_file", "_limit", "_recent", "_size")
+    __slots__ = ("_ahead", "_ahead_at", "_begin", "_file", "_limit", "_recent", "size")
 
     def __init__(self) -> None:
         self._recent = bytearray()
         self._begin = 0  # of what is in memory
-        self._size = 0
+        self.size = 0
+        """How many bytes there are: what ``len`` says, sooner."""
         self._limit: float = 2 * KEPT
         self._file: IO[bytes] | None = None
         self._ahead, self._ahead_at = b"", 0
@@ -87,7 +88,7 @@ class Spool:
             self._file.close()
 
     def __len__(self) -> int:
-        return self._size
+        return self.size
 
     def __bytes__(self) -> bytes:
         return self[:]
@@ -95,12 +96,12 @@ class Spool:
     def extend(self, data: bytes) -> None:
         """Append bytes."""
         self._recent += data
-        self._size += len(data)
+        self.size += len(data)
         if len(self._recent) > self._limit:
             self._put_away(len(self._recent) - KEPT)
 
     def __getitem__(self, place: slice) -> bytes:
-        first, end, _ = place.indices(self._size)
+        first, end, _ = place.indices(self.size)
         at = first - self._begin
         if at >= 0:
             return bytes(self._recent[at : max(0, end - self._begin)])
@@ -119,7 +120,7 @@ class Spool:
 
     def __setitem__(self, place: slice, data: bytes) -> None:
         """Put bytes in the place of as many others."""
-        first, _, _ = place.indices(self._size)
+        first, _, _ = place.indices(self.size)
         if first < self._begin:
             assert self._file is not None
             older = data[: self._begin - first]
@@ -129,22 +130,22 @@ class Spool:
             first, data = first + len(older), data[len(older) :]
         at = first - self._begin
         self._recent[at : at + len(data)] = data
-        self._size = self._begin + len(self._recent)
+        self.size = self._begin + len(self._recent)
 
     def __delitem__(self, place: slice) -> None:
         """Drop the end."""
-        first, _, _ = place.indices(self._size)
-        self._size = first
+        first, _, _ = place.indices(self.size)
+        self.size = first
         self._begin = min(self._begin, first)
         self._ahead = b""
         del self._recent[first - self._begin :]
 
     def take(self, other: Spool) -> Part:
         """Append what another one holds; returns it as a part of this one."""
-        begin = self._size
+        begin = self.size
         for first in range(0, len(other), KEPT):
             self.extend(other[first : first + KEPT])
-        return Part(self, begin, self._size)
+        return Part(self, begin, self.size)
 
     def _put_away(self, count: int) -> None:
         try:
@@ -168,8 +169,8 @@ class Part(Spool):
 
     def __init__(self, of: Spool, first: int, end: int) -> None:
         super().__init__()
-        self._of, self._first, self._size = of, first, end - first
+        self._of, self._first, self.size = of, first, end - first
 
     def __getitem__(self, place: slice) -> bytes:
-        first, end, _ = place.indices(self._size)
+        first, end, _ = place.indices(self.size)
         return self._of[self._first + first : self._first + end]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import binascii
-
 from ..audio import mulaw
-from ..wire import WireError, twilio
+from ..wire import twilio
 from .codec import FromVapi, ToVapi
 from .config import Config
 from .events import Action, AgentAudio, Count, Note, SendCallerAudio, SetTimer
@@ -62,10 +60,7 @@ class Legs(Talk):
         body = event.media
         if event.stream_sid != self._stream_sid:
             self._check_stream("media", event.stream_sid)
-        try:
-            sound = binascii.a2b_base64(body.payload)
-        except ValueError as error:
-            raise WireError(f"message from Twilio: media.payload: {error}") from None
+        sound = body.payload
         number, timestamp = twilio.number(body.chunk), twilio.number(body.timestamp)
         self._heard_ns = now_ns
         said: list[Action] = []
@@ -176,8 +171,7 @@ class Legs(Talk):
         is_silence = not data.strip(self._silence)
         actions: list[Action] = []
         if self._agent.arrived(now_ns, self._agent_ns, is_silence=is_silence) and sound:
-            payload = binascii.b2a_base64(sound, newline=False).decode()
-            actions.append(twilio.SendMedia(self._stream_sid, twilio.Payload(payload)))
+            actions.append(twilio.SendMedia(self._stream_sid, twilio.Payload(sound)))
             if not is_silence:
                 if self._guard.is_owed and self._agent.answers:
                     self._guard.answered()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import binascii
 import contextlib
 import logging
 import time
@@ -201,8 +200,7 @@ class Session:
 
     def _say_fallback(self, action: SayFallback) -> None:
         clip = fallback_clip(self._config)
-        payload = binascii.b2a_base64(clip, newline=False).decode()
-        self._send(twilio.SendMedia(action.stream_sid, twilio.Payload(payload)))
+        self._send(twilio.SendMedia(action.stream_sid, twilio.Payload(clip)))
         self._send(twilio.SendMark(action.stream_sid, twilio.MarkBody(action.mark)))
         self._handle(FallbackQueued(len(clip) * _BYTE_NS))
 

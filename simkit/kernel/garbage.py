@@ -28,15 +28,17 @@ class Garbage:
     """
 
     def __init__(self) -> None:
-        self._iterations = 0
+        self._collections = 0
         self._enabled = False
+        self.left = _YOUNG_EVERY
+        """Iterations until it is time to :meth:`collect`: whoever iterates counts them."""
 
     def __enter__(self) -> Garbage:
         self._enabled = gc.isenabled()
         if self._enabled:
             gc.disable()
             # What others left behind should not be found halfway.
-            if self._iterations or not _has_grown():
+            if self._has_run or not _has_grown():
                 gc.collect(1)
             else:
                 _collect_all()
@@ -48,11 +50,16 @@ class Garbage:
             gc.collect(1)
             gc.enable()
 
-    def after_iteration(self) -> None:
-        """Count an iteration; collect when it is time."""
-        self._iterations += 1
-        if self._iterations % _YOUNG_EVERY == 0 and self._enabled:
-            if self._iterations % (_YOUNG_EVERY * _ALL_EVERY):
+    @property
+    def _has_run(self) -> bool:
+        return bool(self._collections) or self.left < _YOUNG_EVERY
+
+    def collect(self) -> None:
+        """Collect what is young, and now and then everything."""
+        self.left = _YOUNG_EVERY
+        self._collections += 1
+        if self._enabled:
+            if self._collections % _ALL_EVERY:
                 gc.collect(1)
             else:
                 _collect_all()

@@ -180,7 +180,9 @@ class Loop(Timing, Executor, SignalHandlers):
                 except BaseException as error:
                     report_failure(handle, error)
             handle = None  # breaks a cycle when an exception occurs
-            garbage.after_iteration()
+            garbage.left -= 1
+            if not garbage.left:
+                garbage.collect()
             self._iterations_here += 1
             if self._iterations_here > _LIVELOCK_ITERATIONS:
                 self._look_for_livelock()

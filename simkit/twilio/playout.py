@@ -102,12 +102,13 @@ class PlayOut:
         waits = 0
         if self.bursts:
             burst = self.bursts[-1]
-            waits = len(burst.data) - self._left(burst, now_ns)
-            if 0 < waits <= self._limit - len(data):
+            waits = burst.data.size - self._left(burst, now_ns)
+            queued = waits + len(data)
+            if waits and queued <= self._limit:
                 burst.data.extend(data)  # as nearly always: behind what has not left yet
                 self._last_ns = now_ns
-                if not -PACKET <= waits + len(data) - self._noted <= PACKET:
-                    self._note(now_ns, waits, waits + len(data))
+                if not -PACKET <= queued - self._noted <= PACKET:
+                    self._note(now_ns, waits, queued)
                 return True
         room = self._limit - waits
         fits = len(data) <= room
@@ -207,8 +208,9 @@ class PlayOut:
         """Return how many bytes have left in packets by ``now_ns``."""
         if now_ns < burst.start_ns:
             return 0
-        packets = (now_ns - burst.start_ns) // PACKET_NS + 1
-        return min(len(burst.data), packets * PACKET)
+        left = ((now_ns - burst.start_ns) // PACKET_NS + 1) * PACKET
+        size = burst.data.size
+        return left if left < size else size
 
     def _on_grid(self, when_ns: int) -> int:
         return when_ns + (self._grid_ns - when_ns) % PACKET_NS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import binascii
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -310,7 +309,9 @@ class MediaStream(StreamSocket):
         if message.stream_sid != self._identity.stream_sid:
             self._warn(31951, f"streamSid {shorten(message.stream_sid)} is not this stream's")
             return
-        sent_ns = self.transport.get_extra_info("simkit.sent_ns", self._clock.read_ns())
+        sent_ns = self.transport.get_extra_info("simkit.sent_ns")
+        if sent_ns is None:
+            sent_ns = self._clock.read_ns()
         if isinstance(message, twilio.SendMedia):
             self._on_media(message, sent_ns)
         elif isinstance(message, twilio.SendMark):
@@ -351,11 +352,7 @@ class MediaStream(StreamSocket):
             self._warn(31951, f"{what} before the start of the stream")
 
     def _on_media(self, message: twilio.SendMedia, sent_ns: int) -> None:
-        try:
-            sound = binascii.a2b_base64(message.media.payload, strict_mode=True)
-        except ValueError as error:
-            self._warn(31951, f"media.payload is not base64: {error}")
-            return
+        sound = message.media.payload
         self._taken.frame(sent_ns, len(sound) * PACKET_NS // PACKET, is_silent=is_silent(sound))
         if self.playout is not None and not self.playout.media(sound):
             self._warn(31931, "over 10 minutes of audio queued: more is discarded")

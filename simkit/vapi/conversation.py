@@ -263,16 +263,18 @@ class Conversation:
     def _on_voice(self, seconds: float) -> None:
         assistant = self._assistant
         talking = self._talking
-        self._notices.caller_spoke()
-        if talking.voice.is_speaking:
+        now_ns = self._clock.read_ns()
+        self._notices.caller_spoke(now_ns)
+        voice = talking.voice
+        if voice.start_ns <= now_ns < voice.end_ns:
             # Voice from before the assistant began to speak does not interrupt it.
-            seconds = min(seconds, (self._clock.now_ns - talking.voice.start_ns) / 1e9)
+            seconds = min(seconds, (now_ns - voice.start_ns) / 1e9)
         if seconds + 1e-9 < assistant.voice_seconds:
             return
         if self._turn:
             # The caller goes on before the answer began: it would answer half a sentence.
             talking.drop_answer()
-            if not talking.voice.is_speaking:
+            if not voice.is_speaking:
                 self._thinking.drop()
         if assistant.num_words == 0 and talking.can_be_interrupted:
             self._interrupt()

@@ -11,19 +11,19 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..audio import RATE, Repertoire, Samples, Span, Tracker, mulaw
 from ..audio.resample import Linear
-from ..timeline import Clock, Event, Timeline
+from ..timeline import Clock, Timeline
 from ..wire.vapi import AudioFormat
 from . import vad
 from .assistant import Assistant
-from .instants import BLOCK_NS, SAMPLE_NS, Instants
+from .instants import BLOCK_NS, SAMPLE_NS
+from .receiving import Received
 from .tapes import Tape
-from .words import pause_before, words_in
+from .words import words_in
 
 _RUN_GAP_NS = 120_000_000
 """A pause this long ends a run of voice: what interrupts must be continuous."""
@@ -73,8 +73,6 @@ class Hearing:
         repertoire: Repertoire,
         lane: str = "vapi",
     ) -> None:
-        self._session = session
-        self._lane = lane
         self._is_mulaw = audio.format == "mulaw"
         self._rate = audio.sample_rate
         self._to_8k: Linear | None = None
@@ -84,7 +82,6 @@ class Hearing:
         self._assistant = assistant
         self._ears = ears
         self._clock = clock
-        self._timeline = timeline
         self._repertoire = repertoire
         self._tracker = Tracker(repertoire)
         self.tape: Tape | None = None
@@ -100,18 +97,18 @@ class Hearing:
         self._loud_ns = -self._hangover_ns  # when there was voice last, without the hangover
         self._odd = b""
         self._rest: Samples = np.zeros(0, dtype=np.int16)
+        self._is_even = self._to_8k is None  # nothing is left over of what was fed
         self._position = 0  # 8 kHz samples received so far
-        self._arrivals = Instants()
-        self._departures = Instants()  # from the far end
+        self._received = Received(session, lane, timeline=timeline, repertoire=repertoire)
         self._sent_ns: int | None = None
         self._quiet: deque[Samples] = deque(maxlen=_LEAD_IN)
-        self._events: list[Event] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}
         # The turn: from the onset of voice until its final transcript.
         self._in_turn = False
         self._turn_position = 0
         self._heard_until = 0  # position up to which turns have ended
-        self._onset_ns = 0
+        self.onset_ns = 0
+        """When the voice of this turn, or of the last one, began to arrive."""
         self._blocks: list[int] = []  # arrival of each block of the turn
         self._last_voice_ns = -_FORGET_NS
         self._run_ns = 0
@@ -124,11 +121,6 @@ class Hearing:
     def in_turn(self) -> bool:
         """True from the onset of voice until it is final, or turned out to be nothing."""
         return self._in_turn
-
-    @property
-    def onset_ns(self) -> int:
-        """When the voice of this turn, or of the last one, began to arrive."""
-        return self._onset_ns
 
     @property
     def received_ns(self) -> int:
@@ -164,33 +156,28 @@ class Hearing:
         self._sent_ns = sent_ns
         if self.tape is not None:
             self.tape.add(self._clock.read_ns(), data)
-        if (
-            data == self._silent_block
-            and not len(self._rest)
-            and not self._odd
-            and self._to_8k is None
-        ):
-            self._judge(None)
+        if self._is_even and len(data) == len(self._silent_block):
+            # One block, as nearly always, and nothing is left of what came before.
+            if data == self._silent_block:
+                self._judge(None)
+            else:
+                self._judge(mulaw.decode(data) if self._is_mulaw else np.frombuffer(data, _PCM))
             return
         if self._is_mulaw:
             samples = mulaw.decode(data)
         else:
-            if self._odd:
-                data = self._odd + data
+            data = self._odd + data
             whole = len(data) & ~1
             self._odd = data[whole:]
             samples = np.frombuffer(data, _PCM, whole // 2)
         if self._to_8k is not None:
             samples = self._to_8k.process(samples)
-        if not len(self._rest) and len(samples) == self._block:
-            self._judge(samples)
-            return
-        if len(self._rest):
-            samples = np.concatenate((self._rest, samples))
+        samples = np.concatenate((self._rest, samples))
         blocks = len(samples) // self._block
         for number in range(blocks):
             self._judge(samples[number * self._block : (number + 1) * self._block])
         self._rest = samples[blocks * self._block :]
+        self._is_even = not (len(self._rest) or self._odd or self._to_8k)
 
     def _judge(self, block: Samples | None) -> None:
         """Take 20 ms; None is silence."""
@@ -208,8 +195,9 @@ class Hearing:
             if voiced:
                 self._loud_ns = now_ns
             voiced = voiced or now_ns - self._loud_ns < self._hangover_ns
-        self._arrivals.add(self._position, now_ns)
-        self._departures.add(self._position, now_ns if self._sent_ns is None else self._sent_ns)
+        self._received.add(
+            self._position, now_ns, now_ns if self._sent_ns is None else self._sent_ns
+        )
         self._position += _SILENCE_SAMPLES
         if now_ns - self._last_voice_ns < _FORGET_NS:
             self._tracker.feed(sound)
@@ -235,7 +223,7 @@ class Hearing:
         self._last_voice_ns = now_ns
         if not self._in_turn:
             self._begin_turn(now_ns)
-        if self._own_partials is None and now_ns - self._onset_ns <= _FORGET_NS:
+        if self._own_partials is None and now_ns - self.onset_ns <= _FORGET_NS:
             self._recognise()
         self._ears.voice(self._run_ns / 1e9)
 
@@ -243,15 +231,15 @@ class Hearing:
         assistant = self._assistant
         self._in_turn = True
         # The block that just arrived ends now; it began 20 ms ago.
-        self._onset_ns = now_ns - BLOCK_NS
+        self.onset_ns = now_ns - BLOCK_NS
         self._turn_position = self._position - _SILENCE_SAMPLES
         self._blocks = [now_ns]
         self._last_partial = ""
         self._own_partials = None
-        self._at("started", self._onset_ns + round(assistant.speech_started_after * 1e9))
-        self._at("partial", self._onset_ns + round(assistant.first_partial_after * 1e9))
+        self._at("started", self.onset_ns + round(assistant.speech_started_after * 1e9))
+        self._at("partial", self.onset_ns + round(assistant.first_partial_after * 1e9))
         # The voice may have ended anywhere in its last block.
-        self._at("final", self._onset_ns + round(assistant.final_after * 1e9))
+        self._at("final", self.onset_ns + round(assistant.final_after * 1e9))
 
     def _recognise(self) -> None:
         """Follow the transcript times of a recording, once its words are recognised."""
@@ -369,37 +357,7 @@ class Hearing:
 
     def settle(self) -> None:
         """Bring the timeline up to date with what was received."""
-        spans = self._tracker.update()
-        # Only the last one may have changed since: it grew, or turned out to be something else.
-        for number in range(max(0, len(self._events) - 1), len(spans)):
-            span = spans[number]
-            sent_ns, late_ns = self._departure(span)
-            fields: dict[str, Any] = {
-                "utterance": span.key,
-                "offset_ns": span.offset * SAMPLE_NS,
-                "duration_ns": (span.end - span.start) * SAMPLE_NS,
-                "late_ns": late_ns,
-                "pause_ns": pause_before(span, self._repertoire) * SAMPLE_NS,
-            }
-            if number < len(self._events):
-                self._events[number].fields.update(fields)
-                continue
-            block = span.start - span.start % _SILENCE_SAMPLES
-            self._events.append(
-                self._timeline.record(
-                    "receives",
-                    self._lane,
-                    t_ns=self._arrivals.at(block) + (span.start - block) * SAMPLE_NS,
-                    session=self._session,
-                    sent_ns=sent_ns,
-                    **fields,
-                )
-            )
-
-    def _departure(self, span: Span) -> tuple[int, int]:
-        """Return when a span left the far end, and how far its latest part was behind its first."""
-        starts = self._departures.starts(span.start, span.end)
-        return starts[0] + span.start * SAMPLE_NS, max(starts) - starts[0]
+        self._received.settle(self._tracker.update())
 
     def take_words(self) -> str:
         """End the turn now, without telling anyone; returns its words."""

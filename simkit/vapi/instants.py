@@ -16,19 +16,16 @@ class Instants:
     def __init__(self) -> None:
         # Position and instant of the first block after each change of pace.
         self._positions, self._instants = array("q"), array("q")
-        self._next_ns = -1
 
     def add(self, position: int, ns: int) -> None:
-        """Note the next block.
+        """Note a block, unless it was there 20 ms after the one before.
 
         Args:
             position: of its first sample, at 8 kHz.
             ns: when it was there.
         """
-        if ns != self._next_ns:
-            self._positions.append(position)
-            self._instants.append(ns)
-        self._next_ns = ns + BLOCK_NS
+        self._positions.append(position)
+        self._instants.append(ns)
 
     def at(self, position: int) -> int:
         """Return when a sample was there, as if blocks came sample by sample."""

@@ -71,9 +71,9 @@ class Notices:
 
     # Silence
 
-    def caller_spoke(self) -> None:
+    def caller_spoke(self, now_ns: int) -> None:
         """There was voice of the caller, up to now."""
-        self._idle_ns = self._silent_ns = self._clock.now_ns
+        self._idle_ns = self._silent_ns = now_ns
         self._idle_messages = 0
 
     def assistant_spoke(self) -> None:

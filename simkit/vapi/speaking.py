@@ -91,9 +91,7 @@ class Speaking:
         samples = speech.at_rate(self._rate)
         if self._assistant.silence_frames:
             # A continuous stream has frames of one size.
-            frames = 0
-            while self._bytes_until(frames) < len(samples) * self._width:
-                frames += 1
+            frames = -(-len(samples) * 1_000_000_000 // (self._frame_ns * self._rate))
             whole = self._bytes_until(frames) // self._width
             samples = np.concatenate((samples, np.zeros(whole - len(samples), np.int16)))
         self._sound = self._encoded(self._over_background(samples))
@@ -148,7 +146,7 @@ class Speaking:
                         continue
                     due_ns = play_ns
             if due_ns > now_ns:
-                self._timer = self._clock.call_at(due_ns, self._next_frames)
+                self._timer = self._clock.call_again(self._timer, due_ns, self._next_frames)
                 return
             self._send_one()
         frames = self._frames + self._late
@@ -174,7 +172,8 @@ class Speaking:
         elif size:
             self._send(self._silence[:size])
         due_ns += self._frame_ns
-        self._timer = self._clock.call_at(due_ns, self._next_silence, due_ns)
+        timer = self._timer
+        self._timer = self._clock.call_again(timer, due_ns, self._next_silence, due_ns)
 
     def _over_background(self, samples: Samples) -> Samples:
         """Return samples with the room's sound under them."""

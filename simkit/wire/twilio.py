@@ -6,8 +6,7 @@ timestamps are JSON strings there, ``sampleRate`` and ``channels`` are numbers.
 
 from __future__ import annotations
 
-from binascii import b2a_base64
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -61,12 +60,13 @@ class Start(_Message, frozen=True, tag="start"):
 
 
 class MediaBody(Struct, frozen=True, rename="camel"):
-    """20 ms of mu-law, base64; ``chunk`` counts from 1, ``timestamp`` in ms of the stream."""
+    """20 ms of mu-law; ``chunk`` counts from 1, ``timestamp`` in ms of the stream."""
 
     track: str
     chunk: NumberText
     timestamp: NumberText
-    payload: str
+    payload: bytes
+    """The sound; base64 on the wire."""
 
 
 class Media(_Message, frozen=True, tag="media"):
@@ -128,9 +128,10 @@ FromTwilio = Connected | Start | Media | Dtmf | Mark | Stop
 
 
 class Payload(Struct, frozen=True):
-    """mu-law at 8 kHz, base64, any length, no header."""
+    """mu-law at 8 kHz, any length, no header."""
 
-    payload: str
+    payload: bytes
+    """The sound; base64 on the wire."""
 
 
 class SendMedia(_Message, frozen=True, tag="media"):
@@ -203,13 +204,13 @@ def encode_media(
     """
     return (
         b'{"event":"media","sequenceNumber":"%d","media":{"track":"%b","chunk":"%d",'
-        b'"timestamp":"%d","payload":"%b"},"streamSid":%b}'
+        b'"timestamp":"%d","payload":%b},"streamSid":%b}'
         % (
             sequence_number,
             track,
             chunk,
             timestamp_ms,
-            b2a_base64(sound, newline=False),
+            encode(sound),
             encode(stream_sid),
         )
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from simkit.bridge import CallCore, Config
@@ -45,11 +44,8 @@ def start(*, tracks: tuple[str, ...] = ("inbound",), **audio: Any) -> twilio.Sta
 def media(
     chunk: int, sound: bytes = QUIET_CALLER, *, ms: int | None = None, sid: str = "MZ1"
 ) -> twilio.Media:
-    payload = base64.b64encode(sound).decode()
     stamp = str(chunk * 20 if ms is None else ms)
-    return twilio.Media(
-        str(chunk + 1), twilio.MediaBody("inbound", str(chunk), stamp, payload), sid
-    )
+    return twilio.Media(str(chunk + 1), twilio.MediaBody("inbound", str(chunk), stamp, sound), sid)
 
 
 def mark(name: str, sid: str = "MZ1") -> twilio.Mark:

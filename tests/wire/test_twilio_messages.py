@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import copy
 import json
 from collections.abc import Iterator
@@ -46,7 +45,7 @@ FROM_TWILIO = {
         },
     ),
     "media": (
-        twilio.Media("2", twilio.MediaBody("inbound", "1", "99", "/////w=="), MZ),
+        twilio.Media("2", twilio.MediaBody("inbound", "1", "99", b"\xff" * 4), MZ),
         {
             "event": "media",
             "sequenceNumber": "2",
@@ -79,7 +78,7 @@ FROM_TWILIO = {
 }
 TO_TWILIO = {
     "media": (
-        twilio.SendMedia(MZ, twilio.Payload("/////w==")),
+        twilio.SendMedia(MZ, twilio.Payload(b"\xff" * 4)),
         {"event": "media", "streamSid": MZ, "media": {"payload": "/////w=="}},
     ),
     "mark": (
@@ -219,7 +218,7 @@ def test_two_tracks_are_taken():
 
 def test_a_server_may_number_its_media_as_shipped_apps_do():
     sent = twilio.decode_for_twilio(json.dumps(FROM_TWILIO["media"][1]))
-    assert sent == twilio.SendMedia(MZ, twilio.Payload("/////w=="))
+    assert sent == twilio.SendMedia(MZ, twilio.Payload(b"\xff" * 4))
 
 
 def test_a_misspelt_stream_is_refused_by_name():
@@ -269,8 +268,7 @@ def test_a_counter_of_thousands_of_digits_is_refused():
 @pytest.mark.parametrize("stream_sid", [MZ, 'MZ"\\é\n'])
 @pytest.mark.parametrize("sound", [b"", b"\xff" * 160, bytes(range(161))])
 def test_a_frame_has_the_same_bytes_by_the_short_way(sound, stream_sid):
-    payload = binascii.b2a_base64(sound, newline=False).decode()
-    body = twilio.MediaBody("inbound", "7", "120", payload)
+    body = twilio.MediaBody("inbound", "7", "120", sound)
     long_way = twilio.encode(twilio.Media("1234", body, stream_sid))
     assert twilio.encode_media(1234, 7, 120, sound, stream_sid) == long_way
 
@@ -283,3 +281,15 @@ def test_custom_parameters_stand_in_either_place_of_a_start(parameters_first):
     keys = ["tracks", "mediaFormat"]
     keys.insert(0 if parameters_first else 2, "customParameters")
     assert list(json.loads(data)["start"]) == ["accountSid", "streamSid", "callSid", *keys]
+
+
+@pytest.mark.parametrize("payload", ["a", "AAA", "AA AA", "AA==AA==", "not base64!"])
+def test_a_payload_that_is_no_base64_is_refused_by_name(payload):
+    body = {"track": "inbound", "chunk": "1", "timestamp": "0", "payload": payload}
+    received = {"event": "media", "sequenceNumber": "2", "media": body, "streamSid": MZ}
+    with pytest.raises(WireError, match=r"base64.*media\.payload"):
+        twilio.decode(json.dumps(received))
+    sent = {"event": "media", "streamSid": MZ, "media": {"payload": payload}}
+    for decode in (twilio.decode_for_twilio, twilio.decode_for_twilio_strictly):
+        with pytest.raises(WireError, match=r"base64.*media\.payload"):
+            decode(json.dumps(sent))

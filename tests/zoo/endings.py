@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import Iterator
 from typing import ClassVar
@@ -135,7 +136,7 @@ class EndsWhoIsSilent(CallCore):
     def _on_media(self, event: twilio.Media, now_ns: int) -> list[Action]:
         before = self._heard_ns
         actions = super()._on_media(event, now_ns)
-        if len(set(event.media.payload)) < 10:
+        if len(set(base64.b64encode(event.media.payload))) < 10:
             self._heard_ns = before
         return actions
 

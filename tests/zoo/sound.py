@@ -199,7 +199,7 @@ class FillsUpWithTheWrongSilence(CallCore):
         actions = super()._on_agent_frame(data, now_ns)
         self._count += 1
         if self._count % 10 == 0:
-            payload = twilio.Payload("A" * 216)
+            payload = twilio.Payload(bytes(162))
             actions += [
                 twilio.SendMedia(self._stream_sid, payload)
                 for action in actions
