@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from ..timeline import Event, Timeline, carrier_delay_ns, carrier_lost_ns, upstreams_of
 from ..timeline.text import quoted
-from .check import Check, Limit, Violation, milliseconds, seconds
+from .check import Check, Limit, Violation, milliseconds, named, seconds
 from .spans import FRAGMENT_NS, Sessions, is_held_up, said_dropped
 
 _TOLERANCE_NS = 60_000_000
@@ -20,7 +20,7 @@ _TRANSIT_NS = 500_000_000
 
 def _caller_audio_complete(timeline: Timeline, late_ms: float) -> list[Violation]:
     services = " or ".join(sorted(set(upstreams_of(timeline).values()))) or "vapi"
-    service = services.capitalize()
+    service = named(services)
     ends = {event.call: event.t_ns for event in timeline.of("ended", "hangs-up")}
     sessions = Sessions(timeline)
     received: dict[int, list[Event]] = {}

@@ -93,6 +93,11 @@ class Check:
         return CheckResult(self.name, self.promise.format(**chosen), violations, waived)
 
 
+def named(service: str) -> str:
+    """Write a service's name, which is that of its lane, as it writes itself."""
+    return "OpenAI" if service == "openai" else service.capitalize()
+
+
 def seconds(ns: int) -> str:
     """Write an instant as timelines do."""
     return f"{ns / 1e9:.3f}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..timeline import Event, Timeline, sessions_of, upstreams_of
-from .check import Check, Limit, Violation, milliseconds, seconds
+from .check import Check, Limit, Violation, milliseconds, named, seconds
 
 _MOST_NAMED = 3
 """Of what was left, that are named."""
@@ -42,7 +42,7 @@ def _clean_teardown(timeline: Timeline) -> list[Violation]:
                     Violation(
                         ended.t_ns,
                         f"call {ended.call} ended at {seconds(ended.t_ns)} and its socket to "
-                        f"{services[session].capitalize()} was still open a second later",
+                        f"{named(services[session])} was still open a second later",
                         _about(timeline, session, ended),
                     )
                 )
@@ -89,7 +89,7 @@ def _left_open(
     return [
         Violation(
             max(ended, default=0),
-            f"a socket to {services[session].capitalize()}, session {session}, was still open a "
+            f"a socket to {named(services[session])}, session {session}, was still open a "
             f"second after the last call it may belong to ended at "
             f"{seconds(max(ended, default=0))}",
             _about(timeline, session, *timeline.of("ended")),
@@ -104,7 +104,7 @@ def _protocol_conformance(timeline: Timeline) -> list[Violation]:
     return [
         Violation(
             event.t_ns,
-            f"{event.source.capitalize()} reported at {seconds(event.t_ns)}: "
+            f"{named(event.source)} reported at {seconds(event.t_ns)}: "
             f"{event.fields.get('code', '')} {event.fields['reason']}".replace(":  ", ": "),
             (event,),
         )

@@ -9,7 +9,7 @@ from ..timeline import (
     carrier_lost_ns,
 )
 from ..timeline.text import quoted
-from .check import Check, Violation, milliseconds, seconds
+from .check import Check, Violation, milliseconds, named, seconds
 from .spans import FRAGMENT_NS
 from .turns import evidence_of
 from .unheard import unheard
@@ -158,7 +158,7 @@ def _no_cross_talk(timeline: Timeline) -> list[Violation]:
                 found.append(
                     Violation(
                         event.t_ns,
-                        f"{event.source.capitalize()}'s call {event.session} received at "
+                        f"{named(event.source)}'s call {event.session} received at "
                         f"{seconds(event.t_ns)} what caller {caller} said, besides caller "
                         f"{session_caller[event.session]}",
                         (said[key], event),

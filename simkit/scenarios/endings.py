@@ -117,7 +117,9 @@ async def hangup_everywhere(
     await call.stays_silent(after)
     await call.hangs_up()
     await call.stays_silent(2.0)
-    sim.vapi.open_delay, sim.vapi.faults.close = before, None
+    sim.vapi.open_delay = before
+    if when == "reconnecting":
+        sim.vapi.faults.close = None
     return [call, await next_call(sim)]
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from .._environment import environment
+from ..checks.conduct import NO_OUTSIDE_WORLD, NO_UNHANDLED_ERROR, PROTOCOL_CONFORMANCE
 from ..network.openings import LeftOpenWarning
 from ..network.serve import AppError
 from ..recording import ENVIRONMENT
@@ -28,6 +29,8 @@ Result = Literal["passed", "failed", "not applicable", "error"]
 
 NOT_TO_ITS_END = "scenario"
 """Stands in place of a check's name where the scenario itself did not go to its end."""
+_CAUSES = (NO_UNHANDLED_ERROR.name, NO_OUTSIDE_WORLD.name)
+"""Checks that name why a call broke off, where others only tell that it did."""
 REAL_LIMIT = 60.0
 """Seconds of real time that a run may take."""
 
@@ -114,6 +117,9 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
         if not self.failures:
             return self.reason
         check, sentence = self.failures[0]
+        if check in (NOT_TO_ITS_END, PROTOCOL_CONFORMANCE.name):
+            causes = [one for one in self.failures if one[0] in _CAUSES]
+            check, sentence = [*causes, (check, sentence)][0]
         return sentence if check == NOT_TO_ITS_END else f"{check}: {sentence}"
 
 

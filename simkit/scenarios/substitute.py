@@ -2,15 +2,21 @@
 
 Most scenarios need somebody who says replies and gives way, whoever it is. One that turns a knob
 which only Vapi has says nothing about a bridge to another service.
+
+Vapi's assistants greet by themselves. Other agents often speak only when they are spoken to, unless
+the bridge asks for a greeting: then the caller says hello first.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 from ..network.serve import AppError, load
 from ..simulation import Simulation
+from ..twilio import Call, CallFailed, NotHappened
 from ..upstreams import Dialect, OpenAIRealtime, Session, Upstream
 from ..vapi import HOST as VAPI_HOST
 from ..vapi import Assistant
@@ -27,6 +33,9 @@ ACCOUNTS = {"OPENAI_API_KEY": "simulated-key"}
 """What bridges to them look for in their environment."""
 
 _PLAIN = Assistant()
+_HELLO = "hello"
+_SHY = 2.0
+"""Seconds without a greeting, after which callers say hello."""
 
 
 class Substitute:
@@ -44,6 +53,7 @@ class Substitute:
         self._sim = sim
         self._host, dialect = _find(service)
         self.vapi = _Account(service, sim.upstream(self._host, dialect))
+        self.twilio = _Callers(sim, self.vapi)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sim, name)
@@ -66,15 +76,63 @@ def _find(service: str) -> tuple[str, Callable[[], Dialect]]:
     return host, load(dialect)
 
 
+class _Callers:
+    """Twilio, whose callers say hello to an agent that was to greet them and is silent."""
+
+    def __init__(self, sim: Simulation, account: _Account) -> None:
+        self._sim = sim
+        self._account = account
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sim.twilio, name)
+
+    async def call(self, *args: Any, **options: Any) -> Call:
+        """Place a call, as :meth:`simkit.twilio.Twilio.call` does."""
+        return self._attended(await self._sim.twilio.call(*args, **options))
+
+    def rings(self, *args: Any, **options: Any) -> Call:
+        """Place a call, as :meth:`simkit.twilio.Twilio.rings` does."""
+        return self._attended(self._sim.twilio.rings(*args, **options))
+
+    def _attended(self, call: Call) -> Call:
+        if self._account.greeting is not None:
+            self._account.waiting.append(asyncio.ensure_future(self._say_hello(call)))
+        return call
+
+    async def _say_hello(self, call: Call) -> None:
+        with contextlib.suppress(NotHappened, CallFailed):
+            if not self._sim.timeline.of("start", call=call.number):
+                await call.until("start", timeout=60.0)
+            try:
+                await call.until("replies", timeout=_SHY + self._account.open_delay)
+            except NotHappened:
+                if self._account.begins_at_hello():
+                    await call.says(_HELLO)
+
+
 class _Account:
     """What scenarios may say to ``sim.vapi``, and every service understands."""
 
     def __init__(self, service: str, upstream: Upstream) -> None:
         self._service = service
         self._upstream = upstream
+        self.greeting: Any = None
+        """What the agent is to say first."""
+        self.waiting: list[asyncio.Future[None]] = []
+        """Callers who wait for it, and say hello if it does not come."""
 
     def __getattr__(self, name: str) -> Any:
         raise NotApplicable(f"{self._service} has no vapi.{name}")
+
+    def begins_at_hello(self) -> bool:
+        """Let agents that have said nothing greet in answer; False if all have."""
+        silent = [one for one in self._upstream.sessions if not one.has_replied]
+        for session in silent:
+            agent = session.agent
+            if agent.first_message is not None:
+                agent.replies = _after(agent.first_message, agent.replies)
+                agent.first_message = None
+        return bool(silent)
 
     @property
     def calls(self) -> list[_Session]:
@@ -111,9 +169,17 @@ class _Account:
             if getattr(_PLAIN, name, None) != value:
                 raise NotApplicable(f"{self._service} has no vapi.assistant setting {name}")
         pace = {"speed": float("inf")} if lead else {}
+        self.greeting = first_message
         return self._upstream.agent(
             first_message=first_message, replies=replies, answers_silence=False, **pace
         )
+
+
+def _after(greeting: Any, replies: Any) -> Any:
+    """Return a script that begins with a greeting."""
+    if not callable(replies):
+        return [greeting, *replies]
+    return lambda heard: greeting if heard == _HELLO else replies(heard)
 
 
 class _Session:
@@ -132,5 +198,5 @@ class _Session:
         return [
             Logged(0, Transcript("user", "final", text))
             for role, text in self._session.history
-            if role == "user"
+            if role == "user" and text != _HELLO
         ]

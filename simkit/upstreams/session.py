@@ -84,6 +84,11 @@ class Session:
         return self._current
 
     @property
+    def has_replied(self) -> bool:
+        """A reply was asked for, at least."""
+        return self._said > 0
+
+    @property
     def history(self) -> list[tuple[str, str]]:
         """Roles and texts, as the model knows them: what was truncated was not said."""
         return [

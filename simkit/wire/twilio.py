@@ -6,7 +6,7 @@ timestamps are JSON strings there, ``sampleRate`` and ``channels`` are numbers.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct

@@ -215,7 +215,7 @@ def test_the_first_sound_and_pieces_that_touch_cover_what_they_are():
     assert covered(pieces[1:], 1000 * MS) == 700 * MS
 
 
-@pytest.mark.parametrize(("source", "service"), [("openai", "Openai"), (None, "Vapi")])
+@pytest.mark.parametrize(("source", "service"), [("openai", "OpenAI"), (None, "Vapi")])
 def test_the_service_is_named_that_was_to_hear_it(source, service):
     timeline = world(opens_ms=None if source else 200)
     if source:

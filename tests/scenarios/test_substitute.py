@@ -9,7 +9,38 @@ from simkit.network.serve import AppError
 from simkit.scenarios import Job, NotApplicable, find, judge, simulate
 from simkit.scenarios.substitute import Substitute
 from simkit.vapi import HOST as VAPI
-from tests.upstreams.realtime_bridge import app
+from tests.upstreams.realtime_bridge import TWIML, Call, app, make_app
+
+
+class Shy(Call):
+    """Asks for no greeting: the agent speaks when it is spoken to."""
+
+    async def to_model(self, **event):
+        if event["type"] != "response.create":
+            await super().to_model(**event)
+
+
+shy = make_app(Shy)
+
+
+def announced(sim):
+    """A bridge whose caller hears an announcement of Twilio's before it has its stream."""
+    sim.host("bridge.example.com").serve(shy)
+    say = "<Say>One moment, we put you through.</Say><Pause/><Connect>"
+    twiml = TWIML.replace("<Connect>", say)
+    sim.http.post("https://bin.example.com/").respond(text=twiml, content_type="text/xml")
+    sim.twilio.default_voice_url = "https://bin.example.com/"
+
+
+def breaks(sim):
+    """A bridge that raises as soon as it has a stream."""
+
+    class Broken(Call):
+        async def from_phone(self):
+            raise TypeError("got an unexpected keyword argument")
+
+    sim.host("bridge.example.com").serve(make_app(Broken))
+
 
 APP = "tests.upstreams.realtime_bridge:app"
 REALTIME = "openai-realtime"
@@ -27,6 +58,33 @@ def test_a_bridge_to_another_service_passes(name, settings):
     verdict = judged(name, **settings)
     assert (verdict.result, verdict.failures) == ("passed", [])
     assert verdict.call_seconds > 5
+
+
+@pytest.mark.parametrize("app", ["shy", "announced"])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("greeting", {}),
+        ("barge-in", {"at": 0.334, "lead": 60.0}),
+        ("stop-mid-tts", {}),
+        ("rapid-interrupts", {}),
+        ("hangup-everywhere", {"when": "first-audio"}),
+        ("malformed", {"side": "twilio", "how": "unknown-event"}),
+        ("backpressure", {"reader": "twilio", "stall": 11.0}),
+    ],
+)
+def test_callers_say_hello_to_an_agent_that_does_not_greet_them(app, name, settings):
+    place = f"tests.scenarios.test_substitute:{app}"
+    verdict = judge(Job(name, settings, app=place, upstream=REALTIME))
+    assert (verdict.result, verdict.failures) == ("passed", [])
+
+
+def test_of_a_call_that_broke_off_the_cause_is_told_first():
+    place = "tests.scenarios.test_substitute:breaks"
+    verdict = judge(Job("greeting", app=place, upstream=REALTIME))
+    assert verdict.sentence.startswith("no-unhandled-error: unhandled at ")
+    assert "TypeError (got an unexpected keyword argument)" in verdict.sentence
+    assert verdict.sentence.endswith("in breaks.<locals>.Broken.from_phone")
 
 
 def test_a_bridge_that_speaks_to_vapi_fails_there():
