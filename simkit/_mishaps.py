@@ -19,6 +19,7 @@ from .timeline import Event, Timeline
 _MOST_LOGGED = 3
 """Of errors at the same line, that are logged; a task per frame may fail fifty times a second."""
 _GONE = ("CancelledError", "ClientDisconnect", "ConnectionClosedOK", "WebSocketDisconnect")
+_HOSTS = re.compile(r", and nothing leaves it \(hosts here: .*")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -118,7 +119,7 @@ class Mishaps:
         elif type(error).__name__ not in _GONE:
             self._record(
                 "unhandled-error",
-                message=_ADDRESS.sub("", str(error).partition("\n")[0]),
+                message=_ADDRESS.sub("", _HOSTS.sub("", str(error).partition("\n")[0])),
                 error=type(error).__name__,
                 task=running_task(),
                 line=raising_line(error),

@@ -41,6 +41,7 @@ from .main import Refusal
 
 _MOST_SHOWN = 6
 _SIGNED = "HTTP 403"
+_RAISED = "; the bridge raised "
 
 
 def run_init(folder: str, *, app: str | None, webhook: str | None, yes: bool, force: bool) -> None:
@@ -99,6 +100,8 @@ class _Project:
         self._asks, self._yes = ask, yes
         self._app = ""
         self._is_openai = False
+        self._stranger = ""
+        """A service that the bridge speaks to in Vapi's place, and simkit does not know."""
         self._more: list[str] = []
         """Variables of the environment that only running it shows."""
         tests = folder / "tests"
@@ -160,8 +163,8 @@ class _Project:
         app, found = self._app, self._survey
         more = [Variable(name, is_needed=True) for name in self._more]
         accounts = values([*found.variables(app), *more])
-        self._is_openai = is_openai = found.speaks_of(app, OPENAI) and not found.speaks_of(
-            app, "api.vapi.ai"
+        self._is_openai = is_openai = self._is_openai or (
+            found.speaks_of(app, OPENAI) and not found.speaks_of(app, "api.vapi.ai")
         )
         likely = found.routes(app)
         routes = [(route.method, route.path) for route in likely]
@@ -185,6 +188,9 @@ class _Project:
             return self.call(webhook)
         if tried.failure:
             stop(self._out, tried.failure, *_cure(tried.failure))
+        if not is_openai and any(OPENAI in attempt.strangers for attempt in tried.attempts):
+            self._is_openai = True  # by a library: no file of theirs says so
+            return self.call(webhook)
         self._tell_accounts(accounts)
         call = tried.best
         assert call is not None  # there is a route at least
@@ -199,6 +205,10 @@ class _Project:
         self._says("voice webhook", what + stream)
         if call.strangers:
             self._says("not there", f"{', '.join(call.strangers)}: asked for in vain", "yellow")
+            if not is_openai and not found.speaks_of(app, "vapi"):
+                self._stranger = call.strangers[-1]
+        elif call.went != "greeted" and _RAISED in call.told:
+            self._says("raised", call.told.partition(_RAISED)[2], "yellow")
         return _Tried(app, tried, call, accounts, is_openai)
 
     def _tell_accounts(self, accounts: Sequence[Value]) -> None:
@@ -215,6 +225,11 @@ class _Project:
 
     def _no_webhook(self, attempts: Sequence[Attempt]) -> NoReturn:
         cure = ["say where the voice webhook is, as in simkit init --webhook /incoming-call"]
+        if any("did not accept the stream" in attempt.told for attempt in attempts):
+            cure = [
+                "the voice webhook is there: it is the socket that it names which was refused; what",
+                f"the bridge prints meanwhile: simkit run greeting --app {self._app}",
+            ]
         if any(_SIGNED in attempt.told for attempt in attempts if attempt.method):
             cure = [
                 "403 is what a bridge says that does not believe Twilio's signature: it has to be",
@@ -323,7 +338,14 @@ class _Project:
         self._out.print()
         shown = self._shown(test)
         told = f"The bridge does that, not the test: {shown} stays, and is red until it is mended."
-        if ran.told.strangers:
+        if self._stranger:
+            told = (
+                f"The bridge speaks to {self._stranger}, which simkit does not know: how that "
+                "service talks takes a class of some 30 lines, as in docs/how-to/upstream.md. "
+                f'serve(sim) puts it up, by sim.upstream("{self._stranger}", ...), and the test '
+                "gives what is said to that, not to sim.vapi."
+            )
+        elif ran.told.strangers:
             hosts = ", ".join(ran.told.strangers)
             told = (
                 f"{hosts} is no part of the simulation: let serve(sim) put it there, by sim.host, "
@@ -344,6 +366,8 @@ class _Project:
                 app = f"{package}conftest:serve"
         if self._is_openai:
             app += " --upstream openai-realtime"
+        elif self._stranger:
+            app += f" --upstream {self._stranger}=MODULE:CLASS"
         steps = (
             ("pytest", "runs it with your other tests"),
             (f"simkit conformance --app {app}", "tells which races the bridge loses"),

@@ -28,6 +28,7 @@ from .child import run_python
 
 NUMBER = "+15550100"
 GREETING = "Good morning, how can I help?"
+HELLO = "Hello, what can I do for you?"
 OPENAI = "api.openai.com"
 BIN = "https://handler.twilio.com/twiml/bridge"
 """Where the TwiML of bridges is that have no webhook of their own."""
@@ -64,6 +65,8 @@ class Attempt(msgspec.Struct):
     """Why it was refused, or not greeted."""
     stream: str = ""
     """Address of the media socket that the bridge named."""
+    is_shy: bool = False
+    """The agent greets nobody: it answers who says something."""
     names: list[str] = []
     """Further names of the bridge's host, by which its TwiML calls it."""
     strangers: list[str] = []
@@ -142,7 +145,7 @@ def _world(orders: Orders, names: list[str], port: int | None = None) -> Simulat
         sim.host(BRIDGE_HOST, *names)
         if orders.openai:
             agent = sim.upstream(OPENAI, OpenAIRealtime)
-            agent.agent(first_message=GREETING)
+            agent.agent(first_message=GREETING, replies=[HELLO])
         else:
             sim.vapi.assistant(first_message=GREETING)
         if port is None:
@@ -184,8 +187,13 @@ def _called(orders: Orders, port: int | None, method: str, path: str, names: lis
                 attempt.twiml = twiml(path)
                 sim.http.post(BIN).respond(text=attempt.twiml, content_type="text/xml")
                 sim.twilio.number(NUMBER, voice_url=BIN)
-            sim.run(_call(sim, attempt))
+            sim.run(_call(sim, attempt, is_openai=orders.openai))
             attempt.told = with_cause(sim, attempt.told)
+            attempt.told = attempt.told.partition("\n")[0]
+            for error in sim.timeline.of("unhandled-error")[:1]:
+                if "raised" not in attempt.told:
+                    raised = "{error}: {message}, at {line}".format_map(error.fields)
+                    attempt.told += f"; the bridge raised {raised}"
             for event in sim.timeline.of("response"):
                 found = re.search(r"wss?://\S+", event.fields.get("summary") or "")
                 attempt.stream = attempt.stream or (found[0] if found else "")
@@ -204,7 +212,7 @@ def twiml(path: str) -> str:
     return f'<Response><Connect><Stream url="wss://{BRIDGE_HOST}{path}"/></Connect></Response>'
 
 
-async def _call(sim: Simulation, attempt: Attempt) -> None:
+async def _call(sim: Simulation, attempt: Attempt, *, is_openai: bool) -> None:
     try:
         call = await sim.twilio.call(to=NUMBER)
     except CallFailed as error:
@@ -214,11 +222,16 @@ async def _call(sim: Simulation, attempt: Attempt) -> None:
         attempt.told = "the call was answered without a media stream"
         return
     attempt.went = "connected"
-    try:
-        await call.hears(GREETING.split(",")[0], timeout=_SPEAKS)
-        attempt.went = "greeted"
-    except NotHeard as error:
-        attempt.told = str(error)
+    for _ in range(2 if is_openai else 1):
+        try:
+            if attempt.is_shy:
+                await call.says("hello")
+            await call.hears(HELLO if attempt.is_shy else GREETING, timeout=_SPEAKS)
+            attempt.went = "greeted"
+            break
+        except (CallFailed, NotHeard) as error:
+            attempt.told = attempt.told or str(error)
+            attempt.is_shy |= is_openai and not sim.timeline.of("replies")
     with contextlib.suppress(Exception):  # it may have ended meanwhile
         await call.hangs_up()
 

@@ -228,3 +228,42 @@ def test_nothing_is_half_written(init, project, monkeypatch):
     assert result.exit_code == 2
     assert "No space left on device" in result.stderr
     assert files_in(project) == ["my_app.py"]
+
+
+def test_a_bridge_that_reaches_openai_by_a_library_is_tried_again_with_that_service(init):
+    refused = Attempt(
+        "refused", "POST", "/a", "answered with HTTP 500", strangers=["api.openai.com"]
+    )
+    _, orders = init({"my_app.py": FASTAPI}, found=[Found(attempts=[refused]), Found("no")])
+    assert [order.openai for order in orders] == [False, True]
+
+
+def test_a_service_that_simkit_does_not_know_is_told_with_what_to_write(init, monkeypatch):
+    asked = Attempt("connected", "POST", "/a", strangers=["agent.deepgram.com"])
+    silent = Ran(Told(passed=False, sentences=["the caller heard nothing"]), [])
+    monkeypatch.setattr(init_project, "run_test", lambda *args, **options: silent)
+    source = FASTAPI.lower().replace("vapi", "deepgram")
+    result, _ = init({"my_app.py": source}, "--app", "my_app:app", found=Found(attempts=[asked]))
+    assert "speaks to agent.deepgram.com, which simkit does not know" in result.stdout
+    assert "docs/how-to/upstream.md" in result.stdout
+    assert "--upstream agent.deepgram.com=MODULE:CLASS" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("told", "cure"),
+    [
+        ("the bridge did not accept the stream: refused", "simkit run greeting --app my_app:app"),
+        ("answered with HTTP 404", "simkit init --webhook /incoming-call"),
+    ],
+)
+def test_what_to_do_is_told_as_far_as_the_call_got(init, told, cure):
+    refused = Found(attempts=[Attempt("refused", "POST", "/a", told)])
+    result, _ = init({"my_app.py": FASTAPI}, found=refused)
+    assert cure in result.stderr
+
+
+def test_what_the_bridge_raised_is_told_with_its_line(init):
+    told = "the caller did not hear it; the bridge raised KeyError: 'sid', at my_app.py:3 in media"
+    raised = Found(attempts=[Attempt("connected", "POST", "/a", told)])
+    result, _ = init({"my_app.py": FASTAPI}, found=raised)
+    assert "raised        KeyError: 'sid', at my_app.py:3 in media\n" in result.stdout

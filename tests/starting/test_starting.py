@@ -111,6 +111,30 @@ def test_a_bridge_that_speaks_to_openai_is_given_that_service(pytester, begin):
     result.assert_outcomes(passed=1)
 
 
+def test_a_bridge_whose_agent_waits_for_the_caller_gets_a_test_in_which_they_say_hello(
+    pytester, begin
+):
+    shy = projects.OPENAI.replace(
+        """        await openai.send(json.dumps({"type": "response.create"}))\n""", ""
+    ).replace("<Connect>", "<Say>One moment please, you can talk soon.</Say><Connect>")
+    tried, fixture, test = begin({"main": shy}, openai=True)
+    assert (tried.best.went, tried.best.is_shy) == ("greeted", True)
+    assert 'await call.says("hello, when is my appointment?")' in test
+    pytester.makeconftest(fixture)
+    pytester.makepyfile(test_barge_in=test)
+    result = pytester.runpytest_inprocess("-p", "no:asyncio", "--snapshot-update")
+    result.assert_outcomes(passed=1)
+
+
+def test_what_a_bridge_raises_when_it_has_its_stream_is_told_with_its_line(begin):
+    broken = projects.OPENAI.replace("additional_headers", "extra_headers")
+    tried, _, _ = begin({"main": broken}, openai=True)
+    assert tried.best.went == "connected"
+    assert "; the bridge raised TypeError: " in tried.best.told
+    line = broken[: broken.index("extra_headers")].count("\n") + 1
+    assert f"main.py:{line} in " in tried.best.told
+
+
 def test_a_call_that_is_refused_says_how_it_was_answered(begin):
     source = "from starlette.applications import Starlette\napp = Starlette()"
     tried, _, _ = begin({"my_app": source})
