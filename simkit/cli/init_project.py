@@ -227,8 +227,8 @@ class _Project:
         cure = ["say where the voice webhook is, as in simkit init --webhook /incoming-call"]
         if any("did not accept the stream" in attempt.told for attempt in attempts):
             cure = [
-                "the voice webhook is there: it is the socket that it names which was refused; what",
-                f"the bridge prints meanwhile: simkit run greeting --app {self._app}",
+                "the voice webhook is there, and the socket that it names was refused",
+                f"what the bridge prints then: simkit run greeting --app {self._app}",
             ]
         if any(_SIGNED in attempt.told for attempt in attempts if attempt.method):
             cure = [
