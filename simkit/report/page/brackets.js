@@ -8,23 +8,25 @@ function drawBrackets(sheet, call, row, bottom, rows) {
   const { brackets } = call.panel;
   for (const [i, bracket] of brackets.entries()) {
     const stop = (bracket.stop_ms ?? NEVER) * 1000;
-    const next = brackets[i + 1];
+    const slot = slotOf.get(bracket) ?? 0;
+    const next = brackets.slice(i + 1).find((it) => slotOf.get(it) === slot);
     const x = sheet.x(bracket.onset);
     const toX = Math.max(sheet.x(bracket.onset + stop), x + 2);
     const limit = Math.min(next ? sheet.x(next.onset) - 8 : Infinity, sheet.right);
     if (toX < sheet.left || x > sheet.right) continue;
-    drawBracket(sheet, call, row, bracket, x, toX, limit, ear ? ear.top + ear.height : bottom, bottom);
+    const top = row.top + slot * BRACKET;
+    drawBracket(sheet, call, top, bracket, x, toX, limit, ear ? ear.top + ear.height : bottom, bottom);
   }
 }
 
 /**
- * @param {Sheet} sheet @param {Call} call @param {Row} row @param {Bracket} bracket
+ * @param {Sheet} sheet @param {Call} call @param {number} top @param {Bracket} bracket
  * @param {number} x @param {number} toX @param {number} limit where the next one begins
  * @param {number} voices where the voices end @param {number} bottom
  */
-function drawBracket(sheet, call, row, bracket, x, toX, limit, voices, bottom) {
+function drawBracket(sheet, call, top, bracket, x, toX, limit, voices, bottom) {
   const { pen, colours } = sheet;
-  const bar = row.top + row.height - 16;
+  const bar = top + BRACKET - 16;
   pen.fillStyle = colours.wash;
   pen.fillRect(x, bar, toX - x, voices - bar);
   const parts = bracket.parts_ms;
@@ -70,18 +72,17 @@ function drawBracket(sheet, call, row, bracket, x, toX, limit, voices, bottom) {
     if (!isLong) outside++;
   }
   if (isWide) dashed(sheet, x, bar, bottom, colours.ink);
-  sheet.place(x, row.top, toX, row.top + row.height, { call: call.number, bracket });
+  sheet.place(x, top, toX, top + BRACKET, { call: call.number, bracket });
   // Above the bar: the sum, and the parts where the bar has no room for them.
   const total = isOpen ? "never stops" : stretch((bracket.stop_ms ?? 0) * 1000);
   let at = Math.max(x, Math.min(sheet.left + 4, toX - 40));
-  const y = row.top + 14;
+  const y = top + 14;
   const room = at + sheet.wide(total, true);
   if (room > limit || !sheet.isFree(at, y - 10, room, y + 3)) return;
   pen.textAlign = "left";
   pen.textBaseline = "alphabetic";
   sheet.font(true);
-  pen.fillStyle = colours.bad;
-  pen.fillText(total, at, y);
+  written(sheet, total, at, y, colours.bad);
   const began = at;
   at += sheet.wide(total, true);
   if (outside) {
@@ -95,16 +96,24 @@ function drawBracket(sheet, call, row, bracket, x, toX, limit, voices, bottom) {
 
 /** What the sum is made of. @param {Sheet} sheet @param {string[]} words @param {number} x @param {number} y @returns {number} where it ends */
 function writeParts(sheet, words, x, y) {
-  const { pen, colours } = sheet;
+  const { colours } = sheet;
   sheet.font();
   for (const [i, word] of words.entries()) {
-    pen.fillStyle = colours.dim;
-    pen.fillText(i ? "+" : "=", x, y);
-    pen.fillStyle = colours[PARTS[i]];
-    pen.fillText(word, x + 11, y);
+    written(sheet, i ? "+" : "=", x, y, colours.dim);
+    written(sheet, word, x + 11, y, colours[PARTS[i]]);
     x += 15 + sheet.wide(word);
   }
   return x;
+}
+
+/** Write over whatever line goes through. @param {Sheet} sheet @param {string} text @param {number} x @param {number} y @param {string} colour */
+function written({ pen, colours }, text, x, y, colour) {
+  pen.lineJoin = "round";
+  pen.lineWidth = 3;
+  pen.strokeStyle = colours.paper;
+  pen.strokeText(text, x, y);
+  pen.fillStyle = colour;
+  pen.fillText(text, x, y);
 }
 
 /** @param {Sheet} sheet @param {number} x @param {number} y @param {number} toY @param {string} colour */

@@ -11,6 +11,7 @@ function tooltip(scene, picture) {
     if (event !== undefined) lines.push(flight(scene.calls[call], event));
     if (span) lines.push(`${seconds(span.start)} to ${seconds(span.end)}, ${stretch(span.end - span.start)}`);
     if (bracket) lines.push(...partsOf(bracket));
+    if (thing.broken) lines.push(`${seconds(thing.broken.proof.at)}: broken`);
     const title = event === undefined ? scene.describe(thing) : what(scene.calls[call], event);
     tip.replaceChildren(
       make("b", {}, title.slice(0, 300)),

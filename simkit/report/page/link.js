@@ -14,8 +14,19 @@ function watchLinks(scene) {
     scene.goTo(t);
     scene.view.visit(scene.cursor);
   };
-  addEventListener("hashchange", follow);
+  // Where the address tells of no instant, the page is as it was opened.
+  addEventListener("hashchange", () => (location.hash ? follow() : openAt(scene)));
+  openAt(scene);
   follow();
+}
+
+/** The browser's way back leads from here to where one was before. @param {number} t */
+function keepInstant(t) {
+  try {
+    history.pushState(null, "", `#t=${(t / 1e6).toFixed(3)}`);
+  } catch {
+    // Not every browser lets a file have a history.
+  }
 }
 
 /** @param {Scene} scene */

@@ -70,7 +70,7 @@ class Overview extends Drawn {
       /** @type {[number, number]} */
       const pair = [0, 0];
       const end = this.x(call.panel.duration);
-      const { spans } = call.track(row);
+      const spans = call.track(row).spans.filter((it) => !it.unheard);
       let next = 0;
       for (let x = 8; x < end; x += 0.5) {
         const t = this.instant(x);

@@ -7,9 +7,9 @@ function watchSummary(scene) {
     const about = /** @type {HTMLElement|null} */ (target.closest("[data-at]"));
     if (!about || target.closest("details")) return;
     event.preventDefault();
-    const { at, events, difference } = about.dataset;
+    const { at, difference, proof } = about.dataset;
     const table = /** @type {HTMLElement|null} */ (about.closest(".brackets"));
-    const number = Number((table ?? about).dataset.call ?? 0);
+    const number = Number((table ?? about).dataset.call ?? scene.number);
     const isPair = scene.calls.length > 1;
     if (!isPair) show(scene, number);
     const call = isPair ? Math.min(number, 1) : 0;
@@ -19,12 +19,19 @@ function watchSummary(scene) {
     } else if (difference) {
       const it = scene.page.differences.find((one) => one.number === Number(difference));
       if (it) scene.visit({ call: 0, difference: it });
+    } else if (proof) {
+      const [promise, which] = proof.split(" ").map(Number);
+      showBroken(scene, call, scene.page.promises[promise].proofs[which]);
     } else {
-      scene.view.visit(Number(at));
-      const evidence = events ? events.split(",").map(Number) : [];
-      scene.choose(evidence.length ? { call, event: evidence[0], evidence } : null);
-      scene.goTo(Number(at));
+      const bracket = scene.calls[call].panel.brackets.find(({ onset }) => Math.abs(onset - Number(at)) < 1000);
+      if (bracket) showBracket(scene, { call, bracket });
+      else {
+        scene.choose(null);
+        scene.view.visit(Number(at));
+        scene.goTo(Number(at));
+      }
     }
+    keepInstant(Number(at));
     bringUp();
   });
 }
@@ -74,8 +81,6 @@ function begin() {
   element("copy").addEventListener("click", copy);
   picture.measure();
   overview.renew();
-  const broken = scene.page.promises.find((promise) => !promise.passed)?.proofs[0];
-  if (broken && scene.calls.length === 1) show(scene, broken.call);
   watchLinks(scene);
   performance.mark("drawn");
 }

@@ -38,7 +38,8 @@ class Picture extends Drawn {
     this.panels = calls.map((call, i) => {
       if (i) y += this.scene.page.differences.length ? SEAM : EMPTY_SEAM;
       const top = y;
-      const { rows, bottom } = layOut(call, y, calls.length > 1);
+      const isBroken = brokenIn(this.scene, i).length > 0;
+      const { rows, bottom } = layOut(call, y, calls.length > 1, isBroken);
       y = bottom;
       return { rows, top, bottom };
     });
@@ -85,12 +86,12 @@ class Picture extends Drawn {
     drawDifferences(sheet, scene, this.panels);
     sheet.write();
     pen.restore();
+    pen.fillStyle = colours.line;
+    pen.fillRect(left - 1, 0, 1, height);
     for (const [i, { rows, top }] of this.panels.entries()) {
       drawNames(sheet, rows);
       if (scene.calls.length > 1) drawTitle(sheet, scene.calls[i], top);
     }
-    pen.fillStyle = colours.line;
-    pen.fillRect(left - 1, 0, 1, height);
     this.stage.dataset.from = String(Math.round(scene.view.from));
     this.stage.dataset.to = String(Math.round(scene.view.to));
     this.drawOver();
@@ -106,6 +107,8 @@ class Picture extends Drawn {
       else if (["agent", "turn", "disturbance"].includes(row.id)) drawBars(sheet, call, row);
     }
     drawMessages(sheet, call, rows, this.scene.chosen);
+    const broken = rows.find((row) => row.id === "broken");
+    if (broken) drawBroken(sheet, this.scene, number, broken, bottom);
     const span = this.scene.chosen?.span;
     if (span && this.scene.chosen?.call === number) {
       const place = sheet.places.find((it) => it.thing.span === span);
@@ -154,6 +157,11 @@ class Picture extends Drawn {
     pen.font = `600 11px ${FONT}`;
     const wide = pen.measureText(text).width + 10;
     const start = clamp(x - wide / 2, this.left, this.width - wide);
+    // No name of the ruler is seen by half.
+    pen.fillStyle = this.colours.paper;
+    for (const [from, to] of this.sheet?.names ?? []) {
+      if (from < start + wide && to > start) pen.fillRect(from - 1, 4, to - from + 2, 18);
+    }
     pen.fillStyle = colour;
     pen.beginPath();
     pen.roundRect(start, 4, wide, 18, 4);

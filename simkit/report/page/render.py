@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _FOLDER = Path(__file__).parent
+_INSTANT = re.compile(r"((?:(?<=\b[Aa]t )|(?<=\(now ))\d{1,6}\.\d{3}(?: s)?(?![.\w]*\d))")
 _MARKUP = "<>&"
 """What markup is made of: within JSON it stands in strings only, which may say it otherwise."""
 SHARED_STYLE = _FOLDER / "base.css"
@@ -78,7 +81,15 @@ def _joined(ending: str) -> str:
 
 @cache
 def _template() -> Any:
-    return templates().get_template("page.html")
+    environment = templates()
+    environment.filters["instants"] = instants
+    return environment.get_template("page.html")
+
+
+def instants(sentence: str) -> Iterator[tuple[str, int | None]]:
+    """Yield a sentence in pieces: what it says, and of an instant which it is, in microseconds."""
+    for number, piece in enumerate(_INSTANT.split(sentence)):
+        yield piece, round(float(piece.split()[0]) * 1e6) if number % 2 else None
 
 
 def templates(*folders: Path) -> Environment:

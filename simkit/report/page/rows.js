@@ -11,13 +11,14 @@ const RULER = 26;
 const VOICE = 58;
 const SLOT = 19;
 const CURVE = 46;
+const BRACKET = 42;
 
 /**
  * Lay out a call.
- * @param {Call} call @param {number} top @param {boolean} isTitled
+ * @param {Call} call @param {number} top @param {boolean} isTitled @param {boolean} isBroken
  * @returns {{rows: Row[], bottom: number}}
  */
-function layOut(call, top, isTitled) {
+function layOut(call, top, isTitled, isBroken) {
   const { panel } = call;
   /** @type {Row[]} */
   const rows = [];
@@ -31,7 +32,11 @@ function layOut(call, top, isTitled) {
   };
   const laneOf = (/** @type {string} */ id) => panel.lanes.findIndex((lane) => lane.id === id);
   if (isTitled) add("title", "", "", 26);
-  if (panel.brackets.length) add("brackets", "Barge-in", "barge-in", 42);
+  if (isBroken) add("broken", "Broken promise", "broken", FLAG);
+  if (panel.brackets.length) {
+    const slots = stacked(panel.brackets);
+    add("brackets", "Barge-in", "barge-in", slots * BRACKET, slots);
+  }
   y += 4;
   const hears = panel.waves.mouth || panel.waves.ear || call.track("mouth").spans.length;
   if (hears || laneOf("caller") >= 0) {
@@ -70,18 +75,28 @@ function layOut(call, top, isTitled) {
   return { rows, bottom: y + 6 };
 }
 
-/** @type {WeakMap<Span, number>} */
+/** @type {WeakMap<Span|Bracket, number>} */
 const slotOf = new WeakMap();
 
 /** Give spans that overlap different slots; spans are in order. @param {Span[]} spans @returns {number} */
 function packed(spans) {
+  return intoSlots(spans.map((span) => [span, span.start, span.end]), 6);
+}
+
+/** The same for barge-ins. @param {Bracket[]} brackets @returns {number} */
+function stacked(brackets) {
+  return intoSlots(brackets.map((one) => [one, one.onset, one.onset + (one.stop_ms ?? NEVER) * 1000]), 3);
+}
+
+/** @param {[Span|Bracket, number, number][]} things with when they begin and end @param {number} most @returns {number} */
+function intoSlots(things, most) {
   /** @type {number[]} */
   const ends = [];
-  for (const span of spans) {
-    let slot = ends.findIndex((end) => end <= span.start);
-    if (slot < 0) slot = ends.length < 6 ? ends.length : 5;
-    ends[slot] = Math.max(ends[slot] ?? 0, span.end);
-    slotOf.set(span, slot);
+  for (const [thing, start, end] of things) {
+    let slot = ends.findIndex((before) => before <= start);
+    if (slot < 0) slot = Math.min(ends.length, most - 1);
+    ends[slot] = Math.max(ends[slot] ?? 0, end);
+    slotOf.set(thing, slot);
   }
   return Math.max(1, ends.length);
 }
@@ -124,7 +139,9 @@ function drawGrid(sheet, bottom, duration) {
     pen.stroke();
     pen.fillStyle = colours.dim;
     const name = gridName(t, step);
-    if (x + sheet.wide(name) + 6 < sheet.right) pen.fillText(name, x + 4, RULER / 2);
+    if (x + sheet.wide(name) + 6 > sheet.right) continue;
+    pen.fillText(name, x + 4, RULER / 2);
+    sheet.names.push([x + 4, x + 4 + sheet.wide(name)]);
   }
 }
 
@@ -138,7 +155,7 @@ function drawNames(sheet, rows) {
     const isLane = row.id.startsWith("lane ");
     const y = isLane ? row.line : row.top + row.height / 2;
     pen.textAlign = "left";
-    pen.fillStyle = colours.ink;
+    pen.fillStyle = row.id === "broken" ? colours.bad : colours.ink;
     sheet.font(isLane);
     const x = isNarrow ? 6 : 14;
     pen.fillText(sheet.cut(isNarrow ? row.short : row.name, sheet.left - x - 4, isLane), x, y);

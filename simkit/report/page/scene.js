@@ -66,7 +66,8 @@ class Scene extends EventTarget {
   }
 
   /** @param {Thing} thing @returns {[number, number]} from when until when */
-  instant({ call, event, span, bracket, difference }) {
+  instant({ call, event, span, bracket, difference, broken }) {
+    if (broken) return [broken.proof.at, broken.proof.at];
     if (span) return [span.start, span.end];
     if (bracket) return [bracket.onset, bracket.onset + (bracket.stop_ms ?? NEVER) * 1000];
     if (difference) {
@@ -79,7 +80,8 @@ class Scene extends EventTarget {
   }
 
   /** One sentence about it. @param {Thing} thing */
-  describe({ call, event, span, bracket, difference }) {
+  describe({ call, event, span, bracket, difference, broken }) {
+    if (broken) return `${broken.name}: ${broken.proof.sentence}`;
     if (span) return span.title || span.text || span.row;
     if (difference) return `${difference.number}: ${difference.sentence}`;
     if (bracket) {

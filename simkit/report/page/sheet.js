@@ -3,7 +3,7 @@
 /**
  * Something that can be pointed at.
  * @typedef {{call: number, event?: number, evidence?: number[], span?: Span, bracket?: Bracket,
- *   difference?: Difference}} Thing
+ *   difference?: Difference, broken?: Broken}} Thing
  * @typedef {{x: number, y: number, toX: number, toY: number, thing: Thing,
  *   isLine?: boolean}} Place
  * @typedef {{x: number, y: number, text: string, colour: string, rank: number, bold?: boolean,
@@ -29,6 +29,8 @@ class Sheet {
     this.scale = (width - left) / view.span;
     /** @type {Place[]} */
     this.places = [];
+    /** Where the ruler's names begin and end. @type {[number, number][]} */
+    this.names = [];
     /** @type {Label[]} */
     this.labels = [];
     /** Where arrows cross the gaps between lanes. @type {Map<string, number[]>} */
