@@ -24,6 +24,8 @@ _MOST_LINES = 100
 """Of why a run failed."""
 _MOST_PROOFS = 50
 """Of one promise."""
+_AFTERWARDS = 500_000
+"""Microseconds that are shown of a call after all that is known of it, where others go on."""
 
 
 def page_of(outcome: Outcome, title: str, remarks: Sequence[str] = (), *, panels: int = 1) -> Page:
@@ -45,7 +47,10 @@ def page_of(outcome: Outcome, title: str, remarks: Sequence[str] = (), *, panels
         told.append(f"shown are {len(shown)} calls of {len(calls)}")
     if not len(timeline):
         told.append("nothing happened: the timeline is empty")
+    promises = [_promise(check, shown) for check in outcome.checks]
     first, *others = there.values()
+    for number, panel in enumerate(there.values()) if others else ():
+        panel.duration = min(panel.duration, _known_until(panel, number, promises) + _AFTERWARDS)
     return Page(
         format=FORMAT,
         title=clipped(printable(title)),
@@ -54,7 +59,7 @@ def page_of(outcome: Outcome, title: str, remarks: Sequence[str] = (), *, panels
         measures=[
             (name, value, MEANINGS.get(name, "")) for name, value in measured(outcome.measures)
         ],
-        promises=[_promise(check, shown) for check in outcome.checks],
+        promises=promises,
         panels=[first],
         others=others,
         differences=[],
@@ -90,6 +95,12 @@ def _panel(events: CallEvents, found: list[BargeIn], title: str) -> Panel:
         waves={},
         sound=None,
     )
+
+
+def _known_until(panel: Panel, number: int, promises: list[Promise]) -> int:
+    proofs = (proof for promise in promises for proof in promise.proofs if proof.call == number)
+    ends = [span.end for span in panel.spans] + [proof.at for proof in proofs]
+    return max([0, *panel.events.t, *panel.events.arrived, *ends])
 
 
 def _give_sound(outcome: Outcome, there: dict[int, Panel], panels: int) -> Iterator[str]:

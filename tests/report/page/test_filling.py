@@ -81,6 +81,13 @@ def test_every_call_of_a_run_that_was_answered_has_its_sound():
         loud = np.flatnonzero(np.ptp(peaks, axis=1) > 2)
         assert abs(wave.start + loud[0] * wave.bucket - span.start) < 60_000
     assert found.remarks == []
+    # The first ends long before the last, and its page with it.
+    ends = [panel.duration for panel in (*found.panels, *found.others)]
+    assert [
+        max(panel.events.t) < end
+        for panel, end in zip([*found.panels, *found.others], ends, strict=True)
+    ] == [True] * 3
+    assert ends[0] < ends[-1]
 
 
 def test_a_call_without_sound_beside_one_with_sound_is_named():
