@@ -17,10 +17,11 @@ function tooltip(scene, picture) {
       make("b", {}, title.slice(0, 300)),
       ...lines.map((line) => make("small", {}, line)),
     );
-    const { offsetWidth: wide, offsetHeight: high } = tip;
+    const { zoom } = picture;
+    const [wide, high] = [tip.offsetWidth / zoom, tip.offsetHeight / zoom];
     const left = x + 14 + wide > picture.width ? Math.max(0, x - wide - 10) : x + 14;
     const top = y + 16 + high > picture.height ? Math.max(0, y - high - 8) : y + 16;
-    tip.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
+    tip.style.transform = `translate(${Math.round(left * zoom)}px, ${Math.round(top * zoom)}px)`;
   };
 }
 

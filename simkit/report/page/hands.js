@@ -13,7 +13,7 @@ function watchHands(scene, picture, hover) {
     (x >= picture.left ? picture.sheet?.at(x, y, reach)?.thing : null) ?? null;
   const spot = (/** @type {PointerEvent|MouseEvent} */ event) => {
     const box = stage.getBoundingClientRect();
-    return { x: event.clientX - box.left, y: event.clientY - box.top };
+    return { x: (event.clientX - box.left) / picture.zoom, y: (event.clientY - box.top) / picture.zoom };
   };
 
   stage.addEventListener(

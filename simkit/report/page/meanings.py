@@ -22,3 +22,12 @@ MEANINGS = {
     "told the model": "what the bridge told the model that the caller had heard, minus what was",
     "left over": "tasks and sockets of a call that were there a second after its end",
 }
+
+PARTS = {
+    "detect": "from the caller's first sound until the first message that tells of it reaches the "
+    "bridge",
+    "react": "from then until the bridge has sent a clear",
+    "fly": "from then until the clear is at Twilio",
+    "tail": "from then until the agent is silent in the caller's ear",
+}
+"""What the parts of a barge-in mean, in their order."""

@@ -1,5 +1,8 @@
 // The picture: all calls on one time axis, drawn anew whenever something is another.
 
+/** Pixels of usual letters. */
+const LETTERS = 13;
+
 class Picture extends Drawn {
   /** @param {Scene} scene */
   constructor(scene) {
@@ -12,6 +15,8 @@ class Picture extends Drawn {
     this.width = 0;
     this.height = 0;
     this.ratio = 1;
+    /** How much larger letters are than usual, as the browser is set. */
+    this.zoom = 1;
     /** @type {Sheet|null} */
     this.sheet = null;
     /** @type {number|null} */
@@ -51,9 +56,11 @@ class Picture extends Drawn {
   }
 
   measure() {
-    const width = this.stage.clientWidth;
-    if (width === this.width && this.ratio === devicePixelRatio) return;
-    this.resize(width, devicePixelRatio);
+    this.zoom = parseFloat(getComputedStyle(document.documentElement).fontSize) / LETTERS;
+    const width = this.stage.clientWidth / this.zoom;
+    const ratio = devicePixelRatio * this.zoom;
+    if (width === this.width && this.ratio === ratio) return;
+    this.resize(width, ratio);
     this.draw();
   }
 
@@ -64,9 +71,9 @@ class Picture extends Drawn {
     for (const canvas of [this.base, this.over]) {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(this.height * ratio);
-      canvas.style.height = `${this.height}px`;
+      canvas.style.height = `${this.height * this.zoom}px`;
     }
-    this.stage.style.height = `${this.height}px`;
+    this.stage.style.height = `${this.height * this.zoom}px`;
   }
 
   draw() {
@@ -187,9 +194,9 @@ class Picture extends Drawn {
   watchPrinting() {
     const root = document.documentElement;
     let theme = root.dataset.theme;
-    let width = 0;
+    let [width, ratio] = [0, 1];
     addEventListener("beforeprint", () => {
-      ({ width } = this);
+      ({ width, ratio } = this);
       ({ theme } = root.dataset);
       root.dataset.theme = "light";
       this.scene.view.land();
@@ -199,7 +206,7 @@ class Picture extends Drawn {
     addEventListener("afterprint", () => {
       if (theme) root.dataset.theme = theme;
       else delete root.dataset.theme;
-      this.resize(width, devicePixelRatio);
+      this.resize(width, ratio);
       this.recolour();
     });
   }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from markupsafe import Markup
 
+from .meanings import PARTS
 from .model import Page
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def render_page(page: Page) -> str:
     script, style = _joined(".js"), _joined(".css")
     html: str = _template().render(
         page=page,
+        parts=PARTS,
         title=page.title,
         # Our own files, and JSON without a sign that markup begins with.
         data=Markup(as_json(page)),  # noqa: S704
