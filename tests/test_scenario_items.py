@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from simkit.scenarios import REGISTRY
@@ -11,6 +16,16 @@ from simkit.bridge import Bridge, Config
 from tests.zoo.bridges import NeverClears
 
 app = Bridge(Config.from_env(), NeverClears).app()
+"""
+WITH_WHAT_README_INSTALLS = """
+import sys
+
+for name in ("hypothesis", "sybil", "xdist", "yaml"):
+    sys.modules[name] = None  # whoever imports it is told that there is none
+
+import pytest
+
+sys.exit(pytest.main(["-p", "simkit.pytest_plugin", *sys.argv[1:]]))
 """
 
 
@@ -68,3 +83,23 @@ def test_a_bridge_that_cannot_be_loaded_is_one_line(run):
 def test_nobody_who_did_not_ask_gets_scenarios(pytester, run):
     pytester.makepyfile(test_one="def test_one():\n    pass\n")
     run("--simkit-app", "my_app:app").assert_outcomes(passed=1)
+
+
+def test_from_a_checkout_they_need_no_more_than_the_extra_that_readme_installs(tmp_path):
+    (tmp_path / "my_app.py").write_text(
+        "from simkit.bridge import create_app\n\napp = create_app()\n"
+    )
+    environment = {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
+    command = ("-q", "--simkit-app", "my_app:app", "--pyargs", "simkit.scenarios", "-k", "dtmf")
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_WHAT_README_INSTALLS, *command],
+        cwd=tmp_path,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1].startswith("2 passed"), done.stdout

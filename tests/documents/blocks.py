@@ -1,4 +1,4 @@
-"""Blocks of a document that are files, or change them; see the project's ``conftest.py``."""
+"""Blocks of a document that are files, or change them; see ``execution.py``."""
 
 from __future__ import annotations
 
