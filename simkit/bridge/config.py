@@ -140,8 +140,8 @@ class Config(Struct, frozen=True, kw_only=True):
 
     # The call
 
-    cold_start_limit: Seconds = 10.0
-    """Seconds of caller audio kept while Vapi is not ready; the oldest is dropped beyond it."""
+    cold_start_limit: Seconds = 15.0
+    """Seconds of caller audio kept while Vapi is not ready, as ``vapi_timeout`` lets it be."""
     reorder_limit: Seconds = 0.1
     """Seconds that a missing chunk is waited for."""
     late_partial_grace: Seconds = 0.5
@@ -176,8 +176,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """Without any message from Twilio for so long, its socket is taken for dead."""
     max_session: Annotated[float, Meta(ge=1, le=86_400)] = 14_400.0
     """The longest call, in seconds; Twilio itself ends calls after four hours."""
-    on_wrong_rate: Literal["note", "end"] = "note"
-    """Agent audio at half or double the declared rate: said once, or the call ends besides."""
+    on_wrong_rate: Literal["note", "end"] = "end"
+    """Agent audio at half or double the declared rate: said once, and the call ends besides."""
     queue_limit_bytes: Annotated[int, Meta(ge=65_536, le=104_857_600)] = 5 * 1024 * 1024
     """Unsent bytes per leg; beyond it audio is dropped, and said so."""
 

@@ -178,23 +178,23 @@ class Legs(Talk):
                 if not self._watching_quiet:
                     self._watching_quiet = True
                     actions.append(SetTimer("quiet", now_ns + ns(self._config.new_reply_gap)))
-        wrong = self._rate.arrived(size, now_ns)
+        wrong = self._rate.arrived(size, now_ns, is_silence=is_silence)
         if wrong is not None:
             actions += self._on_wrong_rate(wrong, now_ns)
         return actions
 
     def _on_wrong_rate(self, share: float, now_ns: int) -> list[Action]:
         """The agent's audio is not of the declared rate; said once a call."""
-        if self._rate_was_wrong:
-            return []
-        self._rate_was_wrong = True
         config = self._config
-        text = (
-            f"agent audio comes at {share:g} times the rate of {config.vapi_format} at "
-            f"{config.vapi_rate} Hz that was declared: the caller hears it garbled"
-        )
-        said: list[Action] = [Note(text, True), Count("wrong_rate")]
-        if config.on_wrong_rate == "end":
+        said: list[Action] = []
+        if not self._rate_was_wrong:
+            self._rate_was_wrong = True
+            text = (
+                f"agent audio comes at {share:g} times the rate of {config.vapi_format} at "
+                f"{config.vapi_rate} Hz that was declared: the caller hears it garbled"
+            )
+            said = [Note(text, True), Count("wrong_rate")]
+        if config.on_wrong_rate == "end" and self._rate.is_certain:
             said += self._hang_up_when_heard("agent audio is garbled", "wrong-rate", now_ns)
         return said
 

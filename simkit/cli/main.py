@@ -144,7 +144,11 @@ def report_command(what: str, output: str, audio: str | None) -> None:
     "/voice/inbound.",
 )
 @click.option(
-    "--exec", "command", metavar="COMMAND", help='Start the bridge, as in --exec "node server.js".'
+    "--exec",
+    "command",
+    metavar="COMMAND",
+    help='Start the bridge, as in --exec "node server.js" or '
+    "--exec 'uvicorn app:app --port $PORT'.",
 )
 @click.option("--twilio-port", default=8701, show_default=True, help="Of Twilio's REST API.")
 @click.option("--vapi-port", default=8702, show_default=True, help="Of Vapi's API.")

@@ -130,8 +130,9 @@ def wall_options(command: Callable[..., None]) -> Callable[..., None]:
                 "command",
                 callback=check_text,
                 metavar="COMMAND",
-                help='With --wall: starts the bridge, as in --exec "node server.js"; it is to '
-                "listen on $PORT, or where --bridge says.",
+                help='With --wall: starts the bridge, as in --exec "node server.js" or '
+                "--exec 'uvicorn app:app --port $PORT'; it is to listen on $PORT, or where "
+                "--bridge says.",
             ),
             click.option(
                 "-v", "--verbose", is_flag=True, help="With --wall: show what the bridge prints."

@@ -61,7 +61,6 @@ async def cold_start(sim: World, *, late: Seconds = 0.4) -> Call:
 @scenario(
     variants=[{"trouble": trouble} for trouble in get_args(Trouble)],
     waives={"agent-audio-intact": "what is said has no agent behind it"},
-    own={"vapi_patience": 8.0},
 )
 async def vapi_never_opens(
     sim: World, *, trouble: Trouble = "open 500", patience: Seconds = 25.0
@@ -102,7 +101,7 @@ def _break(sim: World, trouble: Trouble) -> None:
         setattr(sim.vapi.faults, "failed_" + what, int(how))
 
 
-@scenario(own={"cold_start_limit": 15.0})
+@scenario()
 async def slow_configure(sim: World, *, takes: Seconds = 12.0) -> Call:
     """``POST /call`` takes nearly as long as Twilio waits for TwiML (15 s), and the caller speaks.
 

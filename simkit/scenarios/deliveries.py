@@ -220,7 +220,6 @@ async def odd_chunks(sim: World, *, size: Size = 333) -> Call:
 @scenario(
     variants=[{"rate": 8000}, {"rate": 32_000}],
     waives={"agent-audio-intact": "until it is noticed, the caller hears what comes"},
-    own={"on_wrong_rate": "end"},
 )
 async def format_mismatch(sim: World, *, rate: Rate = 8000, patience: Seconds = 20.0) -> Call:
     """Vapi's audio comes at another ``rate`` than was declared, and nobody reports an error.

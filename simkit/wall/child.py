@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import signal
 import socket
@@ -19,6 +20,7 @@ from .errors import BridgeError
 _TERM_SECONDS = 3.0
 """That a bridge has to end by itself once it is asked to."""
 _KEPT_LINES = 200
+_PORT = re.compile(r"\$(?:PORT\b|\{PORT\})")
 
 
 def free_port() -> int:
@@ -54,8 +56,8 @@ class Child:
     Its output is kept, the latest lines of it.
 
     Args:
-        command: the program and its arguments; a string is cut up as a shell would, and there is
-            no shell.
+        command: the program and its arguments; a string is cut up as a shell would, ``$PORT`` in it
+            is what the environment says, and there is no shell.
         environment: added to this process's own.
         verbose: its output goes to stderr as it comes.
 
@@ -74,6 +76,9 @@ class Child:
             arguments = shlex.split(command) if isinstance(command, str) else list(command)
         except ValueError as error:  # a quotation without end
             raise BridgeError(f"command {command!r}: {error}") from None
+        port = environment.get("PORT")
+        if isinstance(command, str) and port is not None:
+            arguments = [_PORT.sub(port, argument) for argument in arguments]
         if not arguments:
             raise BridgeError(f"command {command!r}: expected a program and its arguments")
         self.command = shlex.join(arguments)

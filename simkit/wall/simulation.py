@@ -150,8 +150,8 @@ class WallSimulation(Observed):
         :meth:`close` ends it.
 
         Args:
-            command: the program and its arguments; a string is cut up as a shell would, and there
-                is no shell.
+            command: the program and its arguments; a string is cut up as a shell would, ``$PORT``
+                or ``${PORT}`` in it is that port, and there is no shell.
             env: more for its environment.
             start_seconds: that it has until it answers.
             verbose: what it prints goes to stderr as it comes.

@@ -161,11 +161,25 @@ def test_frames_of_100_ms_may_come_a_little_unevenly():
     assert sum(map(bool, told)) == 1
 
 
-def test_it_ends_the_call_where_that_is_wanted():
-    core = running(on_wrong_rate="end")
+@pytest.mark.parametrize("frame", [SILENT[:320], LOUD[:320], SILENT * 2])
+def test_it_ends_the_call_unless_that_is_not_wanted(frame):
+    core, patient = running(), running(on_wrong_rate="note")
     for n in range(200):
-        core.handle(AgentAudio(SILENT[:320]), n * 20 * MS)
-    assert core.is_over
+        for one in (core, patient):
+            one.handle(AgentAudio(frame), n * 20 * MS)
+    assert core.is_over or core._is_leaving
+    assert not patient.is_over
+    assert not patient._is_leaving
+
+
+def test_speech_at_twice_its_speed_may_be_ahead_of_time_until_silence_comes_as_fast():
+    core = running()
+    told = [notes(core.handle(AgentAudio(LOUD * 2), n * 20 * MS)) for n in range(400)]
+    assert sum(map(bool, told)) == 1
+    assert not core._is_leaving
+    for n in range(400, 460):
+        core.handle(AgentAudio(SILENT * 2), n * 20 * MS)
+    assert core._is_leaving
 
 
 @pytest.mark.parametrize("rhythm", ["as declared", "ahead of time", "with pauses", "uneven"])

@@ -19,7 +19,7 @@ OFFER = "We have a table at six, at seven, at a quarter past eight and at nine i
 
 def test_slow_configure_costs_the_caller_nothing_but_time(sim, serve):
     """``POST /call`` takes 12 s: Twilio has its TwiML at once, the caller is heard afterwards."""
-    serve(cold_start_limit=15.0)
+    serve()
     sim.run(slow_configure(sim))
     assert [check.name for check in checks.run(sim.finish()) if not check.passed] == []
 

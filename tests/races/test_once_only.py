@@ -66,7 +66,7 @@ def test_a_storm_of_marks_hides_neither_the_end_of_a_reply_nor_an_interruption(s
 
 @pytest.mark.simkit(waives={"agent-audio-intact": "the bridge can but say so"})
 def test_audio_of_another_rate_than_declared_is_said(sim, serve, caplog):
-    bridge = serve(on_wrong_rate="end")
+    bridge = serve()
     call = sim.run(format_mismatch(sim, rate=8000))
     assert call.status == "completed"
     assert "agent audio comes at 0.5 times the rate of pcm_s16le at 16000 Hz" in caplog.text

@@ -28,3 +28,17 @@ def test_the_page_lists_every_scenario_with_its_parameters():
         for scenario in REGISTRY.values()
         if str(scenario.function.__module__).startswith("simkit.")  # not what a document defines
     ]
+
+
+def test_the_page_on_judging_says_what_our_bridge_is_told_for_which_scenario():
+    page = (PAGE.parent / "judging.md").read_text()
+    table = page.partition("| race | what is judged | keys |\n")[2].partition("\n\n")[0]
+    rows = [row.split("|") for row in table.splitlines()[1:]]
+    told = {race.split("`")[1]: set(keys.split("`")[1::2]) for _, race, _, keys, _ in rows}
+    own = {
+        name: {word for key, value in scenario.own.items() for word in (key, value)}
+        for name, scenario in REGISTRY.items()
+        if scenario.own
+    }
+    assert told.keys() == own.keys()
+    assert all(told[name] <= own[name] for name in own)

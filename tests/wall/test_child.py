@@ -53,6 +53,13 @@ def test_a_string_is_cut_up_as_a_shell_would_without_a_shell():
         assert first_line(found) == "two words $HOME ; *"
 
 
+def test_the_port_that_a_program_wants_as_an_argument_is_put_in():
+    with running("echo $PORT --port=${PORT} '$PORT' $PORTS ${PORT", PORT="8080") as found:
+        assert first_line(found) == "8080 --port=8080 8080 $PORTS ${PORT"
+    with running(["echo", "$PORT"], PORT="8080") as found:
+        assert first_line(found) == "$PORT"
+
+
 def test_it_gets_its_environment_beside_ours(monkeypatch):
     monkeypatch.setenv("OURS", "1")
     source = "import os; print(os.environ['OURS'] + os.environ['THEIRS'], flush=True)"
