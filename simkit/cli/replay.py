@@ -7,14 +7,19 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from rich.console import Console
+from rich.text import Text
+
 from ..network.serve import AppError
 from ..recording import RecordingError, read, replay
 from ..recording.as_recorded import lacks
+from ..recording.deviation import Deviation
+from ..recording.divergence import Divergence
 from ..recording.own_bridge import environment
 from ..recording.replay import Replay
 from ..report import console
+from ..timeline.text import printable
 from ..wall import WallError
-from .diverged import divergence_as_plain, print_divergence
 from .files import Files
 from .main import Refusal
 from .outcome import ENVIRONMENT, report
@@ -65,7 +70,7 @@ def run_replay(
         "seed": seed,
         "legs": result.legs,
         "unanswered": result.unanswered,
-        "divergence": divergence_as_plain(result.divergence),
+        "divergence": _divergence_as_plain(result.divergence),
     }
     recorded = [leg for leg, way in result.legs.items() if way == "recorded"]
     remarks = [f"as recorded: what came from {' and '.join(recorded)}"] if recorded else []
@@ -79,5 +84,44 @@ def run_replay(
         files=files,
         remarks=remarks,
         runs=runs,
-        also=lambda out: print_divergence(out, result.divergence),
+        also=lambda out: _print_divergence(out, result.divergence),
     )
+
+
+def _print_divergence(out: Console, found: Divergence) -> None:
+    """Print what the bridge does otherwise, each consequence below its cause."""
+    verdict = Text("same", style="green") if found.is_none else Text("DIVERGED", style="bold red")
+    out.print(Text.assemble(verdict, f"  {found.summary}"), soft_wrap=True)
+    for cause in found.causes:
+        out.print(Text(f"  {_line(cause)}"), soft_wrap=True)
+        for one in cause.consequences:
+            out.print(Text(f"  {'':9}  so {printable(str(one))}"), soft_wrap=True)
+
+
+def _line(one: Deviation) -> str:
+    return f"{one.t_ns / 1e9:9.3f}  {printable(str(one))}"
+
+
+def _divergence_as_plain(found: Divergence) -> dict[str, Any]:
+    """Return a divergence as JSON shows it."""
+    return {
+        "same": found.is_none,
+        "compared": found.compared,
+        "tolerance_ms": found.tolerance_ms,
+        "causes": [_as_plain(cause) for cause in found.causes],
+    }
+
+
+def _as_plain(one: Deviation) -> dict[str, Any]:
+    plain = {
+        "kind": one.kind,
+        "leg": one.leg,
+        "what": one.what,
+        "at_ms": round(one.t_ns / 1e6, 3),
+        "by_ms": None if one.by_ms is None else round(one.by_ms, 3),
+        "sentence": one.sentence,
+        "times": one.times,
+    }
+    if one.consequences:
+        plain["consequences"] = [_as_plain(consequence) for consequence in one.consequences]
+    return plain

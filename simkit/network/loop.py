@@ -8,24 +8,20 @@ import ssl
 import warnings
 from collections.abc import Callable, Iterable
 from contextvars import Context
-from typing import Any, NoReturn, TypeVarTuple
+from typing import Any
 
 from ..kernel.inner import InnerLoop
 from ..kernel.realm import EPOCH_NS
 from .adopted import adopt
-from .arguments import check_server
 from .datagram import DatagramLoop
 from .datagram_port import DatagramPort
 from .hosts import current_host
 from .names import port_number
 from .openings import LeftOpenWarning, describe_left_open
-from .refused import not_simulated
 from .sockets import SimSocket
 from .starttls import start_tls
 from .unix import UnixLoop
 from .wrapping import wrapping
-
-Ts = TypeVarTuple("Ts")
 
 
 class SimLoop(UnixLoop, DatagramLoop):
@@ -102,7 +98,7 @@ class SimLoop(UnixLoop, DatagramLoop):
         Raises:
             OSError: the port is taken, or the address belongs to another host.
         """
-        check_server(host, port, sock, ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
+        _check_server(host, port, sock, ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
         if sock is not None:
             sockets = [self._listening_face(sock)]
         else:
@@ -163,24 +159,6 @@ class SimLoop(UnixLoop, DatagramLoop):
         if left:
             warnings.warn(describe_left_open(left), LeftOpenWarning, stacklevel=2)
 
-    # What would leave the simulation
-
-    async def subprocess_shell(self, *args: Any, **options: Any) -> NoReturn:
-        """Refuse: a process of the operating system has its own clock."""
-        raise not_simulated("subprocess_shell", "a child process runs on the machine's clock")
-
-    async def subprocess_exec(self, *args: Any, **options: Any) -> NoReturn:
-        """Refuse: a process of the operating system has its own clock."""
-        raise not_simulated("subprocess_exec", "a child process runs on the machine's clock")
-
-    def add_reader(self, fd: Any, callback: Callable[[*Ts], Any], *args: *Ts) -> NoReturn:
-        """Refuse: descriptors of the operating system become ready in real time."""
-        raise not_simulated("add_reader", "descriptors become ready in real time")
-
-    def add_writer(self, fd: Any, callback: Callable[[*Ts], Any], *args: *Ts) -> NoReturn:
-        """Refuse: descriptors of the operating system become ready in real time."""
-        raise not_simulated("add_writer", "descriptors become ready in real time")
-
 
 class ThreadLoop(InnerLoop, SimLoop):
     """A loop that a program runs in a thread, in the network of the first."""
@@ -202,3 +180,30 @@ def new_event_loop(seed: int = 0) -> SimLoop:
     'an hour passed'
     """
     return SimLoop(seed)
+
+
+def _check_server(
+    host: Any,
+    port: Any,
+    sock: Any,
+    ssl: Any,
+    handshake_timeout: float | None,
+    shutdown_timeout: float | None,
+) -> None:
+    """Check what ``create_server`` was called with; asyncio's own words.
+
+    Raises:
+        TypeError: ``ssl`` is True or False.
+        ValueError: the arguments contradict each other.
+    """
+    if isinstance(ssl, bool):
+        raise TypeError("ssl argument must be an SSLContext or None")
+    if handshake_timeout is not None and ssl is None:
+        raise ValueError("ssl_handshake_timeout is only meaningful with ssl")
+    if shutdown_timeout is not None and ssl is None:
+        raise ValueError("ssl_shutdown_timeout is only meaningful with ssl")
+    if sock is None:
+        if host is None and port is None:
+            raise ValueError("Neither host/port nor sock were specified")
+    elif host is not None or port is not None:
+        raise ValueError("host/port and sock can not be specified at the same time")

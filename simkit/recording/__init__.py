@@ -17,8 +17,8 @@ from .import_log import import_log
 from .media import MediaFormat, MediaRun
 from .own_bridge import ENVIRONMENT, own_bridge
 from .reading import Recording, read
+from .recorder import write
 from .replay import Replay, replay
-from .writing import write
 
 __all__ = [
     "ENVIRONMENT",

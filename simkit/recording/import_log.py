@@ -23,8 +23,8 @@ from ..audio.resample import DELAY_NS
 from ..audio.speech import plain
 from ..wire.errors import shorten
 from .format import MAX_TEXT, Header, RecordedEvent, RecordingError
+from .recorder import write
 from .seed_logs import LogLine, read
-from .writing import write
 
 LEAD_MS = 1000.0
 """The first thing said is placed this long after the call's first sample."""

@@ -12,10 +12,10 @@ import numpy as np
 from ..audio import RATE, AudioFileError, Samples, Speech, files, voice
 from ..audio.speech import timed_by_letters
 from .format import Header, RecordedEvent, RecordingError
+from .recorder import write
 from .report import ImportReport
 from .utterances import UNKNOWN, Person, loud_stretches
 from .vapi_call import Turn, VapiAccount
-from .writing import write
 
 _STEP_MS = 20
 _MOST_SHIFT_MS = 3000

@@ -1,4 +1,4 @@
-"""Writing while the call goes on: append-only, so that a crash loses little."""
+"""Writing while the call goes on: append-only, so that a crash loses little. Or all at once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from ..audio import AudioFileError
+from ..audio import AudioFileError, Samples, files
 from . import finishing, tape
 from .format import EVENTS_FILE, VERSION, Header, RecordedEvent, RecordingError, line_of
 from .media import UNNUMBERED, Folding, MediaFormat, MediaRun, Numbers
 from .reading import read
+from .report import draft_of
 
 Leg = Literal["twilio", "vapi"]
 Direction = Literal["in", "out"]
@@ -286,3 +287,24 @@ def recover(folder: str | os.PathLike[str]) -> str:
         raise RecordingError(f"{events}: {error.strerror}") from None
     _to_flac(path, recording.formats)
     return recording.cut_tail
+
+
+def write(
+    folder: str | os.PathLike[str],
+    header: Header,
+    events: list[RecordedEvent],
+    sounds: dict[str, Samples],
+) -> None:
+    """Write a recording: all of it, or nothing.
+
+    Raises:
+        RecordingError: the folder exists already, or cannot be written, or what was given would be
+            refused when it is read.
+    """
+    with draft_of(Path(folder)) as draft:
+        draft.mkdir()
+        ordered = sorted(events, key=lambda event: event.t_ms)
+        lines = [line_of(header), *(line_of(event) for event in ordered)]
+        (draft / EVENTS_FILE).write_bytes(b"".join(lines))
+        for name, samples in sounds.items():
+            files.write(draft / name, samples)

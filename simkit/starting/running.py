@@ -1,15 +1,18 @@
-"""Running the first test as its user will: by pytest, in their environment."""
+"""Running a program as its user will, in their environment; the first test, by pytest."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
+import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from .child import run_python
 from .witness import VARIABLE, Told
 
 _LIMIT = 300.0
@@ -57,3 +60,37 @@ def _run(test: Path, folder: Path, *options: str) -> Ran:
         with contextlib.suppress(OSError, msgspec.DecodeError):
             found = msgspec.json.decode(told.read_bytes(), type=Told)
         return Ran(found, done.stdout.splitlines())
+
+
+def run_python(
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    limit: float,
+    *,
+    with_output: bool,
+) -> subprocess.CompletedProcess[str] | None:
+    """Run Python in a folder, as its user would; return None if it did not end in time.
+
+    Args:
+        arguments: of the interpreter.
+        folder: in which it runs.
+        environment: what is added to this process's own.
+        limit: seconds of real time.
+        with_output: what it prints is its output, errors among it; else only errors are kept.
+    """
+    try:
+        return subprocess.run(  # noqa: S603 - what the user named, as they would run it
+            [sys.executable, *arguments],
+            cwd=folder,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if with_output else subprocess.DEVNULL,
+            stderr=subprocess.STDOUT if with_output else subprocess.PIPE,
+            text=True,
+            errors="replace",
+            timeout=limit,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None

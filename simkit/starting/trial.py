@@ -24,7 +24,7 @@ from ..timeline.text import printable
 from ..twilio import CallFailed, NotHeard
 from ..upstreams import OpenAIRealtime
 from ..world import BRIDGE_HOST
-from .child import run_python
+from .running import run_python
 
 NUMBER = "+15550100"
 GREETING = "Good morning, how can I help?"
