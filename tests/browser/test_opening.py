@@ -29,7 +29,12 @@ def test_a_failed_check_leads_to_its_instant(browser: Browser) -> None:
     browser.click(".proofs li bdi")
     assert browser.cursor == pytest.approx(4.1)
     assert browser.span < 4
+    assert browser.text("#pinned h3") == "no-stale-audio: it was"
+    # Each event that shows it can be gone to.
+    assert browser.text("#pinned .evidence") == page.panels[0].events.line[20]
+    browser.click("#pinned .evidence button")
     assert browser.text("#pinned h3") == page.panels[0].events.line[20]
+    assert browser.cursor == pytest.approx(page.panels[0].events.t[20] / 1e6)
 
 
 def test_of_several_calls_the_one_that_failed_is_shown_first(browser: Browser) -> None:
@@ -65,7 +70,7 @@ def test_a_page_opens_where_a_promise_was_broken_with_the_whole_interruption(
     assert browser.run("return document.getElementById('pinned').hidden")
     # A flag in the picture tells which promise it was, and leads to the evidence.
     browser.press(browser.x_of(proof.at / 1e6) + 8, 40)
-    assert browser.text("#pinned h3") == page.panels[0].events.line[20]
+    assert browser.text("#pinned h3") == "no-stale-audio: it was"
 
 
 def test_the_way_back_leads_to_where_one_was(browser: Browser) -> None:

@@ -49,8 +49,9 @@ function drawBroken(sheet, scene, number, row, bottom) {
   }
 }
 
-/** Go to where a promise was broken, with all of the interruption that it was about. @param {Scene} scene @param {number} call @param {Proof} proof */
-function showBroken(scene, call, { at, events }) {
+/** Go to where a promise was broken, with all of the interruption that it was about. @param {Scene} scene @param {number} call @param {Broken} broken */
+function showBroken(scene, call, broken) {
+  const { at, events } = broken.proof;
   const about = scene.calls[call].panel.brackets.findLast(({ onset, stop_ms }) => {
     return onset <= at + 1000 && at <= onset + (stop_ms ?? NEVER) * 1000 + 3e6;
   });
@@ -58,22 +59,22 @@ function showBroken(scene, call, { at, events }) {
   const [from, to] = [Math.min(about?.onset ?? at, at), Math.max(stop, at)];
   const span = Math.max((to - from) * 2.2, 3e6);
   scene.view.glide((from + to - span) / 2, (from + to + span) / 2);
-  scene.choose(events.length ? { call, event: events[0], evidence: events } : null);
-  scene.goTo(at);
+  scene.choose({ call, broken, evidence: events });
 }
 
 /** What a page opens at: what differs first, or was broken first, or all of the call. @param {Scene} scene */
 function openAt(scene) {
   const [cause] = scene.page.differences;
-  const broken = scene.page.promises.find(({ passed }) => !passed)?.proofs[0];
+  const promise = scene.page.promises.find(({ passed }) => !passed);
+  const proof = promise?.proofs[0];
   const isPair = scene.calls.length > 1;
   if (cause) {
     const [from, to] = scene.instant({ call: 0, difference: cause });
     scene.view.visit(from, to);
     scene.goTo(from);
-  } else if (broken) {
-    if (!isPair) show(scene, broken.call);
-    showBroken(scene, isPair ? Math.min(broken.call, 1) : 0, broken);
+  } else if (promise && proof) {
+    if (!isPair) show(scene, proof.call);
+    showBroken(scene, isPair ? Math.min(proof.call, 1) : 0, { name: promise.name, proof });
   } else scene.view.fit();
   scene.choose(null);
   scene.view.land();

@@ -62,10 +62,20 @@ function watchChosen(scene, copy) {
         button("Copy link", copy),
         button("Close", () => scene.choose(null)),
       ),
-      make("dl", {}, ...rowsOf(scene, thing).map(([name, value]) => row(name, value))),
+      thing.broken ? evidenceOf(scene, thing) : make("dl", {}, ...rowsOf(scene, thing).map(([name, value]) => row(name, value))),
     );
     box.scrollTop = 0;
   });
+}
+
+/** The events that show it, each of which can be gone to. @param {Scene} scene @param {Thing} thing */
+function evidenceOf(scene, { call, evidence = [] }) {
+  const { line } = scene.calls[call].panel.events;
+  return make("ol", { class: "evidence" }, ...evidence.map((event) => {
+    const button = make("button", { type: "button" }, line[event].trim());
+    button.addEventListener("click", () => scene.visit({ call, event }));
+    return make("li", {}, button);
+  }));
 }
 
 /** @param {string} name @param {string} value */

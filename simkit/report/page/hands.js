@@ -95,7 +95,7 @@ function watchHands(scene, picture, hover) {
     } else if (done && !done.moved && event.type === "pointerup") {
       const { x, y } = spot(event);
       const thing = thingAt(x, y, event.pointerType === "touch" ? 14 : 4);
-      if (thing?.broken) showBroken(scene, thing.call, thing.broken.proof);
+      if (thing?.broken) showBroken(scene, thing.call, thing.broken);
       else if (thing) scene.choose(scene.eventOf(thing));
       // A bracket or a span is chosen, and the instant within it is where one pointed.
       if (x >= picture.left && (!thing || thing.span)) scene.goTo(picture.instantAt(x));

@@ -101,7 +101,8 @@ function drawEvent(sheet, call, lineOf, i, pass, seen) {
       pen.fill();
     }
     sheet.place(x - 2, y - up, x + 2, y + down, thing);
-    if (!isFaded) {
+    // What is spoken has its words in the picture anyhow.
+    if (!isFaded && !(isVoice && SPANNED.has(call.kind(i)))) {
       const tries = /** @type {[number, number][]} */ ([[5, -5], [-5, -5], ...(isVoice ? [] : [[5, 13]])]);
       const text = seen <= 70 ? what(call, i).slice(0, 48) : call.kind(i);
       sheet.ask({ x, y, text, colour: pass ? colour : colours.dim, rank: 4 - pass, tries, isOnGround: true });

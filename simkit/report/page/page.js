@@ -21,7 +21,8 @@ function watchSummary(scene) {
       if (it) scene.visit({ call: 0, difference: it });
     } else if (proof) {
       const [promise, which] = proof.split(" ").map(Number);
-      showBroken(scene, call, scene.page.promises[promise].proofs[which]);
+      const { name, proofs } = scene.page.promises[promise];
+      showBroken(scene, call, { name, proof: proofs[which] });
     } else {
       const bracket = scene.calls[call].panel.brackets.find(({ onset }) => Math.abs(onset - Number(at)) < 1000);
       if (bracket) showBracket(scene, { call, bracket });
