@@ -120,6 +120,42 @@ def test_where_the_system_chooses_the_colours_the_picture_is_still_seen(
     assert colours > 100
 
 
+RECORDS_TEXTS = """
+window.textsSeen = [];
+const pen = CanvasRenderingContext2D.prototype;
+const { fillText, setTransform } = pen;
+pen.setTransform = function (...all) {
+  if (this.canvas.id === "base") window.textsSeen = [];
+  return setTransform.apply(this, all);
+};
+pen.fillText = function (text, x, y) {
+  if (this.canvas.id === "base") {
+    const { actualBoundingBoxLeft: left, actualBoundingBoxRight: right } = this.measureText(text);
+    const middle = y - (this.textBaseline === "middle" ? 0 : 4);
+    window.textsSeen.push([text, x - left, x + right, middle]);
+  }
+  return fillText.call(this, text, x, y);
+};
+"""
+
+
+@pytest.mark.parametrize("width", [390, 1024])
+def test_no_text_stands_upon_another_however_near_one_is(browser: Browser, width: int) -> None:
+    browser.open(call("rapid-interrupts"), width=width)
+    browser.run(RECORDS_TEXTS)
+    browser.keys("b")
+    left = 58 if width < 700 else 112
+    for key in "++\ue014+\ue014+\ue012+\ue014":
+        browser.keys(key)
+        # What goes on to the left is drawn over by the names of rows.
+        texts = [it for it in browser.run("return window.textsSeen") if it[1] >= left]
+        assert texts
+        for number, (one, start, end, y) in enumerate(texts):
+            for other, begin, until, at in texts[:number]:
+                apart = abs(y - at) > 9 or start >= until or end <= begin
+                assert apart, (one, other, browser.seen())
+
+
 def test_letters_twice_as_large_make_everything_larger(browser: Browser, pictures: Path) -> None:
     browser.open(call())
     tall = browser.run("return document.getElementById('stage').clientHeight")

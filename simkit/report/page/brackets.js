@@ -59,15 +59,15 @@ function drawBracket(sheet, call, top, bracket, x, toX, limit, voices, bottom) {
     pen.fillStyle = colours[name];
     pen.fillRect(low, y, Math.max(high - low, ms ? 1 : 0), height);
     if (isWide) dashed(sheet, to, bar + 12, bottom, colours[name]);
-    const isLong = sheet.wide(`${name} ${stretch(ms * 1000)}`, true) + 8 < high - low;
-    const isShort = sheet.wide(stretch(ms * 1000), true) + 6 < high - low;
+    const [begin, end] = [Math.max(low, sheet.left), Math.min(high, sheet.right)];
+    const isLong = sheet.wide(`${name} ${stretch(ms * 1000)}`, true) + 8 < end - begin;
+    const isShort = sheet.wide(stretch(ms * 1000), true) + 6 < end - begin;
     if (ms >= 0 && (isLong || isShort)) {
       pen.fillStyle = colours.paper;
       sheet.font(true);
       pen.textAlign = "center";
       pen.textBaseline = "middle";
-      const middle = (Math.max(low, sheet.left) + Math.min(high, sheet.right)) / 2;
-      pen.fillText(isLong ? `${name} ${stretch(ms * 1000)}` : stretch(ms * 1000), middle, bar + 6.5);
+      pen.fillText(isLong ? `${name} ${stretch(ms * 1000)}` : stretch(ms * 1000), (begin + end) / 2, bar + 6.5);
     }
     if (!isLong) outside++;
   }

@@ -153,8 +153,11 @@ class Picture extends Drawn {
     if (x >= this.left - 1 && x <= width) {
       pen.fillStyle = colours.accent;
       pen.fillRect(x - 0.75, 0, 1.5, height);
-      // The titles of calls are not crossed out.
-      for (const { top } of scene.calls.length > 1 ? this.panels : []) pen.clearRect(x - 1, top, 2, 24);
+      // The titles of calls, and the numbers of what differs, are not crossed out.
+      for (const [i, { top }] of scene.calls.length > 1 ? this.panels.entries() : []) {
+        const seam = i ? this.panels[i - 1].bottom : top;
+        pen.clearRect(x - 1, seam, 2, top + 24 - seam);
+      }
       this.flag(pen, seconds(scene.cursor), x, colours.accent);
     }
   }
