@@ -8,8 +8,13 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.amber.serializer import AmberDataSerializer
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from syrupy.location import PyTestLocation
+from syrupy.types import SnapshotIndex
 
 from .timeline import Timeline
+
+_REPETITION = "__pytest_repeat_step_number"
+"""The parameter that pytest-repeat gives each run of a test, as in ``[1-20]``."""
 
 
 class TimelineSnapshotExtension(SingleFileSnapshotExtension):
@@ -17,6 +22,16 @@ class TimelineSnapshotExtension(SingleFileSnapshotExtension):
 
     _write_mode = WriteMode.TEXT
     file_extension = "txt"
+
+    @classmethod
+    def get_snapshot_name(cls, *, test_location: PyTestLocation, index: SnapshotIndex = 0) -> str:
+        """Return the name of an assertion's snapshot: the same however often a test is repeated."""
+        name = super().get_snapshot_name(test_location=test_location, index=index)
+        callspec = getattr(test_location.item, "callspec", None)
+        if callspec is None or _REPETITION not in callspec.params:
+            return name
+        run = "-".join(callspec.id.split("-")[-2:])
+        return name.replace(f"[{run}]", "").replace(f"-{run}]", "]")
 
     def serialize(self, data: Any, **options: Any) -> str:
         """Return the text to keep."""

@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import TestCase
 
 import pytest
 
@@ -154,6 +156,13 @@ class SimFunction(pytest.Function):
 
     def runtest(self) -> None:
         """Run the test on the virtual clock."""
+        if self.cls is not None and issubclass(self.cls, TestCase):
+            pytest.fail(
+                "simkit: an async method of a unittest.TestCase cannot use sim: nobody would call "
+                "its setUp. Write a class without TestCase, or a def that calls "
+                "self.sim.run(scene)",
+                pytrace=False,
+            )
         arguments = {name: self.funcargs[name] for name in self._fixtureinfo.argnames}
         simulation: Any = self.funcargs["sim"]
         simulation.run(self.obj(**arguments))
@@ -224,10 +233,18 @@ def _is_async_sim_test(item: pytest.Item) -> bool:
 
 
 def _as_sim_function(item: pytest.Function) -> SimFunction:
+    name, callspec = item.name, getattr(item, "callspec", None)
+    backend = callspec.params.get("anyio_backend") if callspec is not None else None
+    if callspec is not None and backend in callspec._idlist:
+        # On which backend is chance, and nothing runs on it: it is no part of the test's name.
+        ids = list(callspec._idlist)
+        ids.remove(backend)
+        callspec = replace(callspec, _idlist=ids)
+        name = f"{item.originalname}[{callspec.id}]" if ids else item.originalname
     taken: SimFunction = SimFunction.from_parent(
         item.parent,
-        name=item.name,
-        callspec=getattr(item, "callspec", None),
+        name=name,
+        callspec=callspec,
         callobj=item.obj,
         fixtureinfo=item._fixtureinfo,
         keywords=item.keywords,

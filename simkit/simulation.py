@@ -267,8 +267,15 @@ class Simulation(Observed):
         Raises:
             AppError: a program that was to be served did not start.
             DivergenceError: with ``verify``, a second run did not do the same.
+            RuntimeError: it runs already, as it does in an async test.
             TypeError: ``coro`` is neither.
         """
+        if self.loop.is_running():
+            if isinstance(coro, Coroutine):
+                coro.close()
+            raise RuntimeError(
+                "sim.run: the simulation runs already: in an async test with sim, await instead"
+            )
         if self._verify:
             is_fresh = len(self.trail or ()) == self._entries_at_first
             scenario = repeatable(coro, is_fresh=is_fresh)

@@ -206,6 +206,100 @@ def test_errors_that_newcomers_meet_have_a_note(project):
     assert "pytest --snapshot-update writes it" in shown[1]
 
 
+def test_who_runs_the_simulation_in_an_async_test_is_told_to_await(project):
+    project.makepyfile(
+        """
+        import asyncio
+
+        async def test_it(sim):
+            sim.run(asyncio.sleep(1))
+        """
+    )
+    result = run(project)
+    result.stdout.fnmatch_lines(["*RuntimeError: sim.run: * in an async test * await instead"])
+    result.stdout.fnmatch_lines(["test_*.py:4: RuntimeError"])
+
+
+def test_an_async_method_of_a_test_case_is_refused_since_its_set_up_would_be_left_out(project):
+    project.makepyfile(
+        """
+        import asyncio, pytest, unittest
+
+        class TestIt(unittest.IsolatedAsyncioTestCase):
+            @pytest.fixture(autouse=True)
+            def _world(self, sim):
+                self.sim = sim
+
+            def setUp(self):
+                self.seconds = 5
+
+            async def test_async(self):
+                await asyncio.sleep(self.seconds)
+
+            def test_plain(self):
+                self.sim.run(asyncio.sleep(self.seconds))
+                assert self.sim.now == 5
+        """
+    )
+    result = run(project)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["simkit: an async method of a unittest.TestCase cannot use sim:*"])
+
+
+def test_anyios_backends_are_in_no_name(project):
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("seconds", [1, 2])
+        async def test_many(sim, seconds):
+            pass
+
+        async def test_one(sim):
+            pass
+        """
+    )
+    result = run(project, "-o", "anyio_mode=auto", "-v")
+    result.assert_outcomes(passed=3)
+    names = sorted(re.findall(r"::(test_\S+) PASSED", result.stdout.str()))
+    assert names == ["test_many[1]", "test_many[2]", "test_one"]
+
+
+def test_a_test_that_is_repeated_has_one_snapshot(project, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    # As pytest-repeat does it.
+    project.makepyfile(
+        """
+        import pytest
+
+        def repeated(function):
+            ids = ["1-2", "2-2"]
+            return pytest.mark.parametrize("__pytest_repeat_step_number", [0, 1], ids=ids)(function)
+
+        @repeated
+        def test_one(sim, snapshot, __pytest_repeat_step_number):
+            assert sim.timeline == snapshot
+
+        @repeated
+        @pytest.mark.parametrize("what", ["a-b", "1-2"])
+        def test_some(sim, snapshot, what, __pytest_repeat_step_number):
+            assert what == snapshot
+            assert what == snapshot
+        """
+    )
+    plugins = ("-p", "simkit.pytest_plugin", "-p", "syrupy")
+    project.runpytest_subprocess(*plugins, "--snapshot-update").assert_outcomes(passed=6)
+    assert sorted(path.name for path in (project.path / "__snapshots__").rglob("*.*")) == [
+        "test_one.txt",
+        "test_some[1-2].1.txt",
+        "test_some[1-2].txt",
+        "test_some[a-b].1.txt",
+        "test_some[a-b].txt",
+    ]
+    project.runpytest_subprocess(*plugins).assert_outcomes(passed=6)
+
+
 def test_what_simkit_refuses_is_shown_at_the_line_of_the_test(project):
     project.makepyfile(
         """
