@@ -4,6 +4,7 @@ Each is an async function over a world, registered by its name, with its numbers
 uses only what the simulation and the real-time world have in common, and so runs in both.
 """
 
+from ..recording.own_bridge import knows_own_line
 from . import beginnings, conversations, deliveries, endings, interruptions, intruders, strains
 from .job import Job, Verdict, judge
 from .playing import play, simulate
@@ -41,6 +42,7 @@ __all__ = [
     "interruptions",
     "intruders",
     "judge",
+    "knows_own_line",
     "leaves",
     "play",
     "scenario",

@@ -40,12 +40,14 @@ def bridge(sim, monkeypatch):
     # Imported anew: what one test's calls leave behind in its modules is not the next one's.
     for name in [name for name in sys.modules if f"{{name}}.".startswith("{package}.")]:
         monkeypatch.delitem(sys.modules, name)
+    knows_own_line(sim)  # simkit's excuse; make your own known: sim.knows("sorry.wav", "sorry")
     {put_up}
 '''
 _OWN_BRIDGE = '''\
 @pytest.fixture
 def bridge(sim, request):
     """simkit's own bridge, with what a test asks for switched on."""
+    knows_own_line(sim)
     sim.host("{host}").serve(own_bridge(**getattr(request, "param", {{}})))
 '''
 
@@ -86,9 +88,11 @@ def written(verdicts: Sequence[Verdict]) -> str:
 def _bridge(page: _Page, app: str | None, upstream: str | None) -> str:
     page.imports.add(("pytest", ""))
     if app is None:
+        page.imports.add(("simkit.scenarios", "knows_own_line"))
         page.imports.add(("simkit.recording.replay", "own_bridge"))
         return _OWN_BRIDGE.format(host=BRIDGE_HOST)
     page.imports |= {("sys", ""), ("simkit.recording", "ENVIRONMENT")}
+    page.imports.add(("simkit.scenarios", "knows_own_line"))
     accounts = "ENVIRONMENT"
     if upstream is not None:
         page.imports.add(("simkit.scenarios.substitute", "ACCOUNTS"))

@@ -183,6 +183,24 @@ def test_an_app_without_the_route_fails_the_call_and_says_why(run):
     assert "FAILED  twiml-in-time" in result.stdout
 
 
+LEAVES_OPEN = (
+    GOOD
+    + """
+import asyncio
+
+async def lifespan(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await asyncio.get_running_loop().create_server(asyncio.Protocol, port=9000)
+    await app(scope, receive, send)
+"""
+)
+
+
+def test_what_a_program_left_open_is_no_warning_of_pythons(run):
+    result = run(LEAVES_OPEN, "lifespan")
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
 def test_the_failure_is_in_the_json_too(run):
     result = run(NO_ROUTE, "app", "--json")
     assert result.exit_code == 1

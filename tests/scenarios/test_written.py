@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import builtins
+import shutil
+from pathlib import Path
 
 import pytest
 
 from simkit.scenarios import REGISTRY, Job, Verdict, scenario
 from simkit.scenarios.written import written
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi-bridge"
 NUMBER = "another number"
 """That nobody has."""
 
@@ -69,6 +72,14 @@ from simkit.recording import own_bridge
 def serve(sim):
     sim.host("bridge.example.com").serve(own_bridge())
 """
+
+
+def test_the_excuse_of_simkits_own_bridge_is_no_strange_sound_in_the_tests_either(pytester):
+    # This one has borrowed it.
+    shutil.copy(EXAMPLE / "mended.py", pytester.path / "my_app.py")
+    shutil.copy(EXAMPLE / "sorry.ulaw", pytester.path)
+    pytester.makepyfile(test_races=written([verdict("reconnect", phase="caller-is-done")]))
+    pytester.runpytest_inprocess("-p", "no:asyncio").assert_outcomes(passed=1)
 
 
 def test_a_function_that_puts_the_bridge_up_does_so_in_the_tests(pytester, monkeypatch):
