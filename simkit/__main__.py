@@ -1,5 +1,30 @@
-"""``python -m simkit``: the command line, with the interpreter that it is run by."""
+"""The command ``simkit``, and ``python -m simkit``: the command line, from its first instant."""
 
-from .cli import main
+from __future__ import annotations
 
-main(prog_name="simkit")
+import os
+import signal
+import sys
+
+
+def run() -> None:
+    """Run the command line.
+
+    Ctrl-C while its parts are being loaded just ends the process; without stdout or stderr, what
+    is printed goes nowhere.
+    """
+    is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_usual:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for good
+    from .cli import main
+
+    if is_usual:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    main(prog_name="simkit")
+
+
+if __name__ == "__main__":
+    run()

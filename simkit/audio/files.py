@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -260,15 +261,17 @@ def write_blocks(
         channels = 1 if first.ndim == 1 else first.shape[1]
         kind = path.suffix[1:].upper()
         subtype = "PCM_16" if bits == 16 else "PCM_S8"
-        with (
-            part.open("wb") as out,
-            soundfile.SoundFile(
-                out, "w", rate, channels, subtype=subtype, format=kind, compression_level=level
-            ) as sound,
-        ):
-            sound.write(first)
-            for block in blocks:
-                sound.write(block)
+        with part.open("wb", buffering=0) as out:
+            disk = _Disk(out)
+            with (
+                disk.faults_told(),
+                soundfile.SoundFile(
+                    disk, "w", rate, channels, subtype=subtype, format=kind, compression_level=level
+                ) as sound,
+            ):
+                sound.write(first)
+                for block in blocks:
+                    sound.write(block)
         part.replace(path)
     except (OSError, soundfile.SoundFileError) as error:
         part.unlink(missing_ok=True)
@@ -277,3 +280,34 @@ def write_blocks(
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+class _Disk:
+    """A file to write to for a library in C, which no exception can go through."""
+
+    def __init__(self, file: RawIOBase) -> None:
+        self._file = file
+        self._fault: OSError | None = None
+        self.seek, self.tell = file.seek, file.tell
+
+    def write(self, data: bytes) -> int:
+        """Write, or remember why not all of it could be."""
+        try:
+            written = self._file.write(data) or 0
+        except OSError as error:
+            self._fault = self._fault or error
+            return 0
+        if written < len(data):
+            self._fault = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return written
+
+    @contextmanager
+    def faults_told(self) -> Iterator[None]:
+        """Raise what was remembered, in place of what the library says, if it says anything."""
+        try:
+            yield
+        except AssertionError:
+            if self._fault is None:
+                raise
+        if self._fault is not None:
+            raise self._fault

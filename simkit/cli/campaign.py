@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import sys
 import time
@@ -27,7 +28,6 @@ from .conformance import STYLES, progress
 from .files import Files, write_text
 from .group import INTERRUPTED
 from .main import Refusal
-from .wall import end_in_order
 
 _SHARE = 16
 """Jobs at most that go to a process at once."""
@@ -69,7 +69,6 @@ def run_campaign(
     Files(html=html).check()
     if resume and output is None:
         raise Refusal("--resume: goes with --output, and with the file of before")
-    end_in_order()
     names = list(REGISTRY) if scenarios == "all" else scenarios.split(",")
     campaign = Campaign(names, *seeds, app, upstream, varied)
     began = time.monotonic()
@@ -95,7 +94,8 @@ def run_campaign(
         except (ScenarioError, CampaignError, CrewError) as error:
             raise Refusal(str(error)) from None
         except OSError as error:
-            raise Refusal(f"--output {output}: {error.strerror}") from None
+            hint = "; --resume goes on when there is place" if error.errno == errno.ENOSPC else ""
+            raise Refusal(f"--output {output}: {error.strerror}{hint}") from None
     took = time.monotonic() - began
     now = tally.runs - before
     speed = f"{now} runs in {took:.2f} s: {now / took:.1f} a second"

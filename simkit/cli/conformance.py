@@ -32,11 +32,12 @@ from ..scenarios.shown import shown
 from ..scenarios.written import written
 from ..timeline.text import printable
 from ..wall import WallError
+from .files import write_text
 from .group import INTERRUPTED
 from .junit import junit
 from .main import Refusal
 from .pages import Pages
-from .wall import doubt, end_in_order, environment_for, open_wall, settled
+from .wall import doubt, environment_for, open_wall, settled
 
 TESTS = "test_races.py"
 """The file that tests are written to."""
@@ -84,7 +85,6 @@ def run_conformance(
         raise Refusal("--upstream is part of a simulated world: leave out --wall")
     if tests is not None and wall["wall"]:
         raise Refusal("--write-tests writes tests that run in a simulation: leave out --wall")
-    end_in_order()
     place = _place_of_tests(tests, force=force) if tests is not None else None
     if junit_file is not None and not Path(junit_file).parent.is_dir():
         folder = Path(junit_file).parent
@@ -108,10 +108,10 @@ def run_conformance(
     if pages is not None:
         pages.write(table, len(jobs), app=app, seed=seed, how=_how(upstream, wall))
     if junit_file is not None:
-        _write(Path(junit_file), junit(table))
+        write_text("--junit", junit_file, junit(table))
     failed = [one for row in table for one in row.verdicts if one.result == "failed"]
     if place is not None and failed:
-        _write(place, written(failed))
+        write_text("--write-tests", str(place), written(failed))
     if as_json:
         click.echo(json.dumps(_plain(table, app, seed, is_interrupted), indent=2))
     else:
@@ -219,13 +219,6 @@ def _how(upstream: str | None, wall: dict[str, Any]) -> list[str]:
         return ["simulated"] if upstream is None else ["simulated", f"to {upstream}"]
     there = wall["command"] or wall["bridge"]
     return ["in real time", *([there] if there else [])]
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Refusal(f"{path}: {error.strerror}") from None
 
 
 def _print(table: list[Row]) -> None:

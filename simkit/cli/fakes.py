@@ -17,7 +17,6 @@ from ..vapi import HOST as VAPI_HOST
 from ..wall import PortError, WallError, WallSimulation
 from ..world import BRIDGE_HOST, TWILIO_HOST
 from .main import Refusal
-from .wall import end_in_order
 
 _LOOK_SECONDS = 0.25
 """Between looks at what there is to print."""
@@ -47,7 +46,6 @@ def run_fakes(
             check_number("--call", number)
         except ValueError as error:
             raise Refusal(str(error)) from None
-    end_in_order()
     failure = ""
     try:
         world = WallSimulation(

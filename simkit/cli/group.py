@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -82,11 +88,40 @@ class Commands(click.Group):
         formatter.write("simkit COMMAND --help tells more. --version tells which simkit this is.\n")
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; Ctrl-C ends it in a line, with the exit code that shells have for it."""
+        """Run a command; it ends in order however it has to, and says why in a line.
+
+        Ctrl-C and SIGTERM end it with the exit codes that shells have for them, a full disk with 2.
+        """
         if ctx.parent is not None:
             return super().invoke(ctx)
         try:
-            return super().invoke(ctx)
+            with _terminable():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("simkit: interrupted", err=True)
             sys.exit(INTERRUPTED)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            if error.filename is None:
+                # What stdout still holds would be tried again at the end.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            click.echo(f"simkit: {error.filename or 'output'}: {error.strerror}", err=True)
+            sys.exit(2)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM leave a command as Ctrl-C does, which ends what it has started."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def _leave(number: int, frame: Any) -> None:
+    sys.exit(128 + number)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..explore.conformance import Row
+from .files import PAGE_ENDINGS, write_text
 from .main import Refusal
-
-_ENDINGS = (".html", ".htm")
 
 
 class Pages:
@@ -23,7 +22,7 @@ class Pages:
 
     def __init__(self, place: str) -> None:
         path = Path(place)
-        if path.suffix.lower() in _ENDINGS:
+        if path.suffix.lower() in PAGE_ENDINGS:
             self.table, self.calls = path, path.with_name(f"{path.stem}-calls")
         else:
             self.table, self.calls = path / "index.html", path / "calls"
@@ -43,9 +42,4 @@ class Pages:
         for unfinished in self.calls.glob(".*.part"):
             unfinished.unlink(missing_ok=True)  # its process was ended
         text = render(table, runs=runs, app=app, seed=seed, folder=self.calls.name, how=how)
-        part = self.table.with_name(f".{self.table.name}.part")
-        try:
-            part.write_text(text, encoding="utf-8", newline="\n")
-            part.replace(self.table)
-        except OSError as error:
-            raise Refusal(f"--html {self.table}: {error.strerror}") from None
+        write_text("--html", str(self.table), text)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import signal
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..report import Outcome
 from .main import Refusal
@@ -85,7 +83,6 @@ def open_wall(
 
     if app is not None:
         _check(app)
-    end_in_order()
     with WallSimulation(seed, bridge=bridge) as world, ExitStack() as stack:
         if command is not None:
             child = world.serve(command, env=env, verbose=verbose)
@@ -128,12 +125,3 @@ def environment_for(scenario: Scenario, *, is_own: bool) -> dict[str, str]:
 
     offered = scenario.own if is_own else {}
     return ENVIRONMENT | {variable(key): str(value) for key, value in offered.items()}
-
-
-def end_in_order() -> None:
-    """Let SIGTERM end the bridge first, as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, _leave)
-
-
-def _leave(number: int, frame: Any) -> None:
-    sys.exit(128 + number)

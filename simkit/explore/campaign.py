@@ -5,6 +5,7 @@ What is kept in memory does not grow with the number of runs.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
@@ -156,7 +157,8 @@ class Ledger:
         try:
             self._read(path, campaign)
         except BaseException:
-            self._file.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
             raise
 
     def _read(self, path: Path, campaign: Campaign) -> None:
@@ -175,6 +177,7 @@ class Ledger:
         self._file.seek(whole)
         if not whole:
             self._file.write(header)
+            self._file.flush()
 
     def _recall(self, line: bytes, place: str) -> None:
         try:
@@ -189,17 +192,31 @@ class Ledger:
         return _short(job) in self._done
 
     def write(self, verdict: Verdict) -> None:
-        """Append a verdict, with the command that repeats it where it failed."""
+        """Append a verdict, with the command that repeats it where it failed.
+
+        Raises:
+            OSError: there is no place for it; nothing more can be written.
+        """
         line: dict[str, Any] = msgspec.to_builtins(verdict)
         if verdict.failures:
             line["command"] = verdict.job.command()
-        self._file.write(msgspec.json.encode(line) + b"\n")
-        self._file.flush()
+        try:
+            self._file.write(msgspec.json.encode(line) + b"\n")
+            self._file.flush()
+        except OSError:
+            with contextlib.suppress(OSError):  # the rest of the line, again
+                self._file.close()
+            raise
 
     def close(self) -> None:
-        """Close the file."""
-        os.fsync(self._file.fileno())
-        self._file.close()
+        """Close the file.
+
+        Raises:
+            OSError: what was written last is not there.
+        """
+        if not self._file.closed:
+            with self._file:
+                os.fsync(self._file.fileno())
 
 
 def _short(job: Job) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from simkit.audio import AudioFileError, files
+from tests.full_disk import little_place
 
 
 def noise(samples: int = 4000, seed: int = 1) -> np.ndarray:
@@ -147,3 +148,15 @@ def test_what_cannot_be_finished_leaves_the_file_that_was_there(tmp_path, monkey
         files.write(tmp_path / name, noise())
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert len(files.read(tmp_path / name)) == 100
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac"])
+@pytest.mark.parametrize("size", [1, 1000, 100_000])
+def test_on_a_full_disk_there_is_an_error_and_no_part_of_a_file(tmp_path, kind, size):
+    place = tmp_path / f"call.{kind}"
+    with (
+        little_place(size),
+        pytest.raises(AudioFileError, match=rf"call\.{kind}: cannot be written: "),
+    ):
+        files.write(place, noise(200_000))
+    assert list(tmp_path.iterdir()) == []

@@ -85,6 +85,70 @@ def test_an_interrupt_ends_a_command_in_a_line(monkeypatch):
     assert result.stderr == "simkit: interrupted\n"
 
 
+def test_sigterm_leaves_a_command_in_order_and_its_handler_is_taken_back():
+    @click.group(cls=Commands)
+    def some() -> None:
+        """Do things."""
+
+    @some.command("stuck")
+    def stuck() -> None:
+        """Wait."""
+        signal.raise_signal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    result = CliRunner().invoke(some, ["stuck"])
+    assert (result.exit_code, result.output) == (143, "")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+FULL = Path("/dev/full")
+needs_full = pytest.mark.skipif(not FULL.exists(), reason="there is no disk that is always full")
+
+
+@needs_full
+@pytest.mark.parametrize("command", [["scenarios"], ["scenarios", "--json"]])
+def test_where_there_is_no_place_for_what_is_printed_a_line_says_so(command):
+    with FULL.open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "simkit", *command],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert result.stderr == "simkit: output: No space left on device\n"
+    assert result.returncode == 2
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_without_a_place_to_print_to_commands_work_all_the_same(tmp_path, stream):
+    line = f"{sys.executable} -m simkit report barge-in -o {tmp_path}/out.html {stream}>&-"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    found = subprocess.run(
+        ["bash", "-c", line],
+        cwd=ROOT / "recordings",
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    assert (found.returncode, found.stderr) == (0, b"")
+    assert (tmp_path / "out.html").read_text().endswith("</html>\n")
+
+
+def test_ctrl_c_while_parts_are_loaded_ends_the_process_and_nothing_else(tmp_path):
+    (tmp_path / "click.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+    result = subprocess.run(
+        [sys.executable, "-m", "simkit", "scenarios"],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        capture_output=True,
+        check=False,
+        # What is started in the background, as these tests perhaps are, ignores Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (-signal.SIGINT, b"", b"")
+
+
 BUSY = """
 import os, signal
 

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from simkit.explore import Campaign, CampaignError, Ledger, Tally
 from simkit.scenarios import Job, ScenarioError, Verdict
+from tests.full_disk import little_place
 
 CAMPAIGN = Campaign(["greeting", "barge-in"], first_seed=5, seeds=3, app="my_app:app")
 
@@ -134,3 +135,20 @@ def test_a_file_of_another_campaign_or_of_none_is_refused(tmp_path, line, text, 
     with pytest.raises(CampaignError, match=why):
         Ledger(path, CAMPAIGN, resume=True)
     assert path.read_text() == before
+
+
+def test_on_a_full_disk_what_was_written_stays_and_can_be_gone_on_with(tmp_path):
+    path = tmp_path / "verdicts.jsonl"
+    found = verdicts()
+    ledger = Ledger(path, CAMPAIGN, resume=False)
+    ledger.write(found[0])
+    with little_place(path.stat().st_size + 30):
+        with pytest.raises(OSError, match="File too large"):
+            ledger.write(found[1])
+        ledger.close()
+    again = Ledger(path, CAMPAIGN, resume=True)
+    assert [again.holds(verdict.job) for verdict in found[:2]] == [True, False]
+    again.close()
+    assert path.read_bytes().count(b"\n") == 2
+    with little_place(10), pytest.raises(OSError, match="File too large"):
+        Ledger(tmp_path / "new.jsonl", CAMPAIGN, resume=False)
