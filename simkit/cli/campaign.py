@@ -99,9 +99,6 @@ def run_campaign(
     took = time.monotonic() - began
     now = tally.runs - before
     speed = f"{now} runs in {took:.2f} s: {now / took:.1f} a second"
-    if html is not None:
-        page = render(campaign, tally, runs=total, speed=speed)
-        write_text("--html", html, page)
     if as_json:
         click.echo(json.dumps(_plain(campaign, tally, is_interrupted), indent=2))
     else:
@@ -110,11 +107,14 @@ def run_campaign(
         out.print(f"digest {tally.digest}")
         out.print(f"{tally.runs} runs, {tally.call_seconds:.0f} s of calls")
         out.print(f"{now} of them now, in {took:.2f}s: {now / took:.1f} a second")
-        if html is not None:
-            out.print(f"the page: {html}", soft_wrap=True)
         if is_interrupted:
             rest = f"; --output {output} --resume goes on" if output else ""
             out.print(f"interrupted: {tally.runs} of {total} runs were done{rest}", soft_wrap=True)
+    if html is not None:
+        page = render(campaign, tally, runs=total, speed=speed)
+        write_text("--html", html, page)
+        if not as_json:
+            console().print(f"the page: {html}", soft_wrap=True)
     if is_interrupted:
         sys.exit(INTERRUPTED)
     sys.exit(2 if tally.of("error") else 1 if tally.of("failed") else 0)

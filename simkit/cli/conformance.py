@@ -105,23 +105,26 @@ def run_conformance(
     except (ScenarioError, CrewError, WallError) as error:
         raise Refusal(str(error)) from None
     table = rows(jobs, found)
-    if pages is not None:
-        pages.write(table, len(jobs), app=app, seed=seed, how=_how(upstream, wall))
-    if junit_file is not None:
-        write_text("--junit", junit_file, junit(table))
     failed = [one for row in table for one in row.verdicts if one.result == "failed"]
-    if place is not None and failed:
-        write_text("--write-tests", str(place), written(failed))
+    # What took minutes is told before anything can come in between.
     if as_json:
         click.echo(json.dumps(_plain(table, app, seed, is_interrupted), indent=2))
     else:
         _print(table)
         if is_interrupted:
             console().print(f"interrupted: {len(found)} of {len(jobs)} runs were done")
-        if place is not None and failed:
-            console().print(f"{len(failed)} failing tests are in {place}", soft_wrap=True)
-        if pages is not None:
-            console().print(f"the page: {pages.table}", soft_wrap=True)
+    written_to = []
+    if pages is not None:
+        pages.write(table, len(jobs), app=app, seed=seed, how=_how(upstream, wall))
+        written_to.append(f"the page: {pages.table}")
+    if junit_file is not None:
+        write_text("--junit", junit_file, junit(table))
+    if place is not None and failed:
+        write_text("--write-tests", str(place), written(failed))
+        written_to.insert(0, f"{len(failed)} failing tests are in {place}")
+    if not as_json:
+        for line in written_to:
+            console().print(line, soft_wrap=True)
     if is_interrupted:
         sys.exit(INTERRUPTED)
     results = {row.result for row in table}

@@ -5,7 +5,9 @@ The pages of the calls are files beside it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from ..scenarios import Verdict
 from .conformance import Row
@@ -57,7 +59,7 @@ def render(
         incomplete=incomplete(len(verdicts), runs),
         columns=_COLUMNS,
         unfold="every variant",
-        folder=folder,
+        folder=quote(os.fsencode(folder)),
         legend=_LEGEND,
         figures=_figures,
     )

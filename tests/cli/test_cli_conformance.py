@@ -19,6 +19,7 @@ from simkit.cli import main
 from simkit.cli.junit import junit
 from simkit.explore.conformance import judged, plan, rows
 from simkit.scenarios import Job, Verdict
+from tests.full_disk import little_place
 
 SENTENCE = "caller heard 340 ms of reply 1 after the clear at 3.112\nand more"
 VERDICTS = [
@@ -277,6 +278,17 @@ def test_input_of_no_use_is_one_line_and_exits_with_2(args, line):
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith(f"simkit: {line}")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--junit", "--html"])
+def test_on_a_full_disk_the_table_is_told_all_the_same(tmp_path, option):
+    place = tmp_path / "out.html"
+    with little_place(100):
+        result = invoke(*only("greeting", "dtmf"), option, str(place))
+    assert result.exit_code == 2
+    assert "2 scenarios: " in result.stdout
+    assert result.stderr == f"simkit: {option} {place}: cannot be written: File too large\n"
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
 
 
 @pytest.mark.parametrize("option", ["--app", "--upstream", "--bridge", "--exec"])

@@ -136,6 +136,21 @@ def test_without_a_place_to_print_to_commands_work_all_the_same(tmp_path, stream
     assert (tmp_path / "out.html").read_text().endswith("</html>\n")
 
 
+def test_letters_that_the_terminal_does_not_have_are_escaped(tmp_path):
+    page = tmp_path / "ö é.html"
+    recording = str(ROOT / "recordings" / "barge-in")
+    old = {
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONIOENCODING": "ascii",
+    }
+    result = simkit("report", recording, "-o", str(page), cwd=tmp_path, **old)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.endswith("/\\udcc3\\udcb6 \\udcc3\\udca9.html\n")
+    assert page.exists()
+
+
 def test_ctrl_c_while_parts_are_loaded_ends_the_process_and_nothing_else(tmp_path):
     (tmp_path / "click.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
     result = subprocess.run(
