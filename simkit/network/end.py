@@ -76,24 +76,25 @@ class End:
         arrived = pipe.arrived
         self._sent_ns, data = arrived.popleft()
         self._first_sent_ns = self._sent_ns
-        if arrived and arrived[0][1] and len(data) < limit:
+        size = len(data)
+        if arrived or size > limit:
             parts = [data]
-            size = len(data)
             while arrived and arrived[0][1] and size < limit:
                 self._sent_ns, data = arrived.popleft()
                 parts.append(data)
                 size += len(data)
             data = b"".join(parts)
-        if len(data) > limit:
-            arrived.appendleft((self._sent_ns, data[limit:]))
-            data = data[:limit]
+            if size > limit:
+                arrived.appendleft((self._sent_ns, data[limit:]))
+                data, size = data[:limit], limit
         back = self._out.direction
         if back.shape is not None:
-            back.shape.acknowledge(pipe, len(data))
+            back.shape.acknowledge(pipe, size)
         else:
-            pipe.unread -= len(data)
-            if pipe.writer is not None and pipe.writer._buffer:
-                pipe.writer._flush_later(back.latency_ns)
+            pipe.unread -= size
+            writer = pipe.writer
+            if writer is not None and writer._buffer:
+                writer._flush_later(back.latency_ns)
         if self._sock.watched and not self._has_something_to_read():
             self._sock.show_drained()
         return data

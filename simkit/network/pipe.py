@@ -98,19 +98,13 @@ class Pipe:
         if direction.shape is not None:
             direction.shape.send(self, data)
             return
+        arrival = calendar._now + direction.latency_ns
+        if arrival <= self.last_arrival_ns:
+            self.put(self.last_arrival_ns, data)
+            return
         # What put and Calendar.at do, without the calls: nearly every frame passes here.
-        now = calendar._now
-        arrival = now + direction.latency_ns
-        if arrival < self.last_arrival_ns:
-            arrival = self.last_arrival_ns
-        in_flight = self.in_flight
-        if in_flight and in_flight[-1][0] == arrival and in_flight[-1][1] == now and data:
-            last = in_flight[-1][2]
-            if last[0]:
-                last.append(data)
-                return
         self.last_arrival_ns = arrival
-        in_flight.append((arrival, now, [data]))
+        self.in_flight.append((arrival, calendar._now, [data]))
         heappush(calendar._queue, (arrival, ARRIVAL, next(calendar._eid), self._arrive))
 
     def _send_chosen(self, choices: Choices, data: bytes) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _USUAL = ("app", "application", "create_app", "make_app", "main")
 """Names that applications, and what makes them, often have."""
+_TICKS, _TICK_NS = 10, 100_000_000
+"""How often uvicorn looks around: so many times a second, so far apart."""
 
 
 class AppError(Exception):
@@ -116,7 +118,7 @@ class AppServer:
     async def shut_down(self) -> None:
         """End the program as a deployment would, within a few virtual seconds."""
         if self._uvicorn is not None:
-            self._uvicorn.should_exit = True
+            self._uvicorn.stop()
             await asyncio.wait((self.task,), timeout=5)
         if not self.task.done():
             self.task.cancel()
@@ -132,6 +134,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, started: asyncio.Event) -> None:
         super().__init__(config)
         self._has_started = started
+        self._has_stopped = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -142,6 +145,29 @@ class _Server(uvicorn.Server):
         """Start, then tell."""
         await super().startup(sockets)
         self._has_started.set()
+
+    def stop(self) -> None:
+        """Let it end, when it looks for that next."""
+        self.should_exit = True
+        self._has_stopped.set()
+
+    async def main_loop(self) -> None:
+        """Look every second, for the date; an end is seen as soon as uvicorn's own loop sees it.
+
+        That looks ten times a second, which would be the most of what happens in a quiet call.
+        """
+        if self.config.limit_max_requests is not None:
+            await super().main_loop()
+            return
+        loop = asyncio.get_running_loop()
+        began, ticks = loop.time(), 0
+        while not await self.on_tick(ticks):
+            ticks += _TICKS
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._has_stopped.wait()
+                    since_ns = round((loop.time() - began) * 1e9)
+                    await asyncio.sleep(-since_ns % _TICK_NS / 1e9)
 
 
 @contextlib.contextmanager

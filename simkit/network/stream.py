@@ -77,6 +77,7 @@ class StreamTransport(End, FlowControl):
         self._conn_lost = False
         self._paused = False
         self._started = False
+        self._polls = False  # it has begun to read, and is neither paused nor closing
         self._woken = False
         self._flush_due = False
         self._eof_written = False
@@ -129,18 +130,21 @@ class StreamTransport(End, FlowControl):
         """Leave what arrives in the receive buffer."""
         if not self._closing:
             self._paused = True
+            self._polls = False
 
     def resume_reading(self) -> None:
         """Deliver again; what has arrived meanwhile comes with the next poll."""
         if self._closing or not self._paused:
             return
         self._paused = False
+        self._polls = self._started
         if self._has_something_to_read():
             self._poll_again()
 
     def _start_reading(self) -> None:
         self._started = True
-        if self.is_reading() and self._has_something_to_read():
+        self._polls = self.is_reading()
+        if self._polls and self._has_something_to_read():
             self._poll_again()
 
     def _poll_again(self) -> None:
@@ -151,7 +155,7 @@ class StreamTransport(End, FlowControl):
     def _wake(self) -> None:
         if self._sock.watched:
             self._sock.show_readable()
-        if not self._woken and self._started and not self._paused and not self._closing:
+        if self._polls and not self._woken:
             self._woken = True
             self._loop._ready.append(self._read_handle)
 
@@ -166,7 +170,7 @@ class StreamTransport(End, FlowControl):
 
     def _read_ready(self) -> None:
         self._woken = False
-        if self._closing or self._paused:
+        if not self._polls:
             return
         arrived = self._in.arrived
         if not arrived:
@@ -188,7 +192,7 @@ class StreamTransport(End, FlowControl):
             except BaseException as error:
                 self._fatal_error(error, "Fatal error: protocol.data_received() call failed.")
                 return
-        if (arrived or self._out.reset) and self.is_reading():
+        if (arrived or self._out.reset) and self._polls:
             self._poll_again()
 
     def _read_into_buffer(self) -> None:
@@ -226,11 +230,12 @@ class StreamTransport(End, FlowControl):
                     f"data argument must be a bytes-like object, not {type(data).__name__!r}"
                 )
             data = bytes(data)
-        if self._loop.undecided:
-            decided: bytes = self._loop.decided(data, self)
+        loop = self._loop
+        if loop.undecided:
+            decided: bytes = loop.decided(data, self)
             data = decided
-        if self._loop.charge_ns is not None:
-            self._loop.stall(self._loop.charge_ns("write", copy_context()))
+        if loop.charge_ns is not None:
+            loop.stall(loop.charge_ns("write", copy_context()))
         if self._eof_written:
             raise RuntimeError("Cannot call write() after write_eof()")
         if not data or self._conn_lost:
@@ -306,6 +311,7 @@ class StreamTransport(End, FlowControl):
         if self._closing:
             return
         self._closing = True
+        self._polls = False
         if not self._buffer:
             self._conn_lost = True
             self._loop.call_soon(self._call_connection_lost, None, context=self._context)
@@ -331,6 +337,7 @@ class StreamTransport(End, FlowControl):
             return
         self._buffer.clear()
         self._closing = True
+        self._polls = False
         self._conn_lost = True
         self._loop.call_soon(self._call_connection_lost, error, context=self._context)
 

@@ -14,6 +14,8 @@ from .loudness import Loudness
 MEDIA_GAP_NS = 100_000_000
 """A pause between two frames that is longer ends a run of media."""
 
+_LONG_AGO_NS = -(10**18)
+
 
 class MediaLeg:
     """Audio from one place to another, of one call or session.
@@ -27,8 +29,8 @@ class MediaLeg:
 
     def __init__(self, begin: Callable[[int], tuple[dict[str, Any], Loudness]]) -> None:
         self._begin = begin
-        self._fields: dict[str, Any] | None = None
-        self._last_ns = 0
+        self._fields: dict[str, Any] = {}
+        self._last_ns = _LONG_AGO_NS
         self._times16 = self._usual_ns = 0
         self._loudness = Loudness()
 
@@ -44,11 +46,12 @@ class MediaLeg:
             is_silent: whether nobody is heard in it; None: nobody asks for this leg.
         """
         since_ns = t_ns - self._last_ns
+        self._last_ns = t_ns
         fields = self._fields
-        if fields is None or since_ns > MEDIA_GAP_NS:
-            fields, self._loudness = self._begin(t_ns)
-            self._fields = fields
-        elif self._times16 or since_ns != self._usual_ns:
+        if since_ns > MEDIA_GAP_NS:
+            self._fields, self._loudness = self._begin(t_ns)
+            fields = self._fields
+        elif since_ns != self._usual_ns or self._times16:
             # RFC 3550, appendix A.8: sixteen times the jitter, in integers.
             times16 = self._times16
             times16 += abs(since_ns - self._usual_ns) - ((times16 + 8) >> 4)
@@ -58,7 +61,7 @@ class MediaLeg:
         self._usual_ns = audio_ns
         fields["frames"] += 1
         fields["audio_ns"] += audio_ns
-        fields["last_ns"] = self._last_ns = t_ns
+        fields["last_ns"] = t_ns
         if not in_order:
             fields["out_of_order"] += 1
         if is_silent is not None:
@@ -66,4 +69,4 @@ class MediaLeg:
 
     def end_run(self) -> None:
         """Let the next frame begin a new run."""
-        self._fields = None
+        self._last_ns = _LONG_AGO_NS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -93,3 +94,9 @@ class Leg:
         if self.forwarded_from is not None:
             params["ForwardedFrom"] = self.forwarded_from
         return params
+
+
+def new_call_token(draw: random.Random) -> str:
+    """Return what a program hands back to Twilio to prove whose call it forwards."""
+    parts = [draw.randbytes(size).hex() for size in (12, 24, 16)]
+    return f'{{"parentCallInfoToken":"{".".join(parts)}","identityHeaderTokens":[]}}'

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from ..audio import Samples, mulaw
+from ..audio import Samples, Speech, mulaw, read_speech
 from ..audio.spool import Spool
+from ..audio.voices import Voice
 from .carrier import CarrierLeg
 from .concealment import SILENT, Concealer
 from .playout import BYTE_NS, PACKET, PACKET_NS
 
+_SOUND_FILES = (".wav", ".flac")
 _PIECE = 480_000
 """Samples that are mixed at once: a minute of a recorded call."""
 _AHEAD = 25
 """Frames that are read at once."""
+
+
+def speech_of(
+    words: str | Speech | Path, seconds: float | None, speak: Voice, draw: random.Random
+) -> Speech:
+    """Return what is said: a text in a voice, speech as it is, or what a sound file holds.
+
+    Raises:
+        AudioFileError: the file is missing, damaged or of another kind than expected.
+        TypeError: ``words`` is something else.
+        ValueError: a text that names a sound file, or ``seconds`` for what is no text.
+    """
+    if isinstance(words, str):
+        if words.lower().endswith(_SOUND_FILES) and " " not in words:
+            raise ValueError(f"says({words!r}) would speak that text: say Path({words!r})")
+        return speak(words, draw, seconds)
+    if seconds is not None:
+        raise ValueError(
+            f"seconds is for texts: recorded speech lasts as long as it does; found {seconds!r}"
+        )
+    if not isinstance(words, Speech | Path):
+        raise TypeError(f"says: a text, Speech, or the Path of a sound file; found {words!r}")
+    return words if isinstance(words, Speech) else read_speech(words)
 
 
 @dataclass

@@ -11,20 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from ..audio import Repertoire, Samples, Speech, read_speech
-from ..audio.tones import KEYS, key_tone
+from ..audio import Repertoire, Samples, Speech
+from ..audio.tones import key_tone
 from ..audio.voices import Voice
 from ..timeline import BargeIn, CallMeasures, Clock, Event, Timeline, barge_ins, measures
 from .call import CallFailed, CallFlow
 from .carrier import Line
 from .ear import Ear, HeardUtterance
+from .keys import PAUSES, check_presses
 from .listening import Heard, Listener
+from .mouth import speech_of
 from .noises import Noise, Noises
 from .settings import TwilioSettings
-
-_SOUND_FILES = (".wav", ".flac")
-_PAUSES = {"w": 0.5, "W": 1.0}
-"""As in the ``SendDigits`` of Twilio's REST API."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ class Call:
             TypeError: ``words`` is something else.
         """
         async with self._talking:
-            speech = self._as_speech(words, seconds)
+            speech = speech_of(words, seconds, self._speak, self._draw)
             self._check_line("say", speech.text)
             start_ns = self._flow.mouth.place(speech.samples, self._clock.now_ns)
             self._record_speech(speech, start_ns, directed=directed)
@@ -131,19 +129,6 @@ class Call:
         for start, speech in utterances:
             self._record_speech(speech, origin_ns + round(start * 1e9))
         return origin_ns / 1e9
-
-    def _as_speech(self, words: str | Speech | Path, seconds: float | None) -> Speech:
-        if isinstance(words, str):
-            if words.lower().endswith(_SOUND_FILES) and " " not in words:
-                raise ValueError(f"says({words!r}) would speak that text: say Path({words!r})")
-            return self._speak(words, self._draw, seconds)
-        if seconds is not None:
-            raise ValueError(
-                f"seconds is for texts: recorded speech lasts as long as it does; found {seconds!r}"
-            )
-        if not isinstance(words, Speech | Path):
-            raise TypeError(f"says: a text, Speech, or the Path of a sound file; found {words!r}")
-        return words if isinstance(words, Speech) else read_speech(words)
 
     def _record_speech(self, speech: Speech, start_ns: int, *, directed: bool = True) -> None:
         self._flow.spoke(speech, start_ns)
@@ -321,19 +306,11 @@ class Call:
             CallFailed: the call has ended.
             ValueError: there is no such key or time; nothing was pressed.
         """
-        for name, seconds, least in (("hold", hold, 0.02), ("gap", gap, 0.0)):
-            if not least <= seconds <= 60:
-                raise ValueError(f"presses: {name} is {least:g} to 60 seconds; found {seconds!r}")
-        wrong = [key for key in keys if key not in KEYS and key not in _PAUSES]
-        if wrong:
-            raise ValueError(
-                f"cannot press {wrong[0]!r} (number {keys.index(wrong[0]) + 1} of {keys!r}): keys "
-                f"are {' '.join(KEYS)}, pauses w and W"
-            )
+        check_presses(keys, hold, gap)
         audible = self._settings.dtmf_tones if in_band is None else in_band
         for key in keys:
-            if key in _PAUSES:
-                await asyncio.sleep(_PAUSES[key])
+            if key in PAUSES:
+                await asyncio.sleep(PAUSES[key])
                 continue
             self._check_line("press", key)
             self._flow.press(key)

@@ -26,7 +26,7 @@ from .directory import Directory
 from .exchange import Exchange
 from .forged_stream import StreamForgery
 from .forging import Forger, Forgery
-from .legs import Leg, Literally, Reports, Step
+from .legs import Leg, Literally, Reports, Step, new_call_token
 from .lines import Lines
 from .numbers import Place, check_number, how_to_point
 from .phone import Call
@@ -210,7 +210,7 @@ class Twilio(Directory, Lines, Sealed):
             stir_verstat=stir_verstat,
             caller_name=caller_name,
             forwarded_from=forwarded_from,
-            call_token=_call_token(draw),
+            call_token=new_call_token(draw),
         )
         return self._begin(leg, None, found, speak)[1]
 
@@ -385,12 +385,6 @@ class Twilio(Directory, Lines, Sealed):
 
     def _make_sid(self, prefix: str) -> str:
         return prefix + self._ids.randbytes(16).hex()
-
-
-def _call_token(draw: random.Random) -> str:
-    """Return what a program hands back to Twilio to prove whose call it forwards."""
-    parts = [draw.randbytes(size).hex() for size in (12, 24, 16)]
-    return f'{{"parentCallInfoToken":"{".".join(parts)}","identityHeaderTokens":[]}}'
 
 
 async def _either(*events: asyncio.Event) -> None:

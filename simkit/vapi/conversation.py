@@ -16,9 +16,10 @@ from .assistant import SPEAKS_WITH_MODEL, WAITS_FOR_USER, Assistant
 from .faults import CallFaults, Faults
 from .hearing import Ears, Hearing
 from .history import Said
+from .line import Line
 from .notices import Notices
 from .plans import endpointing_seconds, interrupts
-from .talking import Line, Mouth, Talking, Utterance
+from .talking import Mouth, Talking, Utterance
 from .thinking import Thinking
 from .timers import Timers
 from .trouble import DullEars, Tongue

@@ -22,10 +22,12 @@ from .account import AccountSettings
 from .asking import Asking, AssistantAnswer, ToolResult
 from .assistant import Assistant, begun_as_ordered
 from .calls import LIMIT_REACHED, LOGGED, Logged, VapiCall, is_user_final
+from .concurrency import Concurrency
 from .control import ControlUrl
 from .conversation import Conversation
 from .create import Order, RefusedError, config_problems
 from .faults import CallFaults, Faults
+from .line import Line
 from .origins import Origins, is_at
 from .recital import Recital, Reciting
 from .resources import Dates
@@ -34,14 +36,10 @@ from .scripts import Scripts
 from .seed_dialect import SeedSocket
 from .settings import VapiSettings
 from .storage import Storage, is_recorded
-from .talking import Line
 from .tapes import TapedLine, Tapes
 from .telling import Telling
 from .transport import NO_CALL, Refusal, TransportSocket
 from .webhooks import Spawn, VapiForgery, Webhooks
-
-DEFAULT_LIMIT = 10
-"""Calls that an account may hold at once, unless it pays for more."""
 
 
 class Vapi(Scripts, Sealed):
@@ -89,13 +87,13 @@ class Vapi(Scripts, Sealed):
         self.faults = Faults()
         """What goes wrong; nothing, until it is asked to."""
         self._faults = CallFaults(self.faults, 0, timeline=timeline, draw=random_for("vapi faults"))
-        self._limit: int | None = None
         self.open_delay = 0.0
         self.api_key: str | None = None
         self.public_key: str | None = None
         self.assistants: dict[str, dict[str, Any]] = {}
         self.calls: list[VapiCall] = []
         """Every call that was created, in order."""
+        self._concurrency = Concurrency(self.calls)
         self._sessions = 0
         self.account = AccountSettings()
         self._dates = dates = Dates(clock)
@@ -164,13 +162,11 @@ class Vapi(Scripts, Sealed):
         Raises:
             ValueError: on assignment, a number below 0.
         """
-        return self._limit
+        return self._concurrency.limit
 
     @concurrency_limit.setter
     def concurrency_limit(self, limit: int | None) -> None:
-        if limit is not None and (isinstance(limit, bool) or limit < 0):
-            raise ValueError(f"concurrency_limit: 0 or more, or None; found {limit!r}")
-        self._limit = limit
+        self._concurrency.limit = limit
 
     @property
     def server(self) -> dict[str, Any] | None:
@@ -272,8 +268,7 @@ class Vapi(Scripts, Sealed):
         wrong = config_problems(saved)
         if wrong:
             raise RefusedError(wrong)
-        limit = DEFAULT_LIMIT if self._limit is None else self._limit
-        blocked = self._limit is not None and self._running() >= self._limit
+        blocked = self._concurrency.is_reached
         if blocked and self.account.concurrency_answer == "400":
             raise RefusedError("Over Concurrency Limit")
         call = self._new_call(order.audio)
@@ -287,25 +282,16 @@ class Vapi(Scripts, Sealed):
         call.config = saved | order.assistant | overrides
         if blocked:
             call.ended_reason, call.ended_ns = LIMIT_REACHED, self._clock.now_ns
-        limits = {
-            "concurrencyBlocked": blocked,
-            "concurrencyLimit": limit,
-            "remainingConcurrentCalls": max(0, limit - self._running()),
-        }
-        return call, limits
+        return call, self._concurrency.told(blocked=blocked)
 
     def _new_call(self, audio: vapi.AudioFormat) -> VapiCall:
         identity = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
         now_ns = self._clock.now_ns
-        call = VapiCall(
-            identity, self.next_session(), audio, self._dates.iso(now_ns), self._origins
-        )
+        created = self._dates.iso(now_ns)
+        call = VapiCall(identity, self.next_session(), audio, created, self._origins)
         call.created_ns = now_ns
         self.calls.append(call)
         return call
-
-    def _running(self) -> int:
-        return sum(call.status != "ended" for call in self.calls)
 
     def _find(self, identity: str) -> VapiCall | None:
         return next((call for call in self.calls if call.id == identity), None)

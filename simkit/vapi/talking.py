@@ -7,7 +7,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from msgspec import UNSET
 
@@ -16,27 +16,9 @@ from ..timeline import Clock, Timeline
 from ..wire import vapi
 from .assistant import Assistant
 from .history import Said, words_until
+from .line import Line
 from .speaking import Speaking
 from .timers import Timers
-
-
-class Line(Protocol):
-    """The client's end of a conversation, in whichever dialect it speaks."""
-
-    audio: vapi.AudioFormat
-
-    def send_audio(self, sound: bytes) -> None:
-        """Send one frame."""
-
-    def tell(self, message: vapi.ServerMessage) -> None:
-        """Send a message."""
-
-    def end(self, reason: str) -> None:
-        """End the call from Vapi's side: tell the reason, then close."""
-
-    @property
-    def arrival_ns(self) -> int:
-        """When what was sent last reaches the client."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from ..audio import Samples, mulaw
 from ..timeline import Clock
 from ..wire.vapi import AudioFormat, ServerMessage
-from .talking import Line
+from .line import Line
 
 _GAP_NS = 100_000_000
 """A frame that comes later than this leaves a gap; what comes sooner was late on the way."""

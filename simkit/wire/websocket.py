@@ -50,6 +50,7 @@ class WebSocketPeer(asyncio.Protocol):
         self.core: Any = core
         self.transport: Any = None
         self._rest = b""
+        self._is_midway = False  # in a message of which more is to come
         self._head_ended = False
         self._fragments: list[bytes] = []
         self._fragments_are_text = False
@@ -58,6 +59,7 @@ class WebSocketPeer(asyncio.Protocol):
         self._mask = os.urandom(4) if self._is_client else b""
         # What arrives with two bytes of length: its second byte, and where its payload begins.
         self._second, self._head = (126, 4) if self._is_client else (0x80 | 126, 8)
+        self._usual_head, self._usual_size = b"", -1  # of what arrived so last
         self._sent_head = self._sent_length = -1
         self._sent_header = b""  # of the message sent last: most are as long as the one before
         self._opened = False
@@ -172,25 +174,44 @@ class WebSocketPeer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the connection."""
-        head = self._head
         if (
-            len(data) > head
-            and data[1] == self._second
-            and data[2] << 8 | data[3] == len(data) - head <= self.max_message
-            and self.is_open
-            and not self._rest
-            and not self._fragments
+            len(data) != self._usual_size
+            or not data.startswith(self._usual_head)
+            or not self.is_open
+            or self._is_midway
+        ) and not self._is_usual(data):
+            self._take_apart(data)
+            return
+        head = self._head
+        payload = data[head:]
+        if head == 8:
+            payload = apply_mask(payload, data[4:8])
+        if data[0] == _TEXT:
+            self.on_text(payload)
+        else:
+            self.on_binary(payload)
+
+    def _is_usual(self, data: bytes) -> bool:
+        """Tell whether it is one whole message of 126 bytes to 64 KiB; the next is often like it.
+
+        Nearly everything that arrives in a call is.
+        """
+        length = len(data) - self._head
+        if (
+            length <= 0
+            or data[0] not in (_TEXT, _BINARY)
+            or data[1] != self._second
+            or data[2] << 8 | data[3] != length
+            or length > self.max_message
+            or not self.is_open
+            or self._is_midway
         ):
-            # One whole message of 126 bytes to 64 KiB: nearly everything that arrives in a call.
-            payload = data[head:]
-            if head == 8:
-                payload = apply_mask(payload, data[4:8])
-            if data[0] == _TEXT:
-                self.on_text(payload)
-                return
-            if data[0] == _BINARY:
-                self.on_binary(payload)
-                return
+            return False
+        self._usual_head, self._usual_size = data[:4], len(data)
+        return True
+
+    def _take_apart(self, data: bytes) -> None:
+        """Take bytes that hold any number of messages, and parts of them."""
         if self._rest:
             data = self._rest + data
         if not self._opened:
@@ -243,6 +264,7 @@ class WebSocketPeer(asyncio.Protocol):
                 at = stop
                 self._pump()
         self._rest = data[at:]
+        self._is_midway = bool(self._rest or self._fragments)
 
     def _take_head(self, data: bytes) -> bytes:
         """Give the core the head of the handshake, and return what follows an upgrade.
