@@ -196,7 +196,7 @@ def _really(job: Job, options: dict[str, Any], pages: Path | None) -> tuple[Verd
     """Run a job in real time; returns the verdict, and whether there was a bridge to call."""
     scenario = find(job.scenario)
     is_own = not (job.app or options["bridge"] or options["command"])
-    env = environment_for(scenario, is_own=is_own)
+    env = environment_for(scenario, job.settings, is_own=is_own)
     has_answered = False
 
     def run() -> Outcome:

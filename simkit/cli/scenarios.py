@@ -79,7 +79,7 @@ def run_scenario(
                 bridge=bridge,
                 command=command,
                 verbose=verbose,
-                env=environment_for(scenario, is_own=not (app or bridge or command)),
+                env=environment_for(scenario, chosen, is_own=not (app or bridge or command)),
             ) as world:
                 if world is not None:
                     return play(scenario, world, chosen)

@@ -118,10 +118,18 @@ def _check(app: str) -> None:
     )
 
 
-def environment_for(scenario: Scenario, *, is_own: bool) -> dict[str, str]:
+def environment_for(
+    scenario: Scenario, settings: Mapping[str, Any], *, is_own: bool
+) -> dict[str, str]:
     """Return what a bridge is told; simkit's own also what it needs to offer for a scenario."""
     from ..bridge.sources import variable
     from ..recording import ENVIRONMENT
 
-    offered = scenario.own if is_own else {}
-    return ENVIRONMENT | {variable(key): str(value) for key, value in offered.items()}
+    offered = scenario.offered(settings) if is_own else {}
+    return ENVIRONMENT | {variable(key): _as_text(value) for key, value in offered.items()}
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={each}" for key, each in value.items())
+    return str(value)

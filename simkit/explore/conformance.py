@@ -93,7 +93,9 @@ def judged(jobs: Sequence[Job], crew: Crew) -> Iterator[Verdict]:
     """
     hung = alike = 0
     error: str | None = None
-    waiting = list(reversed(jobs))
+    # The longest scenarios first: at the end one process would run them while the others wait.
+    waiting = sorted(jobs, key=lambda job: -find(job.scenario).limit)
+    waiting.reverse()
 
     def sparing() -> Iterator[Job]:
         while waiting and hung < _HUNG_MOST and alike < _ALIKE_MOST:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Any
 
 from msgspec import Meta
 
 from ..twilio import Call
-from ..vapi import Only, Reply
-from ..world import World
+from ..vapi import WEBHOOK_SECRET, Only, Reply
+from ..world import BRIDGE_HOST, World
 from .registry import Count, NotApplicable, Seconds, expect, leaves, scenario
 
 NUMBER = "+15550100"
@@ -24,9 +25,14 @@ BOOKED = "At nine it is then, and we look forward to seeing you."
 _PATIENCE_SECONDS = 12.0
 """Ten after the last word was understood, and one each for that and for the way."""
 
+_AT_ONCE_SECONDS = 1.0
+"""So soon nobody answers who is at work."""
+
 Keys = Annotated[str, Meta(pattern=r"^[0-9*#]{1,20}$")]
 Status = Annotated[int, Meta(ge=0, le=599)]
 """Of HTTP; 0: none."""
+Tool = Annotated[str, Meta(pattern=r"^[\w-]{0,64}$")]
+Path = Annotated[str, Meta(pattern=r"^/\S*$", max_length=200)]
 
 
 @scenario(limit=900.0, variants=({}, {"silence": 300.0}))
@@ -183,26 +189,64 @@ async def duplicate_turn(sim: World, *, silence: Seconds = 0.6, stopped: Seconds
     return call
 
 
+async def look_up(seconds: float) -> str:
+    """Take so long; the tool of simkit's own bridge in :func:`llm_timeout`."""
+    await asyncio.sleep(seconds)
+    return "Tuesday"
+
+
+def _with_tool(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    tool = settings.get("tool")
+    if not tool:
+        return {}
+    return {"tools": {tool: f"{__name__}:look_up"}, "vapi_webhook_secret": WEBHOOK_SECRET}
+
+
 @scenario(
     variants=(
         {},
         {"thinks": 12.0},
         {"thinks": 1.0, "refused": 429},
         {"thinks": 1.0, "refused": 500},
+        {"tool": "look_up"},
+        {"tool": "look_up", "thinks": 12.0},
     ),
     waives={"agent-audio-intact": "a line of the bridge's own is no agent's"},
+    own=_with_tool,
 )
-async def llm_timeout(sim: World, *, thinks: Seconds = 6.0, refused: Status = 0) -> Call:
+async def llm_timeout(
+    sim: World,
+    *,
+    thinks: Seconds = 6.0,
+    refused: Status = 0,
+    tool: Tool = "",
+    vapi_path: Path = "/vapi/webhook",
+) -> Call:
     """The model takes long, or the request for the call is ``refused`` at first (429, 500).
 
-    A model or a tool that is stuck takes 5 to 10 s, which is for ever on the phone. A right bridge
-    says something by itself within ten, lets the late reply be heard once, and asks again for what
-    was refused only for a moment.
+    A model or a tool that is stuck takes 5 to 10 s, which is for ever on the phone. With ``tool``
+    it is a function of the bridge's, for which Vapi asks at ``vapi_path``, and which is told how
+    many ``seconds`` to take. A right bridge says something by itself within ten, lets the late
+    reply be heard once, and asks again for what was refused only for a moment.
     """
     if refused:
         sim.vapi.faults.failed_create = Only(refused)
+    lack = ""
+
+    async def asks_tool(heard: str) -> AsyncIterator[str]:
+        nonlocal lack
+        server = {"url": f"https://{BRIDGE_HOST}{vapi_path}", "secret": WEBHOOK_SECRET}
+        asked = sim.now
+        result = await sim.vapi.ask_tool(
+            sim.vapi.calls[-1], tool, {"seconds": thinks}, tool={"server": server}
+        )
+        if result.problem and sim.now - asked < _AT_ONCE_SECONDS:
+            lack = f"no tool {tool} at {vapi_path}: {result.problem}"
+        yield "It is on Tuesday."
+
     sim.vapi.assistant(
-        first_message="What can I look up?", replies=[Reply("It is on Tuesday.", latency=thinks)]
+        first_message="What can I look up?",
+        replies=asks_tool if tool else [Reply("It is on Tuesday.", latency=thinks)],
     )
     call = await sim.twilio.call(to=NUMBER)
     await call.hears("What can I look up?")
@@ -210,6 +254,8 @@ async def llm_timeout(sim: World, *, thinks: Seconds = 6.0, refused: Status = 0)
     await call.hears_sound(timeout=_PATIENCE_SECONDS)
     await call.hears("It is on Tuesday.", timeout=30.0 + thinks)
     await leaves(call, after=3.0)
+    if lack:
+        raise NotApplicable(lack)
     heard = [utterance.text for utterance in call.heard.utterances].count("It is on Tuesday.")
     expect(heard == 1, f"the late reply was heard {heard} times")
     return call

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -28,6 +29,7 @@ _SAMPLE_NS = 1_000_000_000 // RATE
 Leg = Literal["caller", "agent"]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(ge=0.1, le=60)]
+Audio = Literal["any", "pcm 16000", "pcm 24000", "pcm 44100", "mulaw"]
 Size = Annotated[int, Meta(ge=1, le=65_536)]
 Rate = Annotated[int, Meta(ge=4000, le=48_000)]
 
@@ -136,7 +138,9 @@ async def stale_burst(sim: Simulation, *, stall: Seconds = 5.0) -> Call:
     return call
 
 
-@scenario(variants=[{"loss": 0.01}, {"loss": 0.03}, {"loss": 0.05}])
+@scenario(
+    variants=[{"loss": 0.01}, {"loss": 0.03}, {"loss": 0.05}, {"loss": 0.03, "endpointing": 0.3}]
+)
 async def packet_loss(
     sim: World, *, loss: Share = 0.03, burst: Seconds = 0.06, endpointing: Seconds = 0.5
 ) -> Call:
@@ -193,13 +197,27 @@ def _are_among(some: list[str], others: list[str]) -> bool:
     return all(word in rest for word in some)
 
 
-@scenario(variants=[{"size": size} for size in (1, 37, 333, 32_001)])
-async def odd_chunks(sim: World, *, size: Size = 333) -> Call:
+def _in_audio(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    kind, _, rate = settings.get("audio", "any").partition(" ")
+    if kind == "mulaw":
+        return {"vapi_format": kind}
+    return {"vapi_rate": int(rate)} if rate else {}
+
+
+@scenario(
+    variants=[
+        *({"size": size} for size in (1, 37, 333, 32_001)),
+        *({"size": 333, "audio": audio} for audio in ("pcm 24000", "pcm 44100", "mulaw")),
+    ],
+    own=_in_audio,
+)
+async def odd_chunks(sim: World, *, size: Size = 333, audio: Audio = "any") -> Call:
     """Vapi's audio comes in frames of any ``size`` in bytes, which cut samples in two.
 
     Nothing promises 20 ms a frame, nor whole samples. A bridge that converts each frame by itself
     loses half a sample, and all that follows is noise; or its resampler begins anew with each
-    frame, and clicks. A right bridge keeps what is left of a frame for the next one.
+    frame, and clicks. A right bridge keeps what is left of a frame for the next one, whatever
+    ``audio`` it asks Vapi for.
     """
     sim.vapi.faults.odd_frames = size
     if size == 1:
@@ -207,6 +225,7 @@ async def odd_chunks(sim: World, *, size: Size = 333) -> Call:
         call = await sim.twilio.call(to=NUMBER)
         await call.hears("Hello.")
         await leaves(call)
+        _expect_audio(sim, audio)
         return call
     # What does not fill a frame waits for the next audio, which has to be silence, and in time.
     sim.vapi.assistant(
@@ -214,7 +233,18 @@ async def odd_chunks(sim: World, *, size: Size = 333) -> Call:
     )
     call = await sim.twilio.call(to=NUMBER)
     await _both_speak(sim, call)
+    _expect_audio(sim, audio)
     return call
+
+
+def _expect_audio(sim: World, audio: Audio) -> None:
+    """Leave a bridge alone that asks Vapi for other audio than a variant is about."""
+    if audio == "any":
+        return
+    declared = sim.vapi.calls[-1].audio
+    found = "mulaw" if declared.format == "mulaw" else f"pcm {declared.sample_rate}"
+    if found != audio:
+        raise NotApplicable(f"the bridge asks Vapi for {found}, not for {audio}")
 
 
 @scenario(

@@ -61,7 +61,7 @@ def simulate(
             at_most(real_limit) as hung,
             Simulation(seed, time_limit=scenario.limit + _START_LIMIT) as sim,
         ):
-            put_up(sim, own_bridge(**scenario.own) if app is None else app)
+            put_up(sim, own_bridge(**scenario.offered(settings or {})) if app is None else app)
             if varied:
                 vary(sim, seed)
             if prepare is not None:

@@ -23,6 +23,9 @@ Need = Literal["agent", "vapi", "simulation"]
 """What a scenario cannot do without: an agent that says replies, whose service it may be; a bridge
 whose other side is Vapi; the virtual world."""
 
+Own = Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Keys of our own bridge's configuration, or what returns them for the scenario's settings."""
+
 Seconds = Annotated[float, Meta(ge=0, le=600)]
 Count = Annotated[int, Meta(ge=1, le=100)]
 
@@ -88,8 +91,8 @@ class Scenario:
     """Settings with which it is to be run when a bridge is judged as a whole."""
     waives: Mapping[str, str] = field(default_factory=dict)
     """Checks that say nothing here, each with the reason."""
-    own: Mapping[str, Any] = field(default_factory=dict)
-    """Settings that simkit's own bridge needs to offer what this is about."""
+    own: Own = field(default_factory=dict)
+    """What simkit's own bridge needs to offer what this is about."""
 
     @property
     def summary(self) -> str:
@@ -110,6 +113,10 @@ class Scenario:
             for name, parameter in inspect.signature(self.function).parameters.items()
             if parameter.kind is parameter.KEYWORD_ONLY
         }
+
+    def offered(self, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return how simkit's own bridge is configured where the scenario has these settings."""
+        return self.own(settings) if callable(self.own) else self.own
 
     def settings(self, assignments: Iterable[str]) -> dict[str, Any]:
         """Read ``name=value`` assignments.
@@ -144,7 +151,7 @@ def scenario(
     limit: float = 300.0,
     variants: Sequence[Mapping[str, Any]] = ({},),
     waives: Mapping[str, str] | None = None,
-    own: Mapping[str, Any] | None = None,
+    own: Own | None = None,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]]:
     """Register an async function as a scenario, under its own name with hyphens.
 
@@ -156,7 +163,8 @@ def scenario(
         limit: seconds of the world after which a run is given up.
         variants: settings with which it is to be run when a bridge is judged as a whole.
         waives: checks that say nothing here, each with the reason.
-        own: settings that simkit's own bridge needs to offer what this is about.
+        own: what simkit's own bridge needs to offer what this is about: keys of its configuration,
+            or a function that returns them for the scenario's settings.
 
     Raises:
         ScenarioError: there is one of this name, it says nothing about itself, or speaks of a

@@ -111,7 +111,7 @@ async def pooled_connection(
 
 @scenario(
     limit=600.0,
-    variants=({}, {"callers": 12, "lines": 100}),
+    variants=({}, {"callers": 12, "lines": 100}, {"callers": 50, "lines": 10}),
     waives={"agent-audio-intact": "who is refused hears a line of the bridge's own"},
 )
 async def crowd(

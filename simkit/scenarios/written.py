@@ -171,8 +171,9 @@ def _test(
         marked.append("waives={\n" + "".join(reasons) + "    }")
     if marked:
         lines.append(f"@pytest.mark.simkit({', '.join(marked)})")
-    if job.app is None and scenario.own:
-        own = ", ".join(f"{name!r}: {value!r}" for name, value in scenario.own.items())
+    offered = scenario.offered(job.settings)
+    if job.app is None and offered:
+        own = ", ".join(f"{name!r}: {value!r}" for name, value in offered.items())
         lines.append(f'@pytest.mark.parametrize("bridge", [{{{own}}}], indirect=True)')
     lines.append(f"async def {_name(page, job)}(sim, bridge):")
     steps = source.steps(node)

@@ -55,12 +55,14 @@ def test_a_failure_on_a_machine_that_is_too_busy_is_an_error(monkeypatch):
 
 @pytest.mark.parametrize("scenario", REGISTRY.values(), ids=REGISTRY)
 def test_simkits_own_bridge_is_told_what_it_needs_for_a_scenario(scenario):
-    config = load(None, environment_for(scenario, is_own=True), {}).config
-    assert {key: getattr(config, key) for key in scenario.own} == scenario.own
-    assert (
-        environment_for(scenario, is_own=False).keys()
-        == environment_for(REGISTRY["greeting"], is_own=True).keys()
-    )
+    for settings in scenario.variants:
+        config = load(None, environment_for(scenario, settings, is_own=True), {}).config
+        offered = scenario.offered(settings)
+        assert {key: getattr(config, key) for key in offered} == offered
+        assert (
+            environment_for(scenario, settings, is_own=False).keys()
+            == environment_for(REGISTRY["greeting"], {}, is_own=True).keys()
+        )
 
 
 SOURCE = """

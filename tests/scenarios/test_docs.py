@@ -35,10 +35,10 @@ def test_the_page_on_judging_says_what_our_bridge_is_told_for_which_scenario():
     table = page.partition("| race | what is judged | keys |\n")[2].partition("\n\n")[0]
     rows = [row.split("|") for row in table.splitlines()[1:]]
     told = {race.split("`")[1]: set(keys.split("`")[1::2]) for _, race, _, keys, _ in rows}
-    own = {
-        name: {word for key, value in scenario.own.items() for word in (key, value)}
-        for name, scenario in REGISTRY.items()
-        if scenario.own
-    }
+    own: dict[str, set[str]] = {}
+    for name, scenario in REGISTRY.items():
+        for settings in scenario.variants:
+            for key, value in scenario.offered(settings).items():
+                own.setdefault(name, set()).update((key, str(value)))
     assert told.keys() == own.keys()
     assert all(told[name] <= own[name] for name in own)

@@ -192,6 +192,21 @@ def test_a_socket_of_twilios_is_no_door_and_a_bin_no_webhook(
         ),
         ("packet-loss", {"loss": 0.33}, "the line left none of the 14 words whole"),
         ("dtmf", {}, "Vapi was told of no key"),
+        (
+            "llm-timeout",
+            {"tool": "look_up", "vapi_path": "/hook"},
+            "no tool look_up at /hook: HTTP 404 instead of 200",
+        ),
+        (
+            "llm-timeout",
+            {"tool": "look_up"},
+            "no tool look_up at /vapi/webhook: HTTP 403 instead of 200",
+        ),
+        (
+            "odd-chunks",
+            {"audio": "pcm 24000"},
+            "the bridge asks Vapi for pcm 16000, not for pcm 24000",
+        ),
     ],
 )
 def test_what_a_bridge_does_not_offer_is_not_applicable(name, settings, reason):
@@ -203,7 +218,7 @@ def test_what_a_bridge_does_not_offer_is_not_applicable(name, settings, reason):
 
 def test_sockets_from_before_a_scenario_have_another_assistant():
     """In real time a bridge has started, and warmed its sockets, before a scenario begins."""
-    own = find("pooled-connection").own
+    own = find("pooled-connection").offered({})
     with Simulation() as sim:
         sim.host("bridge.example.com").serve(wrong(**own))
         sim.run(asyncio.sleep(1))

@@ -45,7 +45,7 @@ class Bug:
 
     def app(self) -> Any:
         """Return the wrong bridge, as an application."""
-        return serve(self.part, **{**find(self.scenario).own, **self.config})
+        return serve(self.part, **{**find(self.scenario).offered(self.settings), **self.config})
 
 
 BUGS: dict[str, Bug] = {}
