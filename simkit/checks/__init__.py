@@ -5,11 +5,12 @@ where one says which of them are of no account and how strict the others are.
 """
 
 from .catalogue import ALL, run
-from .check import Check, CheckResult, Limit, Violation
+from .check import NOT_JUDGED, Check, CheckResult, Limit, Violation, not_judged
 from .promises import CheckError, Checks, describe
 
 __all__ = [
     "ALL",
+    "NOT_JUDGED",
     "Check",
     "CheckError",
     "CheckResult",
@@ -17,5 +18,6 @@ __all__ = [
     "Limit",
     "Violation",
     "describe",
+    "not_judged",
     "run",
 ]

@@ -110,4 +110,5 @@ BOUNDED_BUFFERS = Check(
         "most_mb": Limit(5, "of 1,048,576 bytes, in the write buffer of one connection"),
         "held_ms": Limit(15_000, "from the arrival of the caller's audio until it is sent on"),
     },
+    only_simulated="write buffers",
 )

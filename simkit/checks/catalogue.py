@@ -32,21 +32,24 @@ ALL = (
     ONE_REPLY_PER_TURN,
     LIVENESS,
     NO_CROSS_TALK,
-    CLEAN_TEARDOWN,
     BOUNDED_BUFFERS,
     PROTOCOL_CONFORMANCE,
     SIGNATURE_REQUIRED,
     NO_UNHANDLED_ERROR,
     NO_BLOCKING,
     NO_OUTSIDE_WORLD,
+    CLEAN_TEARDOWN,
 )
-"""Every check, in the order of reporting."""
+"""Every check, in the order of reporting: what the caller hears, what peers and machine get, and
+last what is left when the call is over."""
 
 
 def run(
     timeline: Timeline,
     waived: Mapping[str, str] | None = None,
     limits: Mapping[str, Mapping[str, float]] | None = None,
+    *,
+    in_real_time: bool = False,
 ) -> list[CheckResult]:
     """Judge every check.
 
@@ -54,8 +57,15 @@ def run(
         timeline: what happened.
         waived: checks that are of no account, each with the reason.
         limits: limits that are not to be as by default, by check and by name.
+        in_real_time: the bridge was a process of its own, which shows less than a simulation.
     """
     waived, limits = waived or {}, limits or {}
     return [
-        check.judge(timeline, waived.get(check.name, ""), limits.get(check.name)) for check in ALL
+        check.judge(
+            timeline,
+            waived.get(check.name, ""),
+            limits.get(check.name),
+            in_real_time=in_real_time,
+        )
+        for check in ALL
     ]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from msgspec import Struct
 
 from ..timeline import Event, Timeline
 from ..timeline.text import line, printable
 
+ALL_OF_IT = "all of it"
+"""Stands for what a run in real time does not show of a promise, where that is everything."""
+NOT_JUDGED = "not judged (real time)"
+"""What reports call a promise that nobody looked at."""
 _MOST_EVENTS = 12
 """Of the evidence, that are shown."""
+
+Word = Literal["passed", "failed", "waived", "not judged"]
 
 
 class Violation(Struct, frozen=True):
@@ -39,11 +46,25 @@ class CheckResult(Struct, frozen=True):
     violations: list[Violation]
     waived: str = ""
     """Why it is of no account that the promise was broken; empty when it is of account."""
+    not_judged: str = ""
+    """What of it nobody could look at, since the run was in real time; or :data:`ALL_OF_IT`."""
+
+    @property
+    def word(self) -> Word:
+        """How it came out: a promise that nobody looked at has not passed."""
+        if self.violations:
+            return "waived" if self.waived else "failed"
+        return "not judged" if self.not_judged == ALL_OF_IT else "passed"
 
     @property
     def passed(self) -> bool:
         """True when the promise held, or need not hold."""
-        return not self.violations or bool(self.waived)
+        return self.word in ("passed", "waived")
+
+    @property
+    def failed(self) -> bool:
+        """True when the promise was broken, and that is of account."""
+        return self.word == "failed"
 
     @property
     def sentence(self) -> str:
@@ -52,6 +73,15 @@ class CheckResult(Struct, frozen=True):
             return self.promise
         more = len(self.violations) - 1
         return self.violations[0].sentence + (f" (and {more} more)" if more else "")
+
+
+def not_judged(results: Iterable[CheckResult]) -> list[str]:
+    """Return the promises that nobody could look at in real time, or which part of them."""
+    return [
+        result.name if result.not_judged == ALL_OF_IT else f"{result.name}: {result.not_judged}"
+        for result in results
+        if result.not_judged
+    ]
 
 
 @dataclass(frozen=True)
@@ -72,9 +102,16 @@ class Check:
     find: Callable[..., list[Violation]]
     """Takes the timeline, and the limits by keyword."""
     limits: Mapping[str, Limit] = field(default_factory=dict)
+    only_simulated: str = ""
+    """What of it a run in real time does not show; or :data:`ALL_OF_IT`."""
 
     def judge(
-        self, timeline: Timeline, waived: str = "", limits: Mapping[str, float] | None = None
+        self,
+        timeline: Timeline,
+        waived: str = "",
+        limits: Mapping[str, float] | None = None,
+        *,
+        in_real_time: bool = False,
     ) -> CheckResult:
         """Look for violations.
 
@@ -82,6 +119,7 @@ class Check:
             timeline: what happened.
             waived: the reason why violations are of no account.
             limits: those that are not to be as by default.
+            in_real_time: the bridge was a process of its own, which shows less than a simulation.
         """
         chosen = {name: limit.default for name, limit in self.limits.items()}
         chosen.update(limits or {})
@@ -90,7 +128,8 @@ class Check:
             Violation(found.at_ns, printable(found.sentence), found.events)
             for found in sorted(self.find(timeline, **chosen), key=lambda found: found.at_ns)
         ]
-        return CheckResult(self.name, self.promise.format(**chosen), violations, waived)
+        unseen = self.only_simulated if in_real_time else ""
+        return CheckResult(self.name, self.promise.format(**chosen), violations, waived, unseen)
 
 
 def named(service: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..timeline import Event, Timeline, sessions_of, upstreams_of
-from .check import Check, Limit, Violation, milliseconds, named, seconds
+from .check import ALL_OF_IT, Check, Limit, Violation, milliseconds, named, seconds
 
 _MOST_NAMED = 3
 """Of what was left, that are named."""
@@ -177,6 +177,7 @@ CLEAN_TEARDOWN = Check(
     "clean-teardown",
     "a second after each call nothing of it was left: no socket, no task",
     _clean_teardown,
+    only_simulated="tasks, and sockets to others than Vapi",
 )
 PROTOCOL_CONFORMANCE = Check(
     "protocol-conformance",
@@ -184,14 +185,21 @@ PROTOCOL_CONFORMANCE = Check(
     _protocol_conformance,
 )
 NO_UNHANDLED_ERROR = Check(
-    "no-unhandled-error", "no exception was left unhandled", _no_unhandled_error
+    "no-unhandled-error",
+    "no exception was left unhandled",
+    _no_unhandled_error,
+    only_simulated=ALL_OF_IT,
 )
 NO_BLOCKING = Check(
     "no-blocking",
     "the loop was never blocked for over {over_ms:g} ms",
     _no_blocking,
     {"over_ms": Limit(20, "the longest that the loop may be blocked at once")},
+    only_simulated=ALL_OF_IT,
 )
 NO_OUTSIDE_WORLD = Check(
-    "no-outside-world", "nothing outside the simulation was asked for", _no_outside_world
+    "no-outside-world",
+    "nothing outside the simulation was asked for",
+    _no_outside_world,
+    only_simulated="whatever the bridge itself reaches for",
 )

@@ -22,6 +22,8 @@ class Checks:
 
     Args:
         timeline: returns what happened so far.
+        in_real_time: the bridge is a process of its own, which shows less than a simulation: what
+            it does not show is not judged.
 
     >>> checks = Checks(Timeline)
     >>> checks.adjust("no-blocking", over_ms=50)
@@ -30,8 +32,9 @@ class Checks:
     []
     """
 
-    def __init__(self, timeline: Callable[[], Timeline]) -> None:
+    def __init__(self, timeline: Callable[[], Timeline], *, in_real_time: bool = False) -> None:
         self._timeline = timeline
+        self._in_real_time = in_real_time
         self._waived: dict[str, str] = {}
         self._limits: dict[str, dict[str, float]] = {}
 
@@ -64,11 +67,11 @@ class Checks:
 
     def judge(self) -> list[CheckResult]:
         """Judge every check on what happened so far."""
-        return run(self._timeline(), self._waived, self._limits)
+        return run(self._timeline(), self._waived, self._limits, in_real_time=self._in_real_time)
 
     def broken(self) -> list[CheckResult]:
         """Return those that do not hold so far, and are of account."""
-        return [result for result in self.judge() if not result.passed]
+        return [result for result in self.judge() if result.failed]
 
 
 def _known(name: str) -> Check:

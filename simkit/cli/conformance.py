@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from ..checks import NOT_JUDGED
 from ..explore import Crew, CrewError
-from ..explore.conformance import Row, judged, plan, rows
+from ..explore.conformance import Row, alone, judged, not_judged, plan, rows
 from ..report import Outcome, console, print_table
 from ..scenarios import ScenarioError, find, play
 from ..scenarios.job import (
@@ -260,6 +261,11 @@ def _print(table: list[Row]) -> None:
     number = f"{len(table)} scenario{'s' * (len(table) != 1)}"
     out.print(f"{number}: {summary or 'nothing was run'}")
     out.print(f"{len(runs)} runs, {seconds:.0f} s of calls")
+    check, races = alone(table)
+    if check:
+        out.print(f"{check} alone: {races} of the races that failed; mend that first")
+    if unseen := not_judged(table):
+        out.print(f"{NOT_JUDGED}: {'; '.join(unseen)}", soft_wrap=True)
 
 
 def _word(row: Row) -> str:
@@ -282,6 +288,7 @@ def _plain(table: list[Row], app: str | None, seed: int, is_interrupted: bool) -
         "passed": not (counts["failed"] or counts["error"] or is_interrupted),
         "interrupted": is_interrupted,
         "counts": dict(counts),
+        "not_judged": not_judged(table),
         "scenarios": [
             {
                 "scenario": row.scenario,
@@ -310,5 +317,6 @@ def _variant(verdict: Verdict) -> dict[str, Any]:
         "leaks": verdict.leaks,
         "call_seconds": verdict.call_seconds,
         "digest": verdict.digest,
+        "not_judged": verdict.not_judged,
         "command": verdict.job.command(),
     }

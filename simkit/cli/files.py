@@ -147,7 +147,7 @@ def verdict(result: Outcome) -> str:
     """Return in a line how a run came out."""
     if result.inapplicable:
         return f"not applicable: {result.inapplicable}"
-    broken = [check.sentence for check in result.checks if not check.passed]
+    broken = [check.sentence for check in result.checks if check.failed]
     reasons = [*([result.failure] if result.failure else []), *broken]
     return f"FAILED: {' '.join(reasons[0].split())}" if reasons else "passed"
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from ..checks import NOT_JUDGED
 from ..explore.conformance import Row
 from ..scenarios.job import Verdict
 
@@ -60,6 +61,9 @@ def _add(suite: ElementTree.Element, verdict: Verdict) -> None:
         )
         lines = [f"{check}: {sentence}" for check, sentence in verdict.failures]
         said.text = _legal("\n".join([*lines, "", verdict.job.command()]))
+    if verdict.not_judged:
+        told = f"{NOT_JUDGED}: {'; '.join(verdict.not_judged)}"
+        ElementTree.SubElement(case, "system-out").text = _legal(told)
 
 
 def _legal(text: str) -> str:

@@ -14,6 +14,7 @@ from .options import (
     app_option,
     audio_option,
     check_processes,
+    checks_option,
     drawing_options,
     html_option,
     json_option,
@@ -77,6 +78,7 @@ def main() -> None:
     help="With --all: recordings that are replayed at once; as many as there are processors if "
     "not given, or auto.",
 )
+@checks_option
 @json_option
 @audio_option
 @html_option
@@ -99,10 +101,10 @@ def replay_command(
 
         run_replay(recording, legs=ways, as_json=as_json, **options)
         return
-    kept_for_one = ("audio", "html", "trace", "svg", "from_s", "to_s")
+    kept_for_one = ("every_check", "audio", "html", "trace", "svg", "from_s", "to_s")
     for name in ("wall", "bridge", "command", "verbose", *kept_for_one):
         if options.pop(name):
-            option = {"command": "exec"}.get(name, name.removesuffix("_s"))
+            option = {"command": "exec", "every_check": "checks"}.get(name, name.removesuffix("_s"))
             raise Refusal(f"--{option}: does not go with --all")
     from .replay_all import run_all
 
@@ -323,6 +325,7 @@ def scenarios_command(as_json: bool) -> None:
     "--varied", is_flag=True, help="Let the seed change distances, timings and the caller, too."
 )
 @upstream_option
+@checks_option
 @json_option
 @audio_option
 @html_option

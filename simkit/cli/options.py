@@ -16,6 +16,9 @@ recording_argument = click.argument(
 seed_option = click.option(
     "--seed", type=int, default=0, show_default=True, help="Seed of the simulation."
 )
+checks_option = click.option(
+    "--checks", "every_check", is_flag=True, help="Name every check, those that held, too."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 audio_option = click.option(
     "--audio",

@@ -23,6 +23,7 @@ def report(
     what: dict[str, Any],
     *,
     as_json: bool,
+    every_check: bool,
     title: str,
     files: Files,
     remarks: Sequence[str] = (),
@@ -36,6 +37,7 @@ def report(
         result: what came of it.
         what: was run, and what else is known of it, for the JSON.
         as_json: print JSON instead of text.
+        every_check: name the checks that held, too.
         title: what was run, for people.
         files: to write.
         remarks: lines for people.
@@ -56,11 +58,17 @@ def report(
             what = what | {"runs": runs, "not_judged": why or None}
         click.echo(json.dumps(what | as_plain(result), indent=2))
     else:
-        _print(result, [*remarks, *_heard_in(sounds)], also)
+        _print(result, [*remarks, *_heard_in(sounds)], also, every_check=every_check)
     sys.exit(2 if why else 0 if result.passed else 1)
 
 
-def _print(result: Outcome, remarks: Sequence[str], also: Callable[[Console], None] | None) -> None:
+def _print(
+    result: Outcome,
+    remarks: Sequence[str],
+    also: Callable[[Console], None] | None,
+    *,
+    every_check: bool,
+) -> None:
     out = console()
     print_timeline(out, result.timeline)
     out.print()
@@ -68,7 +76,7 @@ def _print(result: Outcome, remarks: Sequence[str], also: Callable[[Console], No
     out.print()
     print_measures(out, result.measures)
     out.print()
-    print_checks(out, result.checks)
+    print_checks(out, result.checks, every=every_check)
     out.print()
     if also is not None:
         also(out)
@@ -109,13 +117,14 @@ def as_plain(result: Outcome) -> dict[str, Any]:
         "checks": [
             {
                 "name": check.name,
-                "passed": check.passed,
+                "passed": None if check.word == "not judged" else check.passed,
                 "sentence": check.sentence,
                 "violations": [violation.sentence for violation in check.violations],
                 "waived": check.waived or None,
                 "evidence": [violation.evidence for violation in check.violations],
                 "promise": check.promise,
                 "at_ns": [violation.at_ns for violation in check.violations],
+                "not_judged": check.not_judged or None,
             }
             for check in result.checks
         ],

@@ -166,7 +166,7 @@ def _verdict(result: Replay) -> Verdict:
         name=result.recording.name,
         duration_ms=result.recording.duration_ms,
         checks=len(result.checks),
-        failed_checks=[check.name for check in result.checks if not check.passed],
+        failed_checks=[check.name for check in result.checks if check.failed],
         diverges=len(result.divergence.causes),
         faults=result.faults,
     )

@@ -24,11 +24,12 @@ MOST_BYTES = 256 * 1024 * 1024
 
 class _SavedCheck(msgspec.Struct):
     name: str
-    passed: bool
+    passed: bool | None
     sentence: str
     violations: list[str] = []
     at_ns: list[int] = []
     waived: str | None = None
+    not_judged: str | None = None
     evidence: list[list[str]] = []
     promise: str = ""
 
@@ -141,7 +142,8 @@ def _check(saved: _SavedCheck, by_line: dict[str, Event]) -> CheckResult:
         at_ns = saved.at_ns[number] if number < len(saved.at_ns) else 0
         violations.append(Violation(at_ns, sentence, proof))
     waived = saved.waived or ""
-    return CheckResult(saved.name, saved.promise or saved.sentence, violations, waived)
+    promise = saved.promise or saved.sentence
+    return CheckResult(saved.name, promise, violations, waived, saved.not_judged or "")
 
 
 def _sound(path: Path) -> tuple[Samples, Samples]:

@@ -52,6 +52,7 @@ def run_scenario(
     seed: int,
     varied: bool,
     upstream: str | None,
+    every_check: bool,
     as_json: bool,
     wall: bool,
     bridge: str | None,
@@ -93,4 +94,13 @@ def run_scenario(
     title = " ".join([name, *settings, *([f"seed {seed}"] if seed else [])])
     job = Job(name, chosen, seed, app, varied, upstream)
     again = "" if wall else job.command()
-    report(result, what, as_json=as_json, title=title, files=files, runs=runs, again=again)
+    report(
+        result,
+        what,
+        as_json=as_json,
+        every_check=every_check,
+        title=title,
+        files=files,
+        runs=runs,
+        again=again,
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..scenarios.job import Result
 from .campaign import STEP_MS, Campaign, Failure, Tally
-from .conformance import RANKS
+from .conformance import RANKS, gravity
 from .tables import filled, incomplete
 
 _WIDTH = 280
@@ -52,6 +52,10 @@ class _Row:
     def result(self) -> Result:
         """The worst that any run came to."""
         return max((one for one in RANKS if self.results[one]), key=RANKS.index)
+
+    @property
+    def gravity(self) -> int:
+        return min((gravity(kind.check) for kind in self.kinds), default=0)
 
 
 def render(campaign: Campaign, tally: Tally, *, runs: int, speed: str) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
-from ..scenarios.job import Job, RealTime, Result, Verdict, not_run
+from ..scenarios.job import NOT_TO_ITS_END, Job, RealTime, Result, Verdict, not_run
 from ..scenarios.patience import HUNG
-from ..scenarios.registry import REGISTRY, find
+from ..scenarios.registry import CHECKS, REGISTRY, find
 from .crew import Crew
 
 RANKS: tuple[Result, ...] = ("not applicable", "passed", "failed", "error")
 """Results from the least to the worst."""
+_GRAVITY = {name: place for place, name in enumerate((NOT_TO_ITS_END, *CHECKS))}
 _HUNG_MOST = 3
 """Runs that may fail to come back before the others are spared."""
 _ALIKE_MOST = 3
@@ -30,13 +33,26 @@ class Row:
 
     @property
     def worst(self) -> Verdict:
-        """The variant that went worst; of equals the first."""
-        return max(self.verdicts, key=lambda one: (RANKS.index(one.result), len(one.failures)))
+        """The variant that went worst; of equals the one that broke most, or the first."""
+        return max(
+            self.verdicts,
+            key=lambda one: (RANKS.index(one.result), -_gravity(one), len(one.failures)),
+        )
 
     @property
     def result(self) -> Result:
         """That of the variant that went worst."""
         return self.worst.result
+
+    @property
+    def gravity(self) -> int:
+        """How grave it is what broke: the less, the graver."""
+        return _gravity(self.worst)
+
+    @property
+    def broken(self) -> set[str]:
+        """The checks that any variant broke, by name."""
+        return {check for one in self.verdicts for check, _ in one.failures}
 
     @property
     def passed(self) -> int:
@@ -110,6 +126,32 @@ def judged(jobs: Sequence[Job], crew: Crew) -> Iterator[Verdict]:
     why = "did not come back" if hung >= _HUNG_MOST else "ended with the same error"
     for job in reversed(waiting):
         yield not_run(job, f"not run: {_HUNG_MOST} runs before it {why}")
+
+
+def gravity(check: str) -> int:
+    """Return how grave it is that a check failed: the less, the graver.
+
+    Gravest is what the scenario itself says, then what the caller hears, then what peers and
+    machine get; last comes what is left when the call is over.
+    """
+    return _GRAVITY.get(check, len(_GRAVITY))
+
+
+def _gravity(verdict: Verdict) -> int:
+    return min((gravity(check) for check, _ in verdict.failures), default=len(_GRAVITY))
+
+
+def alone(table: Iterable[Row]) -> tuple[str, int]:
+    """Return the check that by itself loses most races, where it loses several, and how many."""
+    only = [next(iter(row.broken)) for row in table if len(row.broken) == 1]
+    check, count = max(Counter(only).items(), key=itemgetter(1), default=("", 0))
+    return (check, count) if count > 1 and check != NOT_TO_ITS_END else ("", 0)
+
+
+def not_judged(table: Iterable[Row]) -> list[str]:
+    """Return what of the checks nobody could look at in any run, since it was in real time."""
+    runs = [verdict for row in table for verdict in row.verdicts]
+    return list(dict.fromkeys(name for verdict in runs for name in verdict.not_judged))
 
 
 def rows(jobs: Sequence[Job], verdicts: Iterable[Verdict]) -> list[Row]:

@@ -9,8 +9,9 @@ import os
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from ..checks import NOT_JUDGED
 from ..scenarios import Verdict
-from .conformance import Row
+from .conformance import Row, not_judged
 from .tables import filled, incomplete
 
 _COLUMNS = ("race", "result", "stops after", "words lost", "leaks", "the call", "what is wrong")
@@ -34,7 +35,7 @@ def render(
     folder: str,
     how: Sequence[str] = (),
 ) -> str:
-    """Return the page, the worst races first, each kind in the catalogue's order.
+    """Return the page, the worst races first, equally bad ones in the catalogue's order.
 
     Args:
         table: what came of each scenario.
@@ -44,6 +45,7 @@ def render(
         folder: where the pages of calls are, from where this one is.
         how: else it was run, in words.
     """
+    unseen = not_judged(table)
     verdicts = [verdict for row in table for verdict in row.verdicts]
     return filled(
         "races.html",
@@ -55,6 +57,7 @@ def render(
             f"{len(verdicts)} runs",
             f"{sum(verdict.call_seconds for verdict in verdicts):.0f} s of calls",
             *how,
+            *([f"{NOT_JUDGED}: {'; '.join(unseen)}"] if unseen else []),
         ],
         incomplete=incomplete(len(verdicts), runs),
         columns=_COLUMNS,

@@ -35,6 +35,10 @@ class Race(Protocol):
     def result(self) -> Result:
         """The worst that it came to."""
 
+    @property
+    def gravity(self) -> int:
+        """How grave it is what broke: the less, the graver."""
+
 
 class About(NamedTuple):
     """What a race is about."""
@@ -46,7 +50,7 @@ class About(NamedTuple):
 
 
 def filled(template: str, table: Sequence[Race], *, app: str | None, runs: str, **told: Any) -> str:
-    """Return a page, the worst races first, those of one result in the order given.
+    """Return a page, the worst races first, those that are equally bad in the order given.
 
     Args:
         template: its name.
@@ -72,7 +76,7 @@ def filled(template: str, table: Sequence[Race], *, app: str | None, runs: str, 
     return environment.get_template(template).render(
         title=f"{whose}: {lost if lost else 'none'} of {races} lost{runs}",
         counts=[(result, counts[result]) for result in reversed(RANKS)],
-        rows=sorted(table, key=lambda row: -RANKS.index(row.result)),
+        rows=sorted(table, key=lambda row: (-RANKS.index(row.result), row.gravity)),
         abouts={row.scenario: _about(row.scenario) for row in table},
         version=__version__,
         style=Markup(style),  # noqa: S704 - our own

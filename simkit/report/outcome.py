@@ -61,8 +61,8 @@ class Outcome:
 
     @property
     def passed(self) -> bool:
-        """True when nothing failed and every check held."""
-        return not self.failure and all(check.passed for check in self.checks)
+        """True when nothing failed and no promise was broken, as far as anybody could look."""
+        return not self.failure and not any(check.failed for check in self.checks)
 
     @property
     def is_failed(self) -> bool:
@@ -75,7 +75,7 @@ class Outcome:
         events = (
             event
             for check in self.checks
-            if not check.passed
+            if check.failed
             for violation in check.violations
             for event in violation.events
         )

@@ -11,7 +11,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from ..checks import CheckResult
+from ..checks import NOT_JUDGED, CheckResult, not_judged
 from ..timeline import BargeIn, CallMeasures, Timeline
 from ..timeline.intervals import Percentiles
 from ..timeline.text import printable
@@ -37,9 +37,10 @@ _COLUMNS = {
     "into": "into the reply",
 }
 _VERDICTS = {
-    (True, False): ("passed", "green"),
-    (False, True): ("FAILED", "bold red"),
-    (True, True): ("waived", "yellow"),
+    "passed": ("passed", "green"),
+    "failed": ("FAILED", "bold red"),
+    "waived": ("waived", "yellow"),
+    "not judged": ("not judged", "yellow"),
 }
 _NARROW = ("at", "caller", "stop", "detect", "react", "fly", "tail")
 """The columns that fit into 80 characters."""
@@ -232,21 +233,39 @@ def _spread(values: Percentiles) -> str:
     return f"{', '.join(shown)} ({values.samples})"
 
 
-def print_checks(out: Console, checks: list[CheckResult]) -> None:
-    """Print each check with its sentence, failed ones with every violation."""
-    width = max((len(check.name) for check in checks), default=0)
-    for check in checks:
-        word, style = _VERDICTS[check.passed, bool(check.violations)]
-        reason = (
-            f" (waived: {printable(check.waived)})" if check.violations and check.waived else ""
-        )
+def print_checks(out: Console, checks: list[CheckResult], *, every: bool = False) -> None:
+    """Print broken promises with every violation, and how many held.
+
+    Args:
+        out: the console.
+        checks: how each came out.
+        every: print those that held, too, and those that nobody could look at.
+    """
+    told = [check for check in checks if every or check.violations]
+    width = max((len(check.name) for check in told), default=0)
+    words = max((len(_VERDICTS[check.word][0]) for check in told), default=0)
+    for check in told:
+        word, style = _VERDICTS[check.word]
+        reason = f" (waived: {printable(check.waived)})" if check.word == "waived" else ""
+        if check.word == "not judged":
+            reason = " (real time)"
+        elif check.not_judged:
+            reason += f" ({NOT_JUDGED}: {check.not_judged})"
         line = Text.assemble(
-            (word, style), f"  {check.name:<{width}}  {printable(check.sentence)}{reason}"
+            (f"{word:<{words}}", style),
+            f"  {check.name:<{width}}  {printable(check.sentence)}{reason}",
         )
         out.print(line, soft_wrap=True)
         for violation in check.violations[1:]:
-            more = Text(f"{'':{width + 10}}{printable(violation.sentence)}")
+            more = Text(f"{'':{width + words + 4}}{printable(violation.sentence)}")
             out.print(more, soft_wrap=True)
+    if every:
+        return
+    held = sum(check.word == "passed" for check in checks)
+    if held:
+        out.print(Text(f"{held} check{'s' * (held != 1)} held", style="green"))
+    if unseen := not_judged(checks):
+        out.print(Text(f"{NOT_JUDGED}: {'; '.join(unseen)}"), soft_wrap=True)
 
 
 def _clip(text: str, length: int) -> str:

@@ -11,6 +11,8 @@ from .registry import NotApplicable, Seconds, expect, leaves, scenario, understo
 
 NUMBER = "+15550100"
 GREETING = "Good morning, this is the office of Doctor Smith. How can I help you?"
+_BROKEN = 31903
+"""What Twilio reports of a connection that is neither closed by anybody nor hung up."""
 ORDER = "book a table for two on Friday please"
 
 Trouble = Literal[
@@ -70,7 +72,8 @@ async def vapi_never_opens(
     Connections are refused or not answered; the key is wrong (401), Cloudflare wants no client
     without a name (403), Vapi itself fails (500), be it when the call is created or when its socket
     opens, or it does not get to that. The caller meanwhile hears nothing at all. A right bridge
-    says a line of its own or hangs up within the caller's ``patience``, and leaves nothing open.
+    says a line of its own or hangs up within the caller's ``patience``, and leaves nothing open: to
+    let the stream's connection break is to drop the caller without a word.
     """
     try:
         _break(sim, trouble)
@@ -85,6 +88,12 @@ async def vapi_never_opens(
             call.status != "in-progress",
             f"{patience:g} s after the bridge answered, the caller had heard nothing, and nobody "
             "had hung up",
+        )
+        broke = [event for event in sim.timeline.of("error") if event.fields.get("code") == _BROKEN]
+        expect(
+            not broke,
+            f"at {sim.now:.3f} the caller was dropped without a word: the bridge broke the "
+            "stream's connection",
         )
     except TimeoutError:
         await leaves(call)  # a line was said, and the call went on

@@ -14,7 +14,13 @@ from typing import Any, Literal
 import msgspec
 
 from .._environment import environment
-from ..checks.conduct import NO_OUTSIDE_WORLD, NO_UNHANDLED_ERROR, PROTOCOL_CONFORMANCE
+from ..checks import not_judged
+from ..checks.conduct import (
+    CLEAN_TEARDOWN,
+    NO_OUTSIDE_WORLD,
+    NO_UNHANDLED_ERROR,
+    PROTOCOL_CONFORMANCE,
+)
 from ..network.openings import LeftOpenWarning
 from ..network.serve import AppError
 from ..recording import ENVIRONMENT
@@ -102,12 +108,15 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of the slowest barge-in."""
     first_words_lost_ms: float | None = None
     leaks: int | None = None
+    """Left over after the calls; None also where the check of it is waived."""
     call_seconds: float = 0.0
     cpu_seconds: float = 0.0
     digest: str = ""
     """Of the timeline: the same one gives the same."""
     strip: str = ""
     """A small picture of the call, where :func:`judge` was asked for pages."""
+    not_judged: list[str] = []
+    """What of the checks nobody could look at; see :func:`simkit.checks.not_judged`."""
     page: str = ""
     """Name of the file with the call's page, where one was asked for and could be written."""
 
@@ -161,12 +170,12 @@ def judge(job: Job, *, real_limit: float = REAL_LIMIT, pages: Path | None = None
 def verdict_on(job: Job, outcome: Outcome) -> Verdict:
     """Sum up what came of a job."""
     failures = [(NOT_TO_ITS_END, _sayable(outcome.failure))] if outcome.failure else []
-    failures += [
-        (check.name, _sayable(check.sentence)) for check in outcome.checks if not check.passed
-    ]
+    failures += [(check.name, _sayable(check.sentence)) for check in outcome.checks if check.failed]
     result: Result = "failed" if failures else "passed"
     if outcome.inapplicable:
         result, failures = "not applicable", []
+    # Where what is left is of no account, to count it would look like a fault.
+    counts = not any(c.name == CLEAN_TEARDOWN.name and c.waived for c in outcome.checks)
     stops = [one.time_to_stop_ms for one in outcome.barge_ins if one.time_to_stop_ms is not None]
     return Verdict(
         job,
@@ -175,10 +184,11 @@ def verdict_on(job: Job, outcome: Outcome) -> Verdict:
         outcome.inapplicable,
         time_to_stop_ms=max(stops, default=None),
         first_words_lost_ms=outcome.measures.first_words_lost_ms,
-        leaks=outcome.measures.leaks,
+        leaks=outcome.measures.leaks if counts else None,
         call_seconds=outcome.call_seconds,
         cpu_seconds=outcome.cpu_seconds,
         digest=_digest(outcome.timeline),
+        not_judged=not_judged(outcome.checks),
     )
 
 

@@ -103,7 +103,7 @@ class WallSimulation(Observed):
         pacing = loop.pacing
         self._clock = Clock(loop, pacing.read_ns, pacing.call_at)
         self._timeline = Timeline(pacing.read_ns)
-        self.checks = Checks(lambda: self.timeline)
+        self.checks = Checks(lambda: self.timeline, in_real_time=True)
         """The promises that must hold here: waive and adjust them, judge them."""
         self._repertoire = Repertoire()
         loop.between = self._links.direction

@@ -42,13 +42,13 @@ def test_there_are_sixteen_checks_in_this_order():
         "one-reply-per-turn",
         "liveness",
         "no-cross-talk",
-        "clean-teardown",
         "bounded-buffers",
         "protocol-conformance",
         "signature-required",
         "no-unhandled-error",
         "no-blocking",
         "no-outside-world",
+        "clean-teardown",
     ]
 
 
@@ -96,6 +96,33 @@ def test_violations_are_told_from_the_first_on():
         "later",
         "later too",
     ]
+
+
+# In real time
+
+
+def test_what_nobody_looked_at_in_real_time_has_not_passed():
+    found = {result.name: result for result in checks.run(Timeline(), in_real_time=True)}
+    whole = [name for name, result in found.items() if result.word == "not judged"]
+    assert whole == ["no-unhandled-error", "no-blocking"]
+    assert not any(found[name].passed or found[name].failed for name in whole)
+    assert checks.not_judged(found.values()) == [
+        "bounded-buffers: write buffers",
+        "no-unhandled-error",
+        "no-blocking",
+        "no-outside-world: whatever the bridge itself reaches for",
+        "clean-teardown: tasks, and sockets to others than Vapi",
+    ]
+    assert checks.not_judged(checks.run(Timeline())) == []
+
+
+def test_what_is_seen_in_real_time_all_the_same_breaks_the_promise():
+    [result] = [
+        one
+        for one in checks.run(one_event("outside-world", name="a.com"), in_real_time=True)
+        if one.violations
+    ]
+    assert (result.word, result.failed) == ("failed", True)
 
 
 # twiml-in-time

@@ -70,6 +70,8 @@ def test_both_worlds_have_promises(world):
     with world() as sim:
         sim.checks.waive("no-blocking", reason="a busy machine")
         assert sim.checks.broken() == []
+        [blocking] = [one for one in sim.checks.judge() if one.name == "no-blocking"]
+        assert blocking.word == ("passed" if world is Simulation else "not judged")
 
 
 def test_what_is_broken_is_told_with_its_evidence():

@@ -108,6 +108,33 @@ def test_a_row_is_as_good_as_its_worst_variant():
     assert row.most("first_words_lost_ms") is None
 
 
+def verdict_of(number: int, *checks: str) -> Verdict:
+    return Verdict(Job("barge-in", {"at": number}), "failed", [(check, check) for check in checks])
+
+
+def test_the_row_shows_the_variant_that_broke_what_matters_most():
+    found = [
+        verdict_of(1, "no-blocking", "clean-teardown"),
+        verdict_of(2, "no-stale-audio"),
+        verdict_of(3, "no-stale-audio", "clean-teardown"),
+        verdict_of(4, "protocol-conformance", "no-blocking", "clean-teardown"),
+    ]
+    [row] = rows([verdict.job for verdict in found], found)
+    assert row.worst is found[2]
+    words = verdict_of(5, "scenario", "clean-teardown")
+    assert rows([words.job], [words])[0].gravity < row.gravity
+
+
+def test_a_check_that_loses_several_races_by_itself_is_to_be_mended_first(monkeypatch, crew):
+    teardown = [("clean-teardown", "a socket was left")]
+    monkeypatch.setattr(
+        crew, "found", [Verdict(Job(name), "failed", teardown) for name in ("greeting", "idle")]
+    )
+    told = invoke(*only("greeting", "idle", "dtmf")).stdout
+    assert told.endswith("clean-teardown alone: 2 of the races that failed; mend that first\n")
+    assert "alone" not in invoke(*only("greeting", "dtmf")).stdout
+
+
 def test_nothing_that_matters_is_wrong_with_a_bridge_that_offers_less():
     result = invoke(*only("greeting", "dtmf"))
     assert result.exit_code == 0
@@ -194,6 +221,19 @@ def test_junit_counts_and_tells_what_failed():
     assert "liveness: nobody spoke \ufffd<&\ufffd" in failure.text
     assert failure.text.endswith("simkit run barge-in --set lead=60.0")
     assert [case.get("name") for case in suite][2] == "barge-in lead=60.0"
+
+
+def test_what_was_not_looked_at_in_real_time_is_said_of_the_runs(monkeypatch, crew, tmp_path):
+    unseen = ["no-blocking", "clean-teardown: tasks"]
+    monkeypatch.setattr(crew, "found", [Verdict(Job("greeting"), "passed", not_judged=unseen)])
+    path = tmp_path / "junit.xml"
+    result = invoke(*only("greeting"), "--junit", str(path), "--html", str(tmp_path / "races.html"))
+    told = "not judged (real time): no-blocking; clean-teardown: tasks"
+    assert told in result.stdout.splitlines()
+    assert ElementTree.parse(path).getroot().find(".//testcase/system-out").text == told
+    assert f" · {told}</p>" in (tmp_path / "races.html").read_text()
+    plain = json.loads(invoke(*only("greeting"), "--json").stdout)
+    assert plain["not_judged"] == plain["scenarios"][0]["variants"][0]["not_judged"] == unseen
 
 
 def test_junit_is_written_beside_the_table(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
+from simkit.checks import ALL
 from simkit.cli import main
 from simkit.cli.outcome import ENVIRONMENT
 from simkit.scenarios import REGISTRY
@@ -73,10 +74,17 @@ def test_a_scenario_is_reported_as_a_replay_is(tmp_path):
     assert 'caller   speaks     "wait, can we do Thursday instead?"' in timeline
     assert "290 ms" in barge_ins
     assert "never heard" in measures
-    assert all(line.startswith("passed  ") for line in checks.splitlines())
+    assert checks == "16 checks held"
     assert speed.startswith(f"the call's sound: {audio}\n")
     assert "s of call in " in speed
     assert soundfile.info(audio).channels == 2
+
+
+def test_every_check_is_named_where_that_is_asked_for():
+    *_, checks, _ = invoke("run", "greeting", "--checks").stdout.split("\n\n")
+    assert [line.split()[:2] for line in checks.splitlines()] == [
+        ["passed", check.name] for check in ALL
+    ]
 
 
 def test_every_call_can_be_listened_to_and_a_page_of_the_saved_run_has_them_all(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from functools import partial
 
 import msgspec
 import pytest
@@ -101,7 +102,7 @@ def test_a_terminal_gets_colour():
     text = coloured(print_timeline, some_events())
     assert f"{ESCAPE}[31mtwilio{ESCAPE}[0m" in text
     assert ESCAPE in coloured(print_barge_ins, [barge_in()])
-    assert f"{ESCAPE}[32mpassed" in coloured(print_checks, [result()])
+    assert f"{ESCAPE}[32mpassed" in coloured(partial(print_checks, every=True), [result()])
     assert f"{ESCAPE}[1;31mFAILED" in coloured(print_checks, [result("it broke")])
 
 
@@ -112,7 +113,7 @@ def test_a_pseudo_terminal_is_a_terminal():
         assert out.is_terminal
         print_checks(out, [result()])
         terminal.flush()
-        assert b"\x1b[32mpassed" in screen.read(1000)
+        assert b"\x1b[32m1 check held" in screen.read(1000)
 
 
 def test_without_the_colours_the_words_are_the_same():
@@ -123,7 +124,7 @@ def test_without_the_colours_the_words_are_the_same():
 
 def test_standard_output_is_the_default(capsys):
     print_checks(console(), [result()])
-    assert capsys.readouterr().out == "passed  no-stale-audio  all is well\n"
+    assert capsys.readouterr().out == "1 check held\n"
 
 
 def test_a_pipe_stays_plain_when_a_build_server_forces_colour(monkeypatch):
@@ -249,9 +250,32 @@ def test_of_a_call_without_events_nothing_is_printed():
 # Checks
 
 
-def test_each_check_is_a_line_in_columns():
-    text = piped(print_checks, [result(name="short"), result("it broke", name="longer-name")])
-    assert text == "passed  short        all is well\nFAILED  longer-name  it broke\n"
+def test_a_broken_promise_is_a_line_and_of_those_that_held_their_number():
+    found = [result(name="short"), result("it broke", name="longer-name"), result()]
+    assert piped(print_checks, found) == "FAILED  longer-name  it broke\n2 checks held\n"
+    found[1] = msgspec.structs.replace(found[1], waived="on purpose")
+    assert piped(print_checks, found) == (
+        "waived  longer-name  it broke (waived: on purpose)\n2 checks held\n"
+    )
+
+
+def test_every_check_is_a_line_in_columns_where_that_is_asked_for():
+    found = [result(name="short"), result("it broke", name="longer-name")]
+    assert piped(partial(print_checks, every=True), found) == (
+        "passed  short        all is well\nFAILED  longer-name  it broke\n"
+    )
+
+
+def test_what_was_not_looked_at_in_real_time_is_not_among_those_that_held():
+    unseen = CheckResult("no-blocking", "it never was", [], not_judged="all of it")
+    half = CheckResult("clean-teardown", "nothing is left", [], not_judged="tasks")
+    assert piped(print_checks, [result(), unseen, half]) == (
+        "2 checks held\nnot judged (real time): no-blocking; clean-teardown: tasks\n"
+    )
+    assert piped(partial(print_checks, every=True), [unseen, half]) == (
+        "not judged  no-blocking     it never was (real time)\n"
+        "passed      clean-teardown  nothing is left (not judged (real time): tasks)\n"
+    )
 
 
 def test_every_violation_is_shown():

@@ -74,7 +74,8 @@ def _lines(failure: str) -> list[str]:
 
 
 def _passed(outcome: Outcome) -> bool | None:
-    if outcome.inapplicable or not (outcome.checks or outcome.failure):
+    judged = any(check.word != "not judged" for check in outcome.checks)
+    if outcome.inapplicable or not (judged or outcome.failure):
         return None
     return outcome.passed
 
@@ -142,7 +143,8 @@ def _promise(check: CheckResult, shown: list[CallEvents]) -> Promise:
     return Promise(
         name=check.name,
         promise=check.promise,
-        passed=check.passed,
+        passed=not check.failed,
         waived=clipped(printable(check.waived)) if check.violations else "",
         proofs=proofs,
+        not_judged="" if check.violations else check.not_judged,
     )

@@ -19,7 +19,7 @@
  * @typedef {{at: number, sentence: string, call: number, events: number[],
  *   lines: string[]}} Proof
  * @typedef {{name: string, promise: string, passed: boolean, waived: string,
- *   proofs: Proof[]}} Promised
+ *   not_judged: string, proofs: Proof[]}} Promised
  * @typedef {{number: number, above: number|null, below: number|null, sentence: string,
  *   cause: number|null}} Difference
  * @typedef {{format: number, title: string, passed: boolean|null, verdict: string[],

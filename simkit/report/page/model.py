@@ -142,8 +142,11 @@ class Promise(Struct, frozen=True, kw_only=True):
     name: str
     promise: str
     passed: bool
+    """It was not broken, or that is of no account; :attr:`not_judged` says who did not look."""
     waived: str
     proofs: list[Proof]
+    not_judged: str = ""
+    """What of it could not be looked at in real time; see :class:`simkit.checks.CheckResult`."""
 
 
 class Difference(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from markupsafe import Markup
 
+from ...checks.check import ALL_OF_IT, NOT_JUDGED
 from .meanings import PARTS
 from .model import Page
 
@@ -38,6 +39,8 @@ def render_page(page: Page) -> str:
         page=page,
         parts=PARTS,
         title=page.title,
+        all_of_it=ALL_OF_IT,
+        not_judged=NOT_JUDGED,
         # Our own files, and JSON without a sign that markup begins with.
         data=Markup(as_json(page)),  # noqa: S704
         script=Markup(script),  # noqa: S704

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...checks import NOT_JUDGED, not_judged
 from ...timeline import BargeIn
 from ..outcome import Outcome
 
@@ -16,7 +17,7 @@ _MOST_BARGE_INS = 2
 
 def verdict(outcome: Outcome) -> Iterator[str]:
     """Yield what a person should know of a run, the most important first."""
-    broken = [check for check in outcome.checks if not check.passed]
+    broken = [check for check in outcome.checks if check.failed]
     if outcome.inapplicable:
         yield f"This says nothing of the bridge: {outcome.inapplicable}."
     if outcome.failure:
@@ -31,10 +32,14 @@ def verdict(outcome: Outcome) -> Iterator[str]:
         yield f"{check.name}: {check.sentence}"
     if len(broken) > _MOST:
         yield f"... and {len(broken) - _MOST} more."
-    if not outcome.checks:
+    judged = [check for check in outcome.checks if check.word != "not judged"]
+    if not judged:
         yield "No promise was looked at."
     elif not broken:
-        yield f"All {len(outcome.checks)} promises were kept."
+        those = "promises" if len(judged) == len(outcome.checks) else "promises that were looked at"
+        yield f"All {len(judged)} {those} were kept."
+    if unseen := not_judged(outcome.checks):
+        yield f"{NOT_JUDGED.capitalize()}: {'; '.join(unseen)}."
     yield from _barge_ins(outcome.barge_ins)
     pacing = outcome.measures.pacing_error_ms
     if pacing is not None and not pacing.is_small:

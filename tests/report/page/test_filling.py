@@ -128,6 +128,27 @@ def test_what_breaks_a_promise_points_at_the_events_of_the_call_that_it_is_about
     assert found.verdict[:2] == ["1 of 1 promises was broken: liveness.", "liveness: it died"]
 
 
+def test_what_was_not_looked_at_in_real_time_is_not_among_the_kept_promises():
+    found = [
+        CheckResult("liveness", "it lives", []),
+        CheckResult("no-blocking", "it never was", [], not_judged="all of it"),
+        CheckResult("clean-teardown", "nothing is left", [], not_judged="tasks"),
+    ]
+    told = page(interrupted().timeline, checks=found)
+    assert told.passed
+    assert told.verdict[:2] == [
+        "All 2 promises that were looked at were kept.",
+        "Not judged (real time): no-blocking; clean-teardown: tasks.",
+    ]
+    html = render_page(told)
+    assert "<summary>2 of 3 checks held</summary>" in html
+    assert "<summary>1 not judged (real time)</summary>" in html
+    assert "<em>not judged: tasks</em>" in html
+    nothing = page(interrupted().timeline, checks=found[1:2])
+    assert nothing.verdict[0] == "No promise was looked at."
+    assert nothing.passed is None
+
+
 def test_a_waived_promise_is_told_with_its_reason():
     found = page(interrupted().timeline, checks=[broken(waived="on purpose")])
     [promise] = found.promises
