@@ -98,6 +98,23 @@ def settle(x: Floats, reference: Reference, offset: int) -> tuple[float, int]:
     return fits[best], offset - 3 + best
 
 
+def slide(x: Floats, track: Track, at: int) -> tuple[float, Track]:
+    """Return how well ``x`` fits at most 3 samples from where it should, and where; halves count.
+
+    Args:
+        x: sound.
+        track: where it is expected.
+        at: position of ``x`` in the stream.
+    """
+    said = track.said(at - 3, at + len(x) + 4)
+    halves = (said[:-1] + said[1:]) / 2
+    fits = [
+        max(fit(x, row[shift : shift + len(x)]) for row in (said, halves)) for shift in range(7)
+    ]
+    best = int(np.argmax(fits))
+    return fits[best], Track(track.reference, track.lag + 3 - best)
+
+
 def without(x: Floats, said: Floats) -> Floats:
     """Return what is left of a mix when one voice, as loud as it is in there, is taken out."""
     energy = product(said, said)

@@ -20,6 +20,7 @@ from .matching import (
     fit,
     fits_of_rows,
     is_quiet,
+    slide,
 )
 from .memory import SEARCH, Memory
 from .mulaw import Samples
@@ -189,6 +190,14 @@ class Tracker:
             self._accept(track, fits)
             return True
         if found is None:
+            # Frames that are resampled each by itself come a sample short.
+            fits, slid = slide(here, track, at)
+            if fits >= _SAME:
+                if slid != track:
+                    self._lock_on(slid, at)
+                self._accept(slid, fits)
+                return True
+            fits = fit(here, track.said(at, at + len(here)))
             if enough < SEARCH + WINDOW and not final:
                 self._nothing_near = at
                 return False

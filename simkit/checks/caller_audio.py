@@ -14,6 +14,8 @@ _TOLERANCE_NS = 60_000_000
 _STALE_NS = 5_000_000
 _ON_ITS_WAY_NS = 400_000_000
 """Of sound, that a socket which is lost may take with it."""
+_CERTAIN_NS = 16_000_000
+"""Sound shorter than this, most of a frame, may be taken for what sounds like it in a vowel."""
 _TRANSIT_NS = 500_000_000
 """Speech this short before the end of a call may still be on its way."""
 
@@ -83,8 +85,9 @@ def _goes_back(timeline: Timeline, spoken: Event, pieces: list[Event]) -> bool:
     """Tell whether a piece, as they came, begins before the end of the one before it."""
     begun_ns = spoken.t_ns + carrier_delay_ns(timeline, spoken.call, "twilio")
     ended_ns = begun_ns + spoken.fields["duration_ns"]
-    if carrier_lost_ns(timeline, spoken.call, "twilio", begun_ns, ended_ns):
-        pieces = [piece for piece in pieces if piece.fields["duration_ns"] >= FRAGMENT_NS]
+    lost_ns = carrier_lost_ns(timeline, spoken.call, "twilio", begun_ns, ended_ns)
+    least_ns = FRAGMENT_NS if lost_ns else _CERTAIN_NS
+    pieces = [piece for piece in pieces if piece.fields["duration_ns"] >= least_ns]
     return any(
         after.fields["offset_ns"] + _STALE_NS
         < before.fields["offset_ns"] + before.fields["duration_ns"]

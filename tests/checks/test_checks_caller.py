@@ -329,3 +329,12 @@ def test_where_in_an_utterance_a_fragment_between_losses_is_nobody_knows(lost, m
             last_ns=1690 * MS,
         )  # fmt: skip
     assert CALLER_AUDIO_COMPLETE.judge(timeline).passed is passes
+
+
+@pytest.mark.parametrize(("ms", "passed"), [(15, True), (20, False)])
+def test_what_is_shorter_than_a_frame_says_nothing_about_the_order(ms, passed):
+    timeline = world()
+    says(timeline, 2000)
+    for offset_ms, length_ms in ((0, 800), (900, ms), (800, 200)):
+        receives(timeline, 2030 + offset_ms, length_ms).fields["offset_ns"] = offset_ms * MS
+    assert CALLER_AUDIO_COMPLETE.judge(timeline).passed == passed
