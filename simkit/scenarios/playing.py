@@ -123,7 +123,7 @@ async def _play(scenario: Scenario, world: World, settings: dict[str, Any]) -> t
     except NotApplicable as reason:
         inapplicable = str(reason)
     except (CallFailed, AssertionError) as error:
-        failure = str(error)
+        failure = str(error).replace("Vapi", getattr(world, "service", "Vapi"))
     except TimeoutError as error:
         failure = str(error) or "it took too long"
         if limit.expired():

@@ -14,6 +14,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+from ..checks.check import named
 from ..network.serve import AppError, load
 from ..simulation import Simulation
 from ..twilio import Call, CallFailed, NotHappened
@@ -52,6 +53,8 @@ class Substitute:
     def __init__(self, sim: Simulation, service: str) -> None:
         self._sim = sim
         self._host, dialect = _find(service)
+        self.service = named(dialect().name)
+        """What it is called, in sentences."""
         self.vapi = _Account(service, sim.upstream(self._host, dialect))
         self.twilio = _Callers(sim, self.vapi)
 

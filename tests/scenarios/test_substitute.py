@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 import pytest
+from fastapi import WebSocketDisconnect
 
 from simkit import Simulation
 from simkit.network.serve import AppError
@@ -138,3 +142,18 @@ def test_a_dialect_of_ones_own_is_named_with_its_host():
 def test_a_service_that_nobody_knows_is_told():
     with pytest.raises(AppError, match=r"upstream 'open': expected openai-realtime or host=modul"):
         simulate(find("greeting"), app=app, upstream="open")
+
+
+@pytest.mark.filterwarnings("ignore::simkit.network.openings.LeftOpenWarning")
+def test_the_service_in_vapis_place_is_called_by_its_name():
+    def forgets(sim):
+        class Forgets(Call):
+            async def from_phone(self):
+                with contextlib.suppress(WebSocketDisconnect):
+                    await super().from_phone()
+                await asyncio.sleep(30)
+
+        sim.host("bridge.example.com").serve(make_app(Forgets))
+
+    outcome = simulate(find("stop-missing"), app=forgets, upstream=REALTIME)
+    assert "OpenAI's socket was still open" in outcome.failure
