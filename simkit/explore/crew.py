@@ -53,7 +53,8 @@ class Crew:
         pages: Path | None = None,
     ) -> None:
         self._most = workers or processors()
-        self._orders = Orders(list(sys.path), real_limit, None if pages is None else str(pages))
+        path = [os.fsencode(place) for place in sys.path]
+        self._orders = Orders(path, real_limit, None if pages is None else os.fsencode(pages))
         self._workers: list[_Process] = []
         self._selector = selectors.DefaultSelector()
 
@@ -148,7 +149,9 @@ class _Process:
             [sys.executable, "-c", "from simkit.explore.worker import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | _ONE_THREAD | {"PYTHONPATH": os.pathsep.join(orders.path)},
+            env=os.environ
+            | _ONE_THREAD
+            | {"PYTHONPATH": os.pathsep.join(map(os.fsdecode, orders.path))},
             # So that Ctrl-C reaches this process alone, and all of its forks can be ended.
             start_new_session=True,
         )

@@ -46,10 +46,10 @@ _LIBRARIES = (os.path.dirname(threading.__file__), "<frozen")
 class Orders(msgspec.Struct):
     """What a worker is told first."""
 
-    path: list[str]
-    """Where modules are looked for."""
+    path: list[bytes]
+    """Where modules are looked for, as the system names places."""
     real_limit: float
-    pages: str | None = None
+    pages: bytes | None = None
     """Folder that the page of each call is written to; None: to none."""
 
 
@@ -97,7 +97,7 @@ def main() -> None:
     if first is None:
         return  # whoever started this has ended
     orders = msgspec.convert(first, Orders)
-    sys.path[:] = orders.path
+    sys.path[:] = map(os.fsdecode, orders.path)
     warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside the threads of numpy
     # What is imported and reckoned here need not be in every fork.
     with tempfile.TemporaryDirectory() as nobodys:
@@ -127,7 +127,7 @@ class Worker:
 
     def __init__(self, orders: Orders, out: int) -> None:
         self._real_limit = real_limit = orders.real_limit
-        self._pages = None if orders.pages is None else Path(orders.pages)
+        self._pages = None if orders.pages is None else Path(os.fsdecode(orders.pages))
         self._last_limit = real_limit + min(_GRACE, real_limit)
         self._out = os.fdopen(out, "wb")
         self._parent = os.getppid()

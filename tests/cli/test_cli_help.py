@@ -149,6 +149,10 @@ def test_letters_that_the_terminal_does_not_have_are_escaped(tmp_path):
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.endswith("/\\udcc3\\udcb6 \\udcc3\\udca9.html\n")
     assert page.exists()
+    options = ("--scenario", "dtmf", "-n", "1", "--html", "ö.html")
+    result = simkit("conformance", *options, cwd=tmp_path, **old)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert '<a href="%C3%B6-calls/' in (tmp_path / "ö.html").read_text()
 
 
 def test_ctrl_c_while_parts_are_loaded_ends_the_process_and_nothing_else(tmp_path):
