@@ -67,6 +67,38 @@ def test_a_timer_in_nanoseconds_runs_in_turn_with_those_in_seconds(runner, loop)
     assert log == ["first", "second", "third"]
 
 
+def test_the_handle_of_a_timer_that_has_run_serves_again(runner, loop):
+    ran = []
+
+    async def main():
+        first = loop.call_at_ns(1_000_000_000, ran.append, "first")
+        await asyncio.sleep(2)
+        again = loop.call_again_ns(first, 3_000_000_000, ran.append, "again")
+        assert again is first
+        assert again.when() == 3.0
+        await asyncio.sleep(2)
+        loop.call_again_ns(again, 5_000_000_000, ran.append, "cancelled").cancel()
+        await asyncio.sleep(2)
+
+    runner.run(main())
+    assert ran == ["first", "again"]
+
+
+def test_a_timer_that_has_not_run_or_was_cancelled_is_left_as_it_is(runner, loop):
+    ran = []
+
+    async def main():
+        waits = loop.call_at_ns(1_000_000_000, ran.append, "waits")
+        cancelled = loop.call_at_ns(1_000_000_000, ran.append, "cancelled")
+        cancelled.cancel()
+        for timer in (waits, cancelled, None):
+            assert loop.call_again_ns(timer, 2_000_000_000, ran.append, "another") is not timer
+        await asyncio.sleep(3)
+
+    runner.run(main())
+    assert ran == ["waits", "another", "another", "another"]
+
+
 def test_a_timer_that_was_cancelled_says_so_and_forgets_its_callback(loop):
     timer = loop.call_at(1.5, print)
     timer.cancel()

@@ -185,6 +185,31 @@ def test_shutting_down_runs_the_programs_own_clean_up(runner, bridge):
     assert log == ["cleaned up"]
 
 
+@pytest.mark.parametrize("told_at", [0.05, 0.25, 1.0, 3.14159, 7.99])
+def test_it_looks_around_less_often_than_uvicorn_does_and_ends_at_the_same_instant(told_at):
+    def run(**settings):
+        app = starlette()
+        app.state.uvicorn = settings
+
+        async def main():
+            server = loop.network.host(NAME).serve(app)
+            await server.wait_started()
+            dates = []
+            async with httpx.AsyncClient() as client:
+                for _ in range(3):
+                    dates.append((await client.get(f"https://{NAME}/")).headers["date"])
+                    await asyncio.sleep(0.7)
+            await asyncio.sleep(told_at)
+            await server.shut_down()
+            return dates, loop.time()
+
+        loop = SimLoop()
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            return runner.run(main())
+
+    assert run() == run(limit_max_requests=1000)  # with which uvicorn's own loop runs
+
+
 def test_a_main_of_its_own_is_cancelled_to_shut_it_down(runner, bridge):
     log = []
 

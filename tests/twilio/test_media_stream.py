@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import itertools
+import random
 
 import pytest
 from twilio.request_validator import RequestValidator
 
-from simkit.audio import mulaw
+from simkit.audio import mulaw, voice
 from simkit.twilio import CallFailed
 from tests.twilio.conftest import HOST, TWIML
 
@@ -162,7 +163,8 @@ async def test_marks_return_when_the_audio_before_them_has_played(sim, server):
 async def test_clear_returns_every_pending_mark_in_order_and_silences(sim, server):
     call = await sim.twilio.call(to=NUMBER)
     await call.stays_silent(0.1)
-    sound = base64.b64encode(mulaw.encode(call._as_speech("lorem ipsum", 5.0).samples)).decode()
+    speech = voice.speak("lorem ipsum", random.Random(1), seconds=5.0)
+    sound = base64.b64encode(mulaw.encode(speech.samples)).decode()
     await server.send(event="media", media={"payload": sound})
     for name in ("a", "b", "c"):
         await server.send(event="mark", mark={"name": name})
