@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from .kernel import SimulationError, Task, await_line
-from .network import Host, Network, SimLoop
+from .kernel.errors import armed_line
+from .network import Host, SimLoop
 from .network.hosts import current_host
 from .network.openings import Opening
 
@@ -23,37 +26,62 @@ _GRACE = 1.0
 """Virtual seconds that a cancelled task has to end."""
 
 
-def outlasting(
-    network: Network, known_tasks: set[asyncio.Task[Any]], known_openings: set[Opening]
-) -> list[tuple[Host, dict[str, Any]]]:
+Line = tuple[Host | None, str]
+
+
+@dataclass
+class Known:
+    """What is there before the first call, and so is left by none."""
+
+    tasks: set[asyncio.Task[Any]]
+    openings: set[Opening]
+    timers: Counter[Line]
+    """How many timers each line of a program has armed: one that is armed anew is none more."""
+
+    @classmethod
+    def of(cls, loop: SimLoop) -> Known:
+        """Return what is there now."""
+        return cls(asyncio.all_tasks(loop), set(loop.network.openings.left()), _timers(loop))
+
+
+def _timers(loop: SimLoop) -> Counter[Line]:
+    """Count the pending timers by the lines of programs that armed them."""
+    return Counter(
+        (timer._context.get(current_host), line)
+        for timer in loop.calendar.timers()
+        if (line := armed_line(timer))
+    )
+
+
+def outlasting(loop: SimLoop, known: Known) -> list[tuple[Host, dict[str, Any]]]:
     """Return what of served programs outlives every call, host by host.
 
-    That is names and lines of tasks, and sockets.
-
-    Args:
-        known_tasks: those that were there before the first call.
-        known_openings: what was open then.
+    That is names and lines of tasks, sockets, and how many timers, with the lines that armed them.
     """
+    network = loop.network
+    timers = _timers(loop) - known.timers
     openings = network.openings.programs()
     found = []
     for server in network.servers:
         tasks = [
             task
             for task in sorted(asyncio.all_tasks(), key=lambda task: hash(task))
-            if task not in known_tasks and host_of(task) is server.host and task is not server.task
+            if task not in known.tasks and host_of(task) is server.host and task is not server.task
         ]
         sockets = [
             opening.what
             for opening in openings
             if opening.host is server.host
-            and opening not in known_openings
+            and opening not in known.openings
             and not opening.may_be_kept
         ]
-        if tasks or sockets:
+        armed = [line for host, line in timers.elements() if host is server.host]
+        if tasks or sockets or armed:
             names: dict[str, Any] = {"tasks": [task.get_name() for task in tasks]}
             open_ = {"sockets": sockets} if sockets else {}
             lines = {"lines": [await_line(task) for task in tasks]} if tasks else {}
-            found.append((server.host, names | open_ | lines))
+            late = {"timers": len(armed), "armed": armed} if armed else {}
+            found.append((server.host, names | open_ | lines | late))
     return found
 
 

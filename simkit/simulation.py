@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import warnings
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -126,8 +126,7 @@ class Simulation(Observed):
         self._processors = Processors(self._network)
         self._stubs: Any = None
         self._servers_started = 0
-        self._known_tasks: set[asyncio.Task[Any]] = set()
-        self._known_openings: set[Opening] = set()
+        self._known = _ending.Known(set(), set(), Counter())
         self._unwatch = self._timeline.watch(self._on_event)
         self._is_closed = False
         self._is_stuck = False  # a run could not go on
@@ -320,8 +319,7 @@ class Simulation(Observed):
             self._note_what_is_there()
 
     def _note_what_is_there(self) -> None:
-        self._known_tasks = asyncio.all_tasks(self.loop)
-        self._known_openings = set(self._network.openings.left())
+        self._known = _ending.Known.of(self.loop)
 
     async def wait_for(self, event: simpy.Event) -> Any:
         """Wait for a simpy event; returns its value or raises its error."""
@@ -354,8 +352,7 @@ class Simulation(Observed):
     async def _settle(self) -> None:
         if self._calls_are_over() and self.twilio.calls:
             await self._clock.sleep_until(self._timeline.of("ended")[-1].t_ns + _SETTLE_NS)
-            left = _ending.outlasting(self._network, self._known_tasks, self._known_openings)
-            for host, fields in left:
+            for host, fields in _ending.outlasting(self.loop, self._known):
                 self._timeline.record("leaks", host.name, **fields)
 
     def _calls_are_over(self) -> bool:

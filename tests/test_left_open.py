@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import warnings
 
@@ -208,6 +209,57 @@ def test_a_socket_that_outlives_its_call_is_a_leak():
     assert result.sentence == "1 socket outlived every call: client connection to centre:7"
     [said] = closing(sim)
     assert "client connection to centre:7, opened on bridge.example.com at " in said
+
+
+async def arms_a_timer():
+    asyncio.get_running_loop().call_later(600.0, print, "too long")
+
+
+async def sleeps_and_cancels():
+    asyncio.get_running_loop().call_later(600.0, print, "too long").cancel()
+    async with asyncio.timeout(600.0):
+        await asyncio.sleep(0.1)
+
+
+def call_on(bridge: FastAPI) -> Simulation:
+    sim = Simulation()
+    sim.host("bridge.example.com").serve(bridge)
+
+    async def main():
+        for _ in range(2):
+            await (await place_a_call(sim)).hangs_up()
+
+    sim.run(main())
+    return sim
+
+
+def test_a_timer_that_outlives_its_call_is_a_leak_and_told_with_the_line_that_armed_it():
+    sim = call_on(bridge_that(arms_a_timer))
+    [event] = sim.finish().of("leaks")
+    line = f"tests/test_left_open.py:{arms_a_timer.__code__.co_firstlineno + 1} in arms_a_timer"
+    assert event.fields == {"tasks": [], "timers": 2, "armed": [line, line]}
+    assert str(sim.timeline).count("leaks  tasks=[]  timers=2\n") == 1
+    [result] = [check for check in checks.run(sim.timeline) if check.name == "clean-teardown"]
+    assert result.sentence == f"2 timers outlived their calls, armed at {line}, {line}"
+    assert sim.measures.leaks == 2
+    closing(sim)
+
+
+def test_a_timer_that_is_over_cancelled_or_was_there_before_and_is_armed_anew_is_none():
+    bridge = bridge_that(sleeps_and_cancels)
+
+    def sweep():
+        asyncio.get_running_loop().call_later(0.7, sweep)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        sweep()
+        yield
+
+    bridge.router.lifespan_context = lifespan
+    sim = call_on(bridge)
+    assert sim.finish().of("leaks") == []
+    closing(sim)
 
 
 def test_a_bridge_that_is_cut_in_the_middle_of_a_call_is_not_blamed():

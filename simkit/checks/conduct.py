@@ -58,6 +58,16 @@ def _clean_teardown(timeline: Timeline) -> list[Violation]:
         for what, whose, lines in (("task", "their calls", "lines"), ("socket", "every call", ""))
         if (names := event.fields.get(f"{what}s"))
     ]
+    found += [
+        Violation(
+            event.t_ns,
+            f"{len(lines)} timer{'s' if len(lines) > 1 else ''} outlived their calls, armed at "
+            f"{_listed(lines, ())}",
+            (event,),
+        )
+        for event in timeline.of("leaks")
+        if (lines := event.fields.get("armed"))
+    ]
     return found
 
 
@@ -175,7 +185,7 @@ TWIML_IN_TIME = Check(
 )
 CLEAN_TEARDOWN = Check(
     "clean-teardown",
-    "a second after each call nothing of it was left: no socket, no task",
+    "a second after each call nothing of it was left: no socket, no task, no timer",
     _clean_teardown,
     only_simulated="tasks, and sockets to others than Vapi",
 )

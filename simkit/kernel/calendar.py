@@ -89,6 +89,14 @@ class Calendar(simpy.Environment):
         """Queue a loop timer; :meth:`run_due` moves it to ``due_timers``."""
         heappush(self._queue, (when_ns, TIMER, next(self._eid), handle))
 
+    def timers(self) -> list[Any]:
+        """Return the loop timers that are pending, the next one first."""
+        return [
+            item
+            for _, priority, _, item in sorted(self._queue, key=lambda entry: entry[:3])
+            if priority == TIMER and not item._cancelled
+        ]
+
     def timer_cancelled(self) -> None:
         """Note a cancelled timer, and drop them all once most of the heap is dead weight."""
         self._cancelled += 1

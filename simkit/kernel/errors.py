@@ -81,6 +81,12 @@ def await_line(task: asyncio.Task[Any]) -> str:
     return f"awaits at {_place(code, line)}"
 
 
+def armed_line(timer: asyncio.TimerHandle) -> str:
+    """Say which line of the program armed a timer; "" where a library did, or a task sleeps."""
+    armed: tuple[CodeType, int] | None = getattr(timer, "armed", None)
+    return "" if armed is None or is_library(armed[0].co_filename) else _place(*armed)
+
+
 def describe_frame(frame: FrameType | None, leaving_out: tuple[str, ...]) -> str:
     """Return the line at which a thread is, in the innermost file that is not left out."""
     while frame is not None and frame.f_code.co_filename in leaving_out:

@@ -10,15 +10,28 @@ import asyncio
 from asyncio import format_helpers
 from collections.abc import Callable, Iterator
 from contextvars import Context, copy_context
+from types import CodeType, FrameType
 from typing import Any
 from weakref import ref
+
+WAKES = asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-defined]
+"""The callback of ``asyncio.sleep``, whose task has a line of its own."""
+
+
+def arming(frame: FrameType, loop_file: str) -> tuple[CodeType, int]:
+    """Return the function and the line that arm a timer, outside of the loop's own file."""
+    while frame.f_code.co_filename == loop_file and frame.f_back is not None:
+        frame = frame.f_back
+    return frame.f_code, frame.f_lineno
 
 
 class TimerHandle(asyncio.TimerHandle):
     """A timer that takes one call to cancel: ``asyncio.sleep`` does so each time it has slept."""
 
-    __slots__ = ("made_ns",)
+    __slots__ = ("armed", "made_ns")
 
+    armed: tuple[CodeType, int]
+    """The function and the line that armed it; none where a task does but sleep."""
     made_ns: int
     """When it was set."""
 

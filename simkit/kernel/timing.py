@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 from collections.abc import Callable
 from contextvars import Context
 from heapq import heappush
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from .base import BaseLoop
 from .calendar import TIMER
-from .handles import TimerHandle, forget_frames, make_timer
+from .handles import WAKES, TimerHandle, arming, forget_frames, make_timer
 
 if TYPE_CHECKING:
     from .calendar import Calendar
@@ -70,6 +71,8 @@ class Timing(BaseLoop):
             forget_frames(timer, 1)
         else:
             timer = make_timer(when, callback, args, self, context)
+        if callback is not WAKES:
+            timer.armed = arming(sys._getframe(1), __file__)
         exactly = when * 1e9
         if exactly == math.inf:
             return timer  # type: ignore[no-any-return]  # never due, as on the stock loop

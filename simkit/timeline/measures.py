@@ -90,7 +90,7 @@ class CallMeasures(Struct, frozen=True, kw_only=True):
     """What the bridge told the model that the caller had heard of a reply, minus what was heard;
     the one that was furthest off. None where no bridge tells."""
     leaks: int | None
-    """Tasks and Vapi sockets left a second after the end; None before that is known."""
+    """Tasks, timers and Vapi sockets left a second after the end; None before that is known."""
     first_words_lost_ms: float | None
     """Beginning of the caller's first words that never reached the assistant."""
     clips_ms: float = 0.0
@@ -203,4 +203,5 @@ def _leaks(timeline: Timeline, numbers: list[int]) -> int | None:
     left = timeline.of("leaks")
     # A socket to Vapi is seen from both ends.
     named = sum(len(event.fields.get("sockets", ())) for event in left)
-    return max(sockets, named) + sum(len(event.fields["tasks"]) for event in left)
+    timers = sum(len(event.fields.get("armed", ())) for event in left)
+    return max(sockets, named) + timers + sum(len(event.fields["tasks"]) for event in left)

@@ -220,7 +220,7 @@ _SHOWN = 64
 """Letters of what is said."""
 _TOLD, _TAIL = 200, 80
 """Letters of a reason, and of its end where it is longer."""
-_PLACES = ("task", "line", "lines")
+_PLACES = ("task", "line", "lines", "armed")
 SILENT = ("receives", "log", "slow-reader", "clip")
 """Kinds that are not printed: for measures and checks."""
 _WORDS: dict[str, Callable[[Event], str]] = {

@@ -191,6 +191,14 @@ def test_tasks_that_outlive_their_calls_are_named():
     assert result.sentence == "2 tasks outlived their calls: pump, keepalive"
 
 
+def test_timers_that_outlive_their_calls_are_told_with_the_lines_that_armed_them():
+    armed = ["my/bridge.py:7 in media", "my/bridge.py:7 in media"]
+    result = CLEAN_TEARDOWN.judge(one_event("leaks", "bridge", tasks=[], timers=2, armed=armed))
+    assert result.sentence == (
+        "2 timers outlived their calls, armed at my/bridge.py:7 in media, my/bridge.py:7 in media"
+    )
+
+
 def test_tasks_that_outlive_their_calls_are_told_with_their_lines_and_not_all_of_many():
     names = [f"Task-{number}" for number in range(5)]
     lines = [f"awaits at my/bridge.py:{number} in pump" for number in range(5)]

@@ -102,6 +102,15 @@ class LeavesTheRequestUnderWay(VapiLeg):
 
 
 @bug("greeting", "clean-teardown")
+class LeavesATimerBehind(Session):
+    """A timer that is to end a call which lasts too long is pending after it."""
+
+    async def run(self, socket: StreamSocket, start: twilio.Start) -> None:
+        self._loop.call_later(600.0, self.end, "it lasts too long")
+        await super().run(socket, start)
+
+
+@bug("greeting", "clean-teardown")
 class LeavesTasksBehind(Session):
     """A task that reports on the call's state outlives it."""
 
