@@ -79,7 +79,13 @@ def check_text(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
 def app_option(what: str) -> Decorator:
     """Return the option that names an application; ``what`` says what for."""
-    return click.option("--app", callback=check_text, metavar="MODULE:ATTR", help=what)
+    return click.option(
+        "--app",
+        callback=check_text,
+        metavar="MODULE:ATTR",
+        help=what,
+        shell_complete=completion.apps,
+    )
 
 
 def output_option(what: str) -> Decorator:
@@ -109,6 +115,7 @@ upstream_option = click.option(
     "--upstream",
     callback=check_text,
     metavar="SERVICE",
+    shell_complete=completion.upstreams,
     help="What the bridge speaks to in Vapi's place: openai-realtime, or HOST=MODULE:ATTR with a "
     "dialect.",
 )

@@ -236,6 +236,50 @@ def test_shells_complete_what_can_be_named(monkeypatch, line, expected):
     assert result.stdout.splitlines() == [f"plain,{one}" for one in expected]
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("simkit run idle --app my", ["my_app:app"]),
+        ("simkit run idle --app my_app :", ["app"]),
+        ("simkit run idle --app my_app : a", ["app"]),
+        ("simkit run idle --app my_app:a", ["my_app:app"]),
+        ("simkit run idle --app = my_app : a", ["app"]),
+        ("simkit run idle --app conf", ["conftest:serve"]),
+        ("simkit conformance --app no", []),
+        ("simkit conformance --upstream open", ["openai-realtime"]),
+        ("simkit conformance --upstream x.org = my_d", ["my_dialects:Example"]),
+        ("simkit run idle --set silence = 8", ["8.0"]),
+    ],
+)
+def test_what_the_files_of_the_folder_serve_is_completed_and_none_is_run(
+    tmp_path, monkeypatch, line, expected
+):
+    app = "raise SystemExit('run')\nfrom fastapi import FastAPI\napp = FastAPI()\n"
+    (tmp_path / "my_app.py").write_text(app)
+    (tmp_path / "my_dialects.py").write_text("class Example: ...\n")
+    (tmp_path / "conftest.py").write_text("def serve(sim): ...\ndef other(sim, x): ...\n")
+    monkeypatch.chdir(tmp_path)
+    asked = {
+        "_SIMKIT_COMPLETE": "bash_complete",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(line.split()) - 1),
+    }
+    result = CliRunner(env=asked).invoke(main, prog_name="simkit")
+    assert result.stdout.split() == [f"plain,{one}" for one in expected]
+
+
+def test_zsh_completes_apps_whole(tmp_path, monkeypatch):
+    (tmp_path / "my_app.py").write_text("from fastapi import FastAPI\napp = FastAPI()\n")
+    monkeypatch.chdir(tmp_path)
+    asked = {
+        "_SIMKIT_COMPLETE": "zsh_complete",
+        "COMP_WORDS": "simkit run idle --app my_app:",
+        "COMP_CWORD": "4",
+    }
+    result = CliRunner(env=asked).invoke(main, prog_name="simkit")
+    assert result.stdout == "plain\nmy_app:app\n_\n"
+
+
 def test_a_folder_without_recordings_is_completed_as_folders_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = {
