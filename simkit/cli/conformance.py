@@ -122,7 +122,9 @@ def run_conformance(
         write_text("--junit", junit_file, junit(table))
     if place is not None and failed:
         write_text("--write-tests", str(place), written(failed))
-        written_to.insert(0, f"{len(failed)} failing tests are in {place}")
+        races = len({one.job.scenario for one in failed})
+        told = f"{races} lost race{'s' * (races != 1)}, {len(failed)} variants in all"
+        written_to.insert(0, f"{place}: a test of each: {told}")
     if not as_json:
         for line in written_to:
             console().print(line, soft_wrap=True)

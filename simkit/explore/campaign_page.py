@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from ..scenarios.job import Result
+from ..scenarios.job import RANKS, Result, gravity
 from .campaign import STEP_MS, Campaign, Failure, Tally
-from .conformance import RANKS, gravity
 from .tables import filled, incomplete
 
 _WIDTH = 280

@@ -7,14 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from ..scenarios.job import NOT_TO_ITS_END, Job, RealTime, Result, Verdict, not_run
+from ..scenarios.job import NOT_TO_ITS_END, Job, RealTime, Result, Verdict, gravest, not_run
 from ..scenarios.patience import HUNG
-from ..scenarios.registry import CHECKS, REGISTRY, find
+from ..scenarios.registry import REGISTRY, find
 from .crew import Crew
 
-RANKS: tuple[Result, ...] = ("not applicable", "passed", "failed", "error")
-"""Results from the least to the worst."""
-_GRAVITY = {name: place for place, name in enumerate((NOT_TO_ITS_END, *CHECKS))}
 _HUNG_MOST = 3
 """Runs that may fail to come back before the others are spared."""
 _ALIKE_MOST = 3
@@ -34,10 +31,7 @@ class Row:
     @property
     def worst(self) -> Verdict:
         """The variant that went worst; of equals the one that broke most, or the first."""
-        return max(
-            self.verdicts,
-            key=lambda one: (RANKS.index(one.result), -_gravity(one), len(one.failures)),
-        )
+        return gravest(self.verdicts)
 
     @property
     def result(self) -> Result:
@@ -47,7 +41,7 @@ class Row:
     @property
     def gravity(self) -> int:
         """How grave it is what broke: the less, the graver."""
-        return _gravity(self.worst)
+        return self.worst.gravity
 
     @property
     def broken(self) -> set[str]:
@@ -126,19 +120,6 @@ def judged(jobs: Sequence[Job], crew: Crew) -> Iterator[Verdict]:
     why = "did not come back" if hung >= _HUNG_MOST else "ended with the same error"
     for job in reversed(waiting):
         yield not_run(job, f"not run: {_HUNG_MOST} runs before it {why}")
-
-
-def gravity(check: str) -> int:
-    """Return how grave it is that a check failed: the less, the graver.
-
-    Gravest is what the scenario itself says, then what the caller hears, then what peers and
-    machine get; last comes what is left when the call is over.
-    """
-    return _GRAVITY.get(check, len(_GRAVITY))
-
-
-def _gravity(verdict: Verdict) -> int:
-    return min((gravity(check) for check, _ in verdict.failures), default=len(_GRAVITY))
 
 
 def alone(table: Iterable[Row]) -> tuple[str, int]:

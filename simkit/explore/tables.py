@@ -14,10 +14,9 @@ from markupsafe import Markup
 
 from .. import __version__
 from ..report.page import SHARED_STYLE, policy, templates
-from ..scenarios.job import Result
+from ..scenarios.job import RANKS, Result
 from ..scenarios.registry import REGISTRY
 from ..timeline.text import printable
-from .conformance import RANKS
 
 _HERE = Path(__file__).parent
 _MOST = 4000

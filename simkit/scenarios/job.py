@@ -7,7 +7,7 @@ import hashlib
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,16 +27,19 @@ from ..recording import ENVIRONMENT
 from ..report import Outcome
 from ..timeline import Timeline
 from .playing import simulate
-from .registry import find
+from .registry import CHECKS, find
 from .shown import shown
 from .substitute import ACCOUNTS
 
 Result = Literal["passed", "failed", "not applicable", "error"]
 
+RANKS: tuple[Result, ...] = ("not applicable", "passed", "failed", "error")
+"""Results from the least to the worst."""
 NOT_TO_ITS_END = "scenario"
 """Stands in place of a check's name where the scenario itself did not go to its end."""
 _CAUSES = (NO_UNHANDLED_ERROR.name, NO_OUTSIDE_WORLD.name)
 """Checks that name why a call broke off, where others only tell that it did."""
+_GRAVITY = {name: place for place, name in enumerate((NOT_TO_ITS_END, *CHECKS))}
 REAL_LIMIT = 60.0
 """Seconds of real time that a run may take."""
 
@@ -121,6 +124,11 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """Name of the file with the call's page, where one was asked for and could be written."""
 
     @property
+    def gravity(self) -> int:
+        """How grave it is what broke: the less, the graver."""
+        return min((gravity(check) for check, _ in self.failures), default=len(_GRAVITY))
+
+    @property
     def sentence(self) -> str:
         """What a person should read first; empty when it passed."""
         if not self.failures:
@@ -130,6 +138,20 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
             causes = [one for one in self.failures if one[0] in _CAUSES]
             check, sentence = [*causes, (check, sentence)][0]
         return sentence if check == NOT_TO_ITS_END else f"{check}: {sentence}"
+
+
+def gravity(check: str) -> int:
+    """Return how grave it is that a check failed: the less, the graver.
+
+    Gravest is what the scenario itself says, then what the caller hears, then what peers and
+    machine get; last comes what is left when the call is over.
+    """
+    return _GRAVITY.get(check, len(_GRAVITY))
+
+
+def gravest(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the one that went worst; of equals the one that broke most, or the first."""
+    return max(verdicts, key=lambda one: (RANKS.index(one.result), -one.gravity, len(one.failures)))
 
 
 def judge(job: Job, *, real_limit: float = REAL_LIMIT, pages: Path | None = None) -> Verdict:

@@ -7,29 +7,28 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import importlib
 import inspect
-import keyword
+import json
 import re
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from types import ModuleType
+from itertools import count
 from typing import Any
 
 from .._served import takes_simulation
 from ..network.serve import AppError, load
 from ..world import BRIDGE_HOST
-from .job import Job, Verdict
+from .job import Verdict, gravest
 from .registry import Scenario, find
+from .sources import Source
 
-_WIDTH = 96
+_WIDTH = 99
+_WRAPPED = "async def steps():\n"
+"""What makes steps a piece of Python by themselves."""
 _HEAD = '''\
 """Races that the bridge lost, each as a test; written by ``simkit conformance``."""
-
-from __future__ import annotations
 '''
 _BRIDGE = '''\
 @pytest.fixture
@@ -61,12 +60,10 @@ class _Page:
     definitions: dict[str, str] = field(default_factory=dict)
     """Source of constants and functions, by name; what they refer to comes first."""
     tests: list[str] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)
-    """Of tests."""
 
 
 def written(verdicts: Sequence[Verdict]) -> str:
-    """Return a file of tests, one for each verdict that failed.
+    """Return a file of tests, one for each scenario of which a variant failed.
 
     Each is red as long as the bridge does what was found, and green when it does not: the steps
     have to go to their end, and simkit's checks are judged after them.
@@ -75,8 +72,11 @@ def written(verdicts: Sequence[Verdict]) -> str:
         OSError: the source of a scenario is not there.
     """
     page = _Page()
-    for verdict in verdicts:
-        _add(page, verdict)
+    for name in dict.fromkeys(verdict.job.scenario for verdict in verdicts):
+        scenario = find(name)
+        lost = _alike(scenario, [one for one in verdicts if one.job.scenario == name])
+        for number, (offered, those) in enumerate(lost, 1):
+            _add(page, scenario, those, offered, number)
     fixture = _bridge(page, verdicts[0].job.app, verdicts[0].job.upstream)
     functions = [text for text in page.definitions.values() if _is_function(text)]
     constants = [text for text in page.definitions.values() if not _is_function(text)]
@@ -127,29 +127,80 @@ def _is_standard(module: str) -> bool:
     return re.split("[. ]", module)[0] in sys.stdlib_module_names
 
 
-def _add(page: _Page, verdict: Verdict) -> None:
-    job = verdict.job
-    scenario = find(job.scenario)
+def _alike(
+    scenario: Scenario, lost: Sequence[Verdict]
+) -> list[tuple[Mapping[str, Any], list[Verdict]]]:
+    """Return the variants that were lost by how simkit's own bridge is configured for them."""
+    if lost[0].job.app is not None:
+        return [({}, list(lost))]
+    kinds: dict[str, tuple[Mapping[str, Any], list[Verdict]]] = {}
+    for one in lost:
+        offered = scenario.offered(one.job.settings)
+        kinds.setdefault(repr(offered), (offered, []))[1].append(one)
+    return list(kinds.values())
+
+
+def _add(
+    page: _Page,
+    scenario: Scenario,
+    lost: Sequence[Verdict],
+    offered: Mapping[str, Any],
+    number: int,
+) -> None:
+    """Write a test of one scenario, its first or a further one, and what it needs."""
     module = inspect.getmodule(scenario.function)
     assert module is not None
-    source = _Source.of(module)
+    source = Source.of(module)
+    settings = [
+        {name: one.job.settings.get(name, p.default) for name, p in scenario.parameters.items()}
+        for one in lost
+    ]
+    fixed = {
+        name: value
+        for name, value in settings[0].items()
+        if all(repr(other[name]) == repr(value) for other in settings)
+    }
     node = source.nodes[scenario.function.__name__]
     assert isinstance(node, ast.AsyncFunctionDef)
+    steps = source.steps(node, fixed)
+    used = {part.id for part in ast.walk(_tree(steps)) if isinstance(part, ast.Name)}
+    told = [f"    {name} = {_said(value)}\n" for name, value in fixed.items() if name in used]
+    varied = [name for name in settings[0] if name not in fixed]
+    renamed = _define(page, source, _WRAPPED + steps)
+    if lost[0].job.upstream is not None:
+        page.imports.add(("simkit.scenarios.substitute", "Substitute"))
+        service = _said(lost[0].job.upstream)
+        told.insert(0, f"    sim = Substitute(sim, {service})  # its agent is sim.vapi's\n")
+    head = _head(
+        scenario, lost, [{name: one[name] for name in varied} for one in settings], offered
+    )
+    arguments = ", ".join(["sim", "bridge", *varied])
+    name = "_".join(re.findall("[a-z0-9]+", scenario.name)) + (f"_{number}" if number > 1 else "")
+    line = f"async def test_{name}({arguments}):\n"
+    if len(line) > _WIDTH:
+        line = f"async def test_{name}(\n    {arguments}\n):\n"
+    space = " " if scenario.summary.startswith('"') else ""
+    doc = f'    """{space}{scenario.summary}"""\n'
+    page.tests.append(head + line + doc + _rename("".join([*told, steps]), renamed))
+
+
+def _define(page: _Page, source: Source, text: str) -> dict[str, str]:
+    """Write out what a text needs; returns names that are others there, since they were taken."""
     renamed: dict[str, str] = {}
-    for home, name in dict.fromkeys(source.needed(node)):
+    for home, name in dict.fromkeys(source.needed(text)):
         place = home.imported.get(name)
         if place is not None:
             page.imports.add(place)
             continue
-        text, fitting = home.definition(name), name
-        while page.definitions.get(fitting, "") not in (
-            "",
-            _rename(text, renamed | {name: fitting}),
-        ):
-            fitting += "_2"  # another scenario's is called so
+        definition, fitting = home.definition(name), name
+        for number in count(2):
+            told = _rename(definition, renamed | {name: fitting})
+            if page.definitions.get(fitting, told) == told:
+                break
+            fitting = f"{name}_{number}"  # another scenario's is called so
         renamed[name] = fitting
-        page.definitions[fitting] = _rename(text, renamed)
-    page.tests.append(_rename(_test(page, verdict, scenario, source, node), renamed))
+        page.definitions[fitting] = told
+    return renamed
 
 
 def _rename(text: str, names: Mapping[str, str]) -> str:
@@ -159,173 +210,61 @@ def _rename(text: str, names: Mapping[str, str]) -> str:
     return text
 
 
-def _test(
-    page: _Page, verdict: Verdict, scenario: Scenario, source: _Source, node: ast.AsyncFunctionDef
+def _head(
+    scenario: Scenario,
+    lost: Sequence[Verdict],
+    varied: Sequence[dict[str, Any]],
+    offered: Mapping[str, Any],
 ) -> str:
-    job = verdict.job
-    found = f"{job.command()} found: {verdict.sentence.partition(chr(10))[0]}"
-    lines = textwrap.wrap(found, _WIDTH, initial_indent="# ", subsequent_indent="# ")
-    marked = [f"seed={job.seed}"] if job.seed else []
-    if scenario.waives:
-        reasons = [f"        {check!r}: {why!r},\n" for check, why in scenario.waives.items()]
-        marked.append("waives={\n" + "".join(reasons) + "    }")
-    if marked:
-        lines.append(f"@pytest.mark.simkit({', '.join(marked)})")
-    offered = scenario.offered(job.settings)
-    if job.app is None and offered:
-        own = ", ".join(f"{name!r}: {value!r}" for name, value in offered.items())
-        lines.append(f'@pytest.mark.parametrize("bridge", [{{{own}}}], indirect=True)')
-    lines.append(f"async def {_name(page, job)}(sim, bridge):")
-    steps = source.steps(node)
-    lines.append(steps.doc)
-    if job.upstream is not None:
-        page.imports.add(("simkit.scenarios.substitute", "Substitute"))
-        lines.append(f"    sim = Substitute(sim, {job.upstream!r})  # its agent is sim.vapi's")
-    for name, parameter in scenario.parameters.items():
-        lines.append(f"    {name} = {job.settings.get(name, parameter.default)!r}")
-    return "\n".join([*lines, steps.text]) + "\n"
+    """Return what stands above a test: what was found, how to see it, and its variants."""
+    worst = gravest(lost)
+    found = worst.sentence.partition("\n")[0]
+    lines = [
+        *textwrap.wrap(found, _WIDTH, initial_indent="# ", subsequent_indent="# "),
+        f"# again: {worst.job.command()}",
+    ]
+    job = lost[0].job
+    if job.seed or scenario.waives:
+        reasons = "".join(f"        {_said(c)}: {_said(w)},\n" for c, w in scenario.waives.items())
+        waives = f"    waives={{\n{reasons}    }},\n" if reasons else ""
+        seed = f"    seed={job.seed},\n" if job.seed else ""
+        lines.append(f"@pytest.mark.simkit(\n{seed}{waives})")
+    if offered:
+        own = ", ".join(f"{_said(name)}: {_said(value)}" for name, value in offered.items())
+        lines.append(f'@pytest.mark.parametrize("bridge", [{{{own}}}], indirect=True, ids=["own"])')
+    if varied[0]:
+        lines += _variants(lost, varied)
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _name(page: _Page, job: Job) -> str:
-    words = re.findall(r"[a-z0-9]+", " ".join([job.scenario, *job.assignments]).lower())
-    name = "test_" + "_".join(words)
-    while name in page.names or keyword.iskeyword(name):
-        name += "_again"
-    page.names.add(name)
-    return name
+def _variants(lost: Sequence[Verdict], varied: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the decorator that runs a test once for each variant that was lost."""
+    names = list(varied[0])
+    if len(names) == 1:
+        values = ", ".join(_said(one[names[0]]) for one in varied)
+        line = f'@pytest.mark.parametrize("{names[0]}", [{values}])'
+        if len(line) <= _WIDTH:
+            return [line]
+        values = "".join(f"        {_said(one[names[0]])},\n" for one in varied)
+        return [f'@pytest.mark.parametrize(\n    "{names[0]}",\n    [\n{values}    ],\n)']
+    rows = ""
+    for verdict, settings in zip(lost, varied, strict=True):
+        values = ", ".join(map(_said, settings.values()))
+        told = [one for one in verdict.job.assignments if one.partition("=")[0] in names]
+        which = _said(",".join(told) or "as by default")
+        row = f"        pytest.param({values}, id={which}),\n"
+        if len(row) > _WIDTH:
+            inner = f"            {values},\n            id={which},\n"
+            row = f"        pytest.param(\n{inner}        ),\n"
+        rows += row
+    head = ", ".join(map(_said, names))
+    return [f"@pytest.mark.parametrize(\n    ({head}),\n    [\n{rows}    ],\n)"]
 
 
-@dataclass(frozen=True)
-class _Steps:
-    doc: str
-    """The docstring, as it stands there."""
-    text: str
-    """What is done, as it stands there, without what is returned at the end."""
+def _said(value: Any) -> str:
+    """Return a value as Python says it, texts in double quotes."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
-@dataclass(frozen=True, eq=False)
-class _Source:
-    """A module's source, and where each of its names comes from."""
-
-    lines: list[str]
-    nodes: dict[str, ast.stmt]
-    """What the module defines."""
-    ends: dict[str, int]
-    """Last line of each, with the string under it that describes it."""
-    imported: dict[str, tuple[str, str]]
-    """Module and name of what it imports, as an import says it."""
-    neighbours: dict[str, str]
-    """Modules of scenarios, by the names that are imported from them."""
-
-    @staticmethod
-    @cache
-    def of(module: ModuleType) -> _Source:
-        """Read a module.
-
-        Raises:
-            OSError: its source is not there.
-        """
-        text = inspect.getsource(module)
-        nodes: dict[str, ast.stmt] = {}
-        ends: dict[str, int] = {}
-        imported: dict[str, tuple[str, str]] = {}
-        neighbours: dict[str, str] = {}
-        before: list[str] = []
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                for name, place in _imported(node, module.__package__ or ""):
-                    if place[0].startswith(f"{__package__}."):
-                        neighbours[name] = place[0]
-                    else:
-                        imported[name] = place
-            names = list(_defined(node))
-            for name in names or (before if _is_string(node) else ()):
-                nodes.setdefault(name, node)
-                ends[name] = node.end_lineno or node.lineno
-            before = names
-        return _Source(text.splitlines(), nodes, ends, imported, neighbours)
-
-    def needed(self, node: ast.AST) -> Iterator[tuple[_Source, str]]:
-        """Yield the names that a definition refers to, and whose: each after those it needs."""
-        for name in dict.fromkeys(_names(node)):
-            home = self
-            if name in self.neighbours:
-                home = _Source.of(importlib.import_module(self.neighbours[name]))
-            if name in home.nodes and home.nodes[name] is not node:
-                yield from home.needed(home.nodes[name])
-                yield home, name
-            elif name in home.imported:
-                yield home, name
-
-    def definition(self, name: str) -> str:
-        """Return the source of a name's definition, without decorators of ours."""
-        return "\n".join(self.lines[self.nodes[name].lineno - 1 : self.ends[name]]) + "\n"
-
-    def steps(self, node: ast.AsyncFunctionDef) -> _Steps:
-        """Return what a function does."""
-        doc, *body = node.body
-        last = node.end_lineno
-        awaited: list[str] = []
-        if isinstance(body[-1], ast.Return):
-            last = body[-1].lineno - 1
-            awaited = [
-                f"    {ast.unparse(part)}"
-                for part in ast.walk(body[-1])
-                if isinstance(part, ast.Await)
-            ]
-        return _Steps(
-            "\n".join(self.lines[doc.lineno - 1 : doc.end_lineno]),
-            "\n".join([*self.lines[doc.end_lineno : last], *awaited]),
-        )
-
-
-def _imported(
-    node: ast.Import | ast.ImportFrom, package: str
-) -> Iterator[tuple[str, tuple[str, str]]]:
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            yield alias.asname or alias.name, (_said(alias), "")
-        return
-    parts = package.split(".")
-    above = parts[: len(parts) - node.level + 1] if node.level else []
-    home = ".".join([*above, *([node.module] if node.module else [])])
-    from . import __all__ as public
-
-    for alias in node.names:
-        is_public = home.startswith(f"{__package__}.") and alias.name in public
-        yield alias.asname or alias.name, (str(__package__) if is_public else home, _said(alias))
-
-
-def _said(alias: ast.alias) -> str:
-    return f"{alias.name} as {alias.asname}" if alias.asname else alias.name
-
-
-def _defined(node: ast.stmt) -> Iterator[str]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        yield node.name
-    elif isinstance(node, ast.Assign | ast.AnnAssign):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        for target in targets:
-            yield from (part.id for part in ast.walk(target) if isinstance(part, ast.Name))
-
-
-def _is_string(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def _names(node: Any) -> Iterator[str]:
-    """Yield every name; of a scenario, its header apart."""
-    parts = node.body if _is_scenario(node) else [node]
-    for part in parts:
-        yield from (inner.id for inner in ast.walk(part) if isinstance(inner, ast.Name))
-
-
-def _is_scenario(node: ast.AST) -> bool:
-    return isinstance(node, ast.AsyncFunctionDef) and any(
-        isinstance(part, ast.Call) and getattr(part.func, "id", "") == "scenario"
-        for part in node.decorator_list
-    )
+def _tree(steps: str) -> ast.Module:
+    return ast.parse(_WRAPPED + steps)

@@ -278,7 +278,9 @@ def test_tests_are_written_and_never_over_others(tmp_path, monkeypatch, crew):
     place = tmp_path / "new" / "test_races.py"
     result = invoke(*options)
     assert result.exit_code == 1
-    assert result.stdout.endswith(f"{len(plan(['dtmf']))} failing tests are in {place}\n")
+    assert result.stdout.endswith(
+        f"{place}: a test of each: 1 lost race, {len(plan(['dtmf']))} variants in all\n"
+    )
     text = place.read_text()
     assert "async def test_dtmf" in text
     place.write_text("# mine\n")
