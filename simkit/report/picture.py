@@ -227,10 +227,10 @@ class _Picture:
                 x += width
             told = "never stops" if stop_ms is None else f"stops after {stop_ms:.0f} ms"
             self._text(_LEFT + _BAR + 8, y, told, "bad")
-            for style, (name, took_ms) in enumerate(zip(_PARTS, found.parts, strict=True)):
+            for style, (name, took_ms) in enumerate(zip(_PARTS, found.whole_ms[1:], strict=True)):
                 x = _LEFT + _BAR + 136 + style * 100
                 self._box(f"p{style}", x, y - 8, 8, 8)
-                self._text(x + 12, y, f"{name} {'-' if took_ms is None else f'{took_ms:.0f} ms'}")
+                self._text(x + 12, y, f"{name} {'-' if took_ms is None else f'{took_ms} ms'}")
             y += _ROW
         if len(self._barge_ins) > _MOST_ROWS:
             self._text(4, y, f"and {len(self._barge_ins) - _MOST_ROWS} more", "dim")

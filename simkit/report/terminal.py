@@ -125,9 +125,10 @@ def print_barge_ins(out: Console, barge_ins: list[BargeIn]) -> None:
         return
     if out.width < _NARROWEST:
         for barge_in in barge_ins:
-            parts = zip(("detect", "react", "fly", "tail"), barge_in.parts, strict=True)
+            total_ms, *parts_ms = barge_in.whole_ms
+            parts = zip(("detect", "react", "fly", "tail"), parts_ms, strict=True)
             where = ", ".join(f"{name} {_ms(part_ms, '-')}" for name, part_ms in parts)
-            stop = _ms(barge_in.time_to_stop_ms, "never")
+            stop = _ms(total_ms, "never")
             told = f'{barge_in.onset_ns / 1e9:.3f} "{_clip(barge_in.text, 18)}": stops after {stop}'
             out.print(Text(f"{told} ({where})"))
         return
@@ -138,15 +139,16 @@ def print_barge_ins(out: Console, barge_ins: list[BargeIn]) -> None:
             justify: JustifyMethod = "left" if name in ("caller", "reply", "told") else "right"
             table.add_column(header, justify=justify, no_wrap=True)
     for barge_in in barge_ins:
+        total_ms, detect_ms, react_ms, fly_ms, tail_ms = barge_in.whole_ms
         cells = {
             "at": f"{barge_in.onset_ns / 1e9:.3f}",
             "caller": f'"{_clip(barge_in.text, 32 if wide else 18)}"',
             "reply": f"reply {barge_in.reply}" if barge_in.reply else "?",
-            "stop": _ms(barge_in.time_to_stop_ms, "never"),
-            "detect": _ms(barge_in.detect_ms, "-"),
-            "react": _ms(barge_in.react_ms, "-"),
-            "fly": _ms(barge_in.fly_ms, "-"),
-            "tail": _ms(barge_in.tail_ms, "-"),
+            "stop": _ms(total_ms, "never"),
+            "detect": _ms(detect_ms, "-"),
+            "react": _ms(react_ms, "-"),
+            "fly": _ms(fly_ms, "-"),
+            "tail": _ms(tail_ms, "-"),
             "unheard": _ms(barge_in.unheard_ms, "-"),
             "told": barge_in.detected_by or "nobody",
             "into": _ms(barge_in.reply_at_ms, "-"),

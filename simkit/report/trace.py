@@ -144,11 +144,13 @@ class _Trace:
         process = barge_in.call + 1
         parts: list[tuple[str, int, int]] = []
         at_ns = barge_in.onset_ns
-        for name, part_ms in zip(("detect", "react", "fly", "tail"), barge_in.parts, strict=True):
+        names = ("detect", "react", "fly", "tail")
+        shown_ms = barge_in.whole_ms[1:]
+        for name, part_ms, whole_ms in zip(names, barge_in.parts, shown_ms, strict=True):
             if part_ms is None or part_ms < 0:  # silent before the clear came
                 break
             end_ns = at_ns + round(part_ms * 1e6)
-            parts.append((f"{name} {part_ms:.0f} ms", at_ns, end_ns))
+            parts.append((f"{name} {whole_ms} ms", at_ns, end_ns))
             at_ns = end_ns
         if barge_in.time_to_stop_ms is None:
             name, stop_ns = "barge-in: never stops", self._timeline.duration_ns

@@ -15,6 +15,7 @@ from .intervals import Interval, audible, calls_of, is_directed, milliseconds, s
 YIELD_NS = 2_000_000_000
 """An agent that goes on for longer has not yielded (tau-voice's limit)."""
 
+_MS = 1_000_000
 _TELLING = ("user-interrupted", "interrupt", "speech-update", "transcript")
 
 
@@ -59,6 +60,24 @@ class BargeIn(Struct, frozen=True, kw_only=True):
     def parts(self) -> tuple[float | None, float | None, float | None, float | None]:
         """The four parts of ``time_to_stop_ms``."""
         return self.detect_ms, self.react_ms, self.fly_ms, self.tail_ms
+
+    @property
+    def whole_ms(self) -> list[int | None]:
+        """The time to stop and its four parts in whole milliseconds, as people read them.
+
+        They add up as the exact ones do: what rounding leaves over goes to the parts that lost
+        most by it.
+        """
+        total = None if self.time_to_stop_ms is None else round(self.time_to_stop_ms)
+        parts_ns = [None if ms is None else round(ms * 1e6) for ms in self.parts]
+        known = [ns for ns in parts_ns if ns is not None]
+        if total is None or len(known) < len(parts_ns):
+            return [total, *(None if ms is None else round(ms) for ms in self.parts)]
+        whole = [ns // _MS for ns in known]
+        lost = sorted(range(len(known)), key=lambda at: -(known[at] % _MS))
+        for at in lost[: total - sum(whole)]:
+            whole[at] += 1
+        return [total, *whole]
 
 
 class BargeIns(list[BargeIn]):

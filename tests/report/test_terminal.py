@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from functools import partial
 
 import msgspec
@@ -245,6 +246,18 @@ def test_each_measure_has_a_line_once_there_is_something_to_say():
 
 def test_of_a_call_without_events_nothing_is_printed():
     assert piped(print_measures, measures(Timeline(), 1)) == ""
+
+
+def test_the_parts_that_are_shown_add_up_to_the_time_that_is_shown():
+    halves = barge_in(
+        time_to_stop_ms=235.0, detect_ms=198.5, react_ms=0.0, fly_ms=20.0, tail_ms=16.5
+    )
+    assert halves.whole_ms == [235, 199, 0, 20, 16]
+    shown = re.findall(r"(\d+) ms", piped(print_barge_ins, [halves]))
+    assert shown[:5] == ["235", "199", "0", "20", "16"]
+    late = barge_in(time_to_stop_ms=226.4, detect_ms=200.6, react_ms=0.7, fly_ms=30.6, tail_ms=-5.5)
+    assert late.whole_ms == [226, 201, 1, 30, -6]
+    assert barge_in(time_to_stop_ms=None, tail_ms=None).whole_ms == [None, 200, 0, 20, None]
 
 
 # Checks

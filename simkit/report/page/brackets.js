@@ -32,13 +32,13 @@ function drawBracket(sheet, call, top, bracket, x, toX, limit, voices, bottom) {
   const parts = bracket.parts_ms;
   const isDivided = bracket.stop_ms !== null && parts.every((part) => part !== null);
   const isOpen = bracket.stop_ms === null;
-  /** @type {[string, number, number, number][]} name, from, to, milliseconds */
+  /** @type {[string, number, number, number, string][]} name, from, to, milliseconds, as it is written */
   const pieces = [];
   if (isDivided) {
     let at = bracket.onset;
     for (const [i, part] of parts.entries()) {
       const until = at + /** @type {number} */ (part) * 1000;
-      pieces.push([PARTS[i], sheet.x(at), sheet.x(until), /** @type {number} */ (part)]);
+      pieces.push([PARTS[i], sheet.x(at), sheet.x(until), /** @type {number} */ (part), bracket.told[i + 1]]);
       at = until;
     }
   }
@@ -52,7 +52,7 @@ function drawBracket(sheet, call, top, bracket, x, toX, limit, voices, bottom) {
     pen.globalAlpha = 1;
   }
   let outside = isWhole ? pieces.length : 0;
-  for (const [name, from, to, ms] of isWhole ? [] : pieces) {
+  for (const [name, from, to, ms, told] of isWhole ? [] : pieces) {
     const [low, high] = ms < 0 ? [to, from] : [from, to];
     // A negative tail lies within what came before: silence was there first.
     const [y, height] = ms < 0 ? [bar + 9, 3] : [bar, 12];
@@ -60,21 +60,21 @@ function drawBracket(sheet, call, top, bracket, x, toX, limit, voices, bottom) {
     pen.fillRect(low, y, Math.max(high - low, ms ? 1 : 0), height);
     if (isWide) dashed(sheet, to, bar + 12, bottom, colours[name]);
     const [begin, end] = [Math.max(low, sheet.left), Math.min(high, sheet.right)];
-    const isLong = sheet.wide(`${name} ${stretch(ms * 1000)}`, true) + 8 < end - begin;
-    const isShort = sheet.wide(stretch(ms * 1000), true) + 6 < end - begin;
+    const isLong = sheet.wide(`${name} ${told}`, true) + 8 < end - begin;
+    const isShort = sheet.wide(told, true) + 6 < end - begin;
     if (ms >= 0 && (isLong || isShort)) {
       pen.fillStyle = colours.paper;
       sheet.font(true);
       pen.textAlign = "center";
       pen.textBaseline = "middle";
-      pen.fillText(isLong ? `${name} ${stretch(ms * 1000)}` : stretch(ms * 1000), (begin + end) / 2, bar + 6.5);
+      pen.fillText(isLong ? `${name} ${told}` : told, (begin + end) / 2, bar + 6.5);
     }
     if (!isLong) outside++;
   }
   if (isWide) dashed(sheet, x, bar, bottom, colours.ink);
   sheet.place(x, top, toX, top + BRACKET, { call: call.number, bracket });
   // Above the bar: the sum, and the parts where the bar has no room for them.
-  const total = isOpen ? "never stops" : stretch((bracket.stop_ms ?? 0) * 1000);
+  const total = isOpen ? "never stops" : bracket.told[0];
   let at = Math.max(x, Math.min(sheet.left + 4, toX - 40));
   const y = top + 14;
   const room = at + sheet.wide(total, true);
@@ -86,8 +86,8 @@ function drawBracket(sheet, call, top, bracket, x, toX, limit, voices, bottom) {
   const began = at;
   at += sheet.wide(total, true);
   if (outside) {
-    const long = pieces.map(([name, , , ms]) => `${name} ${stretch(ms * 1000)}`);
-    const short = pieces.map(([, , , ms]) => stretch(ms * 1000).replace(" ms", ""));
+    const long = pieces.map(([name, , , , told]) => `${name} ${told}`);
+    const short = pieces.map(([, , , , told]) => told.replace(" ms", ""));
     const words = [long, short].find((all) => at + all.reduce((sum, it) => sum + sheet.wide(it) + 15, 8) < limit);
     if (words) at = writeParts(sheet, words, at + 8, y);
   }

@@ -35,7 +35,7 @@ function flight(call, i) {
 
 /** @param {Bracket} bracket @returns {string[]} */
 function partsOf(bracket) {
-  const lines = bracket.parts_ms.map((part, i) => `${PARTS[i]}: ${part === null ? "–" : stretch(part * 1000)}`);
+  const lines = PARTS.map((name, i) => `${name}: ${bracket.told[i + 1]}`);
   if (bracket.told_by) lines.push(`told by ${bracket.told_by}`);
   if (bracket.unheard_ms !== null) lines.push(`${stretch(bracket.unheard_ms * 1000)} were never heard`);
   return lines;
@@ -92,10 +92,10 @@ function rowsOf(scene, { call: number, event, span, bracket, difference }) {
   }
   if (bracket) {
     /** @type {[string, string][]} */
-    const parts = bracket.parts_ms.map((part, i) => [PARTS[i], part === null ? "–" : stretch(part * 1000)]);
+    const parts = PARTS.map((name, i) => [name, bracket.told[i + 1]]);
     return [
       ["caller", bracket.text],
-      ["stops after", bracket.stop_ms === null ? "never" : stretch(bracket.stop_ms * 1000)],
+      ["stops after", bracket.stop_ms === null ? "never" : bracket.told[0]],
       ...parts,
       ["told by", bracket.told_by ?? "nobody"],
       ["never heard", bracket.unheard_ms === null ? "unknown" : stretch(bracket.unheard_ms * 1000)],

@@ -9,6 +9,7 @@
  *   text: string, title: string}} Span
  * @typedef {{name: string, lane: string, unit: string, t: number[], value: number[]}} Curve
  * @typedef {{onset: number, text: string, stop_ms: number|null, parts_ms: (number|null)[],
+ *   told: string[],
  *   told_by: string|null, reply: number|null, unheard_ms: number|null,
  *   yielded: boolean|null}} Bracket
  * @typedef {{start: number, bucket: number, peaks: string}} Outline

@@ -81,6 +81,8 @@ class Bracket(Struct, frozen=True, kw_only=True):
     stop_ms: float | None
     parts_ms: list[float | None]
     """Detect, react, fly, tail."""
+    told: list[str]
+    """The time to stop and its parts as people read them: they add up, too."""
     told_by: str | None
     reply: int | None
     unheard_ms: float | None

@@ -88,7 +88,7 @@ class Scene extends EventTarget {
       const stop = bracket.stop_ms;
       return stop === null
         ? `${seconds(bracket.onset)}: interrupted, the agent never stops`
-        : `${seconds(bracket.onset)}: interrupted, the agent stops after ${stretch(stop * 1000)}`;
+        : `${seconds(bracket.onset)}: interrupted, the agent stops after ${bracket.told[0]}`;
     }
     return this.calls[call].panel.events.line[event ?? 0].trim();
   }

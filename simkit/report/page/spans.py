@@ -154,6 +154,7 @@ def brackets(
             text=clipped(one.text),
             stop_ms=one.time_to_stop_ms,
             parts_ms=list(one.parts),
+            told=["–" if ms is None else f"{ms} ms" for ms in one.whole_ms],
             told_by=one.detected_by,
             reply=_interrupted(heard, one.onset_ns, replies),
             unheard_ms=one.unheard_ms,

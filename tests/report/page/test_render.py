@@ -59,6 +59,7 @@ def full_of(text: str) -> Page:
                 text=text,
                 stop_ms=1.0,
                 parts_ms=[None, None, None, None],
+                told=[text] * 5,
                 told_by=text,
                 reply=None,
                 unheard_ms=None,
