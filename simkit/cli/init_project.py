@@ -371,7 +371,7 @@ class _Project:
         steps = (
             ("pytest", "runs it with your other tests"),
             (f"simkit conformance --app {app}", "tells which races the bridge loses"),
-            ("docs/tutorial.md", "how to write more of them"),
+            ("simkit scenarios barge-in", "tells how to win a race, here the one of the test"),
         )
         width = max(len(command) for command, _ in steps)
         self._out.print()

@@ -301,12 +301,15 @@ main.add_command(recording_group)
 
 
 @main.command("scenarios")
+@click.argument(
+    "name", required=False, metavar="[SCENARIO]", shell_complete=completion.scenario_names
+)
 @json_option
-def scenarios_command(as_json: bool) -> None:
-    """List the scenarios that `simkit run` knows, and their parameters."""
+def scenarios_command(name: str | None, as_json: bool) -> None:
+    """List the scenarios that `simkit run` knows, or tell what one is about and how to win it."""
     from .scenarios import list_scenarios
 
-    list_scenarios(as_json=as_json)
+    list_scenarios(name, as_json=as_json)
 
 
 @main.command("run")

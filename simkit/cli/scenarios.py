@@ -10,10 +10,12 @@ from typing import Any
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from ..network.serve import AppError
 from ..report import Outcome, console, print_table
-from ..scenarios import REGISTRY, Job, ScenarioError, find, play, simulate
+from ..scenarios import REGISTRY, Job, Scenario, ScenarioError, find, play, simulate
+from ..scenarios.advice import advice
 from ..scenarios.substitute import ACCOUNTS
 from ..wall import WallError
 from .files import Files
@@ -22,8 +24,12 @@ from .outcome import ENVIRONMENT, report
 from .wall import environment_for, open_wall, settled
 
 
-def list_scenarios(*, as_json: bool) -> None:
-    """Print each scenario with its first line and its parameters."""
+def list_scenarios(name: str | None, *, as_json: bool) -> None:
+    """Print each scenario with its first line and its parameters, or all of one."""
+    try:
+        found = list(REGISTRY.values()) if name is None else [find(name)]
+    except ScenarioError as error:
+        raise Refusal(str(error)) from None
     if as_json:
         entries = [
             {
@@ -32,15 +38,41 @@ def list_scenarios(*, as_json: bool) -> None:
                 "needs": scenario.needs,
                 "parameters": {p.name: p.default for p in scenario.parameters.values()},
             }
-            for scenario in REGISTRY.values()
+            for scenario in found
         ]
         click.echo(json.dumps(entries, indent=2))
-        return
-    table = Table.grid(padding=(0, 2))
-    for scenario in REGISTRY.values():
-        shown = " ".join(p.describe() for p in scenario.parameters.values())
-        table.add_row(scenario.name, scenario.summary, shown)
+    elif name is None:
+        _print_list(found)
+    else:
+        _print_one(found[0])
+
+
+def _print_list(found: Sequence[Scenario]) -> None:
+    """Print a line for each in a pipe; on a terminal what can be set stands below its sentence."""
     out = console()
+    table = Table.grid(padding=(0, 2))
+    for scenario in found:
+        summary = Text(scenario.summary.replace("`", ""))
+        shown = " ".join(p.describe() for p in scenario.parameters.values())
+        if out.is_terminal and shown:
+            table.add_row(scenario.name, Text("\n").join((summary, Text(shown, style="dim"))))
+        elif out.is_terminal:
+            table.add_row(scenario.name, summary)
+        else:
+            table.add_row(scenario.name, summary, Text(shown))
+    print_table(out, table)
+    if out.is_terminal:
+        out.print("\n`simkit scenarios NAME` tells how to win one.", markup=False)
+
+
+def _print_one(scenario: Scenario) -> None:
+    out = console()
+    for paragraph in advice(scenario):
+        out.print(Text(paragraph))
+        out.print()
+    table = Table.grid(padding=(0, 2))
+    for parameter in scenario.parameters.values():
+        table.add_row("--set", Text(parameter.describe()), parameter.range)
     print_table(out, table)
 
 

@@ -105,5 +105,5 @@ def _about(name: str) -> About:
     summary, _, rest = scenario.description.replace("`", "").partition("\n")
     paragraphs = [" ".join(part.split()) for part in rest.split("\n\n")]
     is_ours = scenario.function.__module__.startswith("simkit.")
-    text = f"docs/races/{name}.md" if is_ours else ""
+    text = f"simkit scenarios {name}" if is_ours else ""
     return About(summary, [part for part in paragraphs if part], text)

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -72,7 +72,9 @@ class Parameter:
 
     @property
     def range(self) -> str:
-        """The least and the most that it may be; empty for a switch."""
+        """The least and the most that it may be, or the words; empty for a switch."""
+        if get_origin(self.type) is Literal:
+            return ", ".join(map(str, get_args(self.type)))
         limits = [meta for meta in get_args(self.type)[1:] if isinstance(meta, Meta)]
         return f"{limits[0].ge:g} to {limits[0].le:g}" if limits else ""
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 
 import pytest
 import soundfile
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from simkit.checks import ALL
 from simkit.cli import main
 from simkit.cli.outcome import ENVIRONMENT
+from simkit.cli.scenarios import list_scenarios
 from simkit.scenarios import REGISTRY
 from tests.report.page.pages import data_in
 
@@ -50,6 +53,38 @@ def test_the_list_has_a_line_for_each_scenario():
     [line] = [line for line in lines if line.startswith("cold-start ")]
     assert "Vapi's socket opens late." in line
     assert line.split()[-1] == "late=0.4"
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_on_a_terminal_the_list_is_read_in_sentences(monkeypatch, columns):
+    shown = Console(width=columns, force_terminal=True, no_color=True)
+    monkeypatch.setattr("simkit.cli.scenarios.console", lambda: shown)
+    with shown.capture() as told:
+        list_scenarios(None, as_json=False)
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in told.get().splitlines()]
+    assert "``" not in told.get()
+    assert max(map(len, lines)) <= columns
+    assert len(lines) <= (2 if columns == 120 else 3) * len(REGISTRY) + 2
+    at = next(number for number, line in enumerate(lines) if line.startswith("crowd "))
+    assert "callers=6 per_minute=600.0 lines=3" in " ".join(lines[at + 1 : at + 3])
+    assert lines[-1] == "`simkit scenarios NAME` tells how to win one."
+
+
+def test_one_is_told_with_how_to_win_it_and_what_can_be_set():
+    text = invoke("scenarios", "second-barge-in").stdout
+    assert text.startswith("Second barge-in\n\n")
+    assert "\nHow to get it right\n\n" in text
+    assert "](" not in text
+    assert "What the caller hears" not in text
+    assert re.search(r"^--set  latency=0.02  0 to \d+$", text, re.MULTILINE)
+    [entry] = json.loads(invoke("scenarios", "crowd", "--json").stdout)
+    assert entry["name"] == "crowd"
+    assert "mid-thought" in invoke("scenarios", "pooled-connection").stdout
+    wrong = invoke("scenarios", "crowds")
+    assert wrong.exit_code == 2
+    assert wrong.stderr == (
+        "simkit: no scenario 'crowds'; did you mean crowd?; `simkit scenarios` lists them\n"
+    )
 
 
 def test_the_list_for_programs_has_descriptions_and_defaults():

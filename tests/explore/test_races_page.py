@@ -96,7 +96,7 @@ def test_a_row_has_its_figures_its_sentence_its_command_and_the_way_to_the_call(
         assert told in text
     assert f"<code>{FOUND[2].job.command()}</code>" in text
     assert {attrs["href"] for attrs in Read(text).of("a")} == {"calls/b-1.html", "#barge-in"}
-    assert "docs/races/barge-in.md" in text
+    assert "How to get it right: <code>simkit scenarios barge-in</code>" in text
     assert "A right bridge clears at once" in text
 
 
