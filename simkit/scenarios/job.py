@@ -134,10 +134,12 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
         if not self.failures:
             return self.reason
         check, sentence = self.failures[0]
-        if check in (NOT_TO_ITS_END, PROTOCOL_CONFORMANCE.name):
-            causes = [one for one in self.failures if one[0] in _CAUSES]
-            check, sentence = [*causes, (check, sentence)][0]
-        return sentence if check == NOT_TO_ITS_END else f"{check}: {sentence}"
+        told = sentence if check == NOT_TO_ITS_END else f"{check}: {sentence}"
+        causes = [said for name, said in self.failures if name in _CAUSES]
+        if causes and check in (NOT_TO_ITS_END, PROTOCOL_CONFORMANCE.name):
+            first, newline, rest = told.partition("\n")
+            told = f"{first.rstrip('.')}; {causes[0]}{newline}{rest}"
+        return told
 
 
 def gravity(check: str) -> int:
