@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import sys
 
-_YOUNG_EVERY = 500
+YOUNG_EVERY = 500
 """Iterations of the loop between two collections of what is young."""
 _ALL_EVERY = 400
 """Collections of what is young for each one of everything, which takes 100 times as long."""
@@ -30,7 +30,7 @@ class Garbage:
     def __init__(self) -> None:
         self._collections = 0
         self._enabled = False
-        self.left = _YOUNG_EVERY
+        self.left = YOUNG_EVERY
         """Iterations until it is time to :meth:`collect`: whoever iterates counts them."""
 
     def __enter__(self) -> Garbage:
@@ -52,11 +52,11 @@ class Garbage:
 
     @property
     def _has_run(self) -> bool:
-        return bool(self._collections) or self.left < _YOUNG_EVERY
+        return bool(self._collections) or self.left < YOUNG_EVERY
 
     def collect(self) -> None:
         """Collect what is young, and now and then everything."""
-        self.left = _YOUNG_EVERY
+        self.left = YOUNG_EVERY
         self._collections += 1
         if self._enabled:
             if self._collections % _ALL_EVERY:

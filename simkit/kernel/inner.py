@@ -18,6 +18,7 @@ from typing import Any, TypeVarTuple
 
 from .base import BaseLoop
 from .errors import SimulationError
+from .garbage import YOUNG_EVERY
 from .inside import get_ident, realms
 from .loop import Loop
 from .threads import Waiter
@@ -43,6 +44,7 @@ class InnerLoop(Loop):
         self._ready = _Queue(self._put)
         self._timers: list[tuple[int, int, asyncio.TimerHandle]] = []
         self._numbers = count()
+        self._iterations = 0
         self._waiter: Waiter | None = None
 
     @property
@@ -92,6 +94,16 @@ class InnerLoop(Loop):
     ) -> asyncio.TimerHandle:
         """Call ``callback`` at virtual nanosecond ``when_ns``."""
         return self.call_at(when_ns / 1e9, callback, *args)
+
+    def call_again_ns(
+        self,
+        timer: asyncio.TimerHandle | None,
+        when_ns: int,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+    ) -> asyncio.TimerHandle:
+        """Do what :meth:`call_at_ns` does."""
+        return self.call_at_ns(when_ns, callback, *args)
 
     def call_soon_threadsafe(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
@@ -150,8 +162,8 @@ class InnerLoop(Loop):
             if not handle._cancelled:
                 self._run_watched(handle)
         handle = None  # breaks a cycle when an exception occurs
-        self._iterations_here += 1
-        if self._iterations_here > 100_000:
+        self._iterations += 1
+        if self._iterations % YOUNG_EVERY == 0:
             self._look_for_livelock()
 
     def _wait(self, until_ns: int | None) -> None:

@@ -25,7 +25,7 @@ from .errors import (
     describe_tasks,
 )
 from .executor import Executor
-from .garbage import Garbage
+from .garbage import YOUNG_EVERY, Garbage
 from .handles import Generators, forget_frames, make_handle, report_failure
 from .inside import get_ident
 from .realm import EPOCH_NS, Realm
@@ -39,6 +39,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _LIVELOCK_ITERATIONS = 100_000
+_LIVELOCK_LOOKS = _LIVELOCK_ITERATIONS // YOUNG_EVERY
 _EAGER = getattr(asyncio, "eager_task_factory", None)
 """The factory of Python 3.12 and later; its tasks, too, are numbered here."""
 
@@ -79,7 +80,7 @@ class Loop(Timing, Executor, SignalHandlers):
         """Virtual instant at which the run is ended with :class:`TimeLimitError`; None: never."""
         self._readable: list[asyncio.Handle] = []
         self._instant = 0
-        self._iterations_here = 0
+        self._looks_here = 0  # for a livelock, at that instant
         self._tasks_made = 0
         self._clock_resolution = 1e-9
         self._asyncgens = Generators()
@@ -132,6 +133,7 @@ class Loop(Timing, Executor, SignalHandlers):
         due_timers = calendar.due_timers
         choices = calendar.choices
         holds = choices is not None and choices.holds_callbacks
+        watches = holds or self.trail is not None
         popleft = ready.popleft
         garbage = self._garbage
         while True:
@@ -149,8 +151,7 @@ class Loop(Timing, Executor, SignalHandlers):
                     and (limit_ns is None or queue[0][0] <= limit_ns)
                 ):
                     # What _jump does, without the calls: there are hundreds in a second of call.
-                    calendar._now = self._instant = queue[0][0]
-                    self._iterations_here = 0
+                    calendar._now = queue[0][0]
                 else:
                     self._jump()
             if readable:
@@ -164,8 +165,9 @@ class Loop(Timing, Executor, SignalHandlers):
                 if due_timers:
                     ready.extend(due_timers)
                     due_timers.clear()
-            watched = self._debug or self.trail is not None or holds
-            run = self._run_watched if watched or self.charge_ns is not None else None
+            run = None
+            if watches or self._debug or self.charge_ns is not None:
+                run = self._run_watched
             for _ in range(len(ready)):
                 handle = popleft()
                 if handle._cancelled:
@@ -183,8 +185,6 @@ class Loop(Timing, Executor, SignalHandlers):
             garbage.left -= 1
             if not garbage.left:
                 garbage.collect()
-            self._iterations_here += 1
-            if self._iterations_here > _LIVELOCK_ITERATIONS:
                 self._look_for_livelock()
             if self._stopping:
                 return
@@ -224,11 +224,7 @@ class Loop(Timing, Executor, SignalHandlers):
                     filter(None, (describe_tasks(asyncio.all_tasks(self)), self.threads.describe()))
                 )
             )
-        if calendar._now != self._instant:
-            self._instant = calendar._now
-            self._iterations_here = 0
-            if self.time_limit_ns is not None and calendar._now > self.time_limit_ns:
-                self._check_time_limit()
+        self._check_time_limit()
 
     def stall(self, duration_ns: int) -> None:
         """Let time pass while the thread does nothing, as ``time.sleep`` in a coroutine does.
@@ -248,11 +244,13 @@ class Loop(Timing, Executor, SignalHandlers):
             )
 
     def _look_for_livelock(self) -> None:
-        self._iterations_here = 0
+        """Called every so many iterations: has the clock moved since it was called first?"""
         if self._instant != self.calendar._now:
-            # It has moved meanwhile, by a stall.
-            self._instant = self.calendar._now
+            self._instant, self._looks_here = self.calendar._now, 0
+        self._looks_here += 1
+        if self._looks_here <= _LIVELOCK_LOOKS:
             return
+        self._looks_here = 0
         raise LivelockError(
             f"livelock at {self.calendar._now / 1e9:.6f} s of virtual time: "
             f"{_LIVELOCK_ITERATIONS:,} loop iterations and the clock did not move. Something "

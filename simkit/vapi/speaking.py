@@ -124,21 +124,21 @@ class Speaking:
     def _next_frames(self) -> None:
         """Send the frames that are due, and wait for the next."""
         now_ns = self._clock.read_ns()
-        lead_ns = self._assistant.lead * 1e9
-        chunk_ns = round(self._assistant.tts_chunk * 1e9)
-        speed = self._assistant.tts_speed
+        assistant = self._assistant
+        lead_ns = assistant.lead * 1e9
+        chunk_ns = round(assistant.tts_chunk * 1e9) if assistant.tts_chunk else 0
+        speed = assistant.tts_speed
         while self._sent < len(self._sound):
             after_ns = self._frames * self._frame_ns
             if chunk_ns:
                 after_ns -= after_ns % chunk_ns
-            play_ns = self.start_ns + after_ns + self._late * self._frame_ns
-            due_ns = play_ns
+            due_ns = play_ns = self.start_ns + after_ns + self._late * self._frame_ns
             if lead_ns:
                 due_ns -= round(min(lead_ns, after_ns))
             if speed != _AT_ONCE:
                 made_ns = self.start_ns + round(after_ns / speed)
                 due_ns = max(due_ns, made_ns)
-                if made_ns > play_ns and self._assistant.silence_frames:
+                if made_ns > play_ns and assistant.silence_frames:
                     # A continuous stream goes on while the voice is behind.
                     if play_ns <= now_ns:
                         self._send(self._silence[: self._bytes_until(1)])
