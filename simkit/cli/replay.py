@@ -92,7 +92,11 @@ def run_replay(
 
 def _print_divergence(out: Console, found: Divergence) -> None:
     """Print what the bridge does otherwise, each consequence below its cause."""
-    verdict = Text("same", style="green") if found.is_none else Text("DIVERGED", style="bold red")
+    verdict = {
+        True: Text("same", style="green"),
+        False: Text("DIVERGED", style="bold red"),
+        None: Text("not compared", style="yellow"),
+    }[found.same]
     out.print(Text.assemble(verdict, f"  {found.summary}"), soft_wrap=True)
     for cause in found.causes:
         out.print(Text(f"  {_line(cause)}"), soft_wrap=True)
@@ -107,7 +111,7 @@ def _line(one: Deviation) -> str:
 def _divergence_as_plain(found: Divergence) -> dict[str, Any]:
     """Return a divergence as JSON shows it."""
     return {
-        "same": found.is_none,
+        "same": found.same,
         "compared": found.compared,
         "tolerance_ms": found.tolerance_ms,
         "causes": [_as_plain(cause) for cause in found.causes],

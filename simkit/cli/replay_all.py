@@ -39,6 +39,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     failed_checks: list[str] = []
     diverges: int = 0
     """Number of things that the bridge does otherwise, their consequences not counted."""
+    is_compared: bool = True
+    """Whether the recording tells what its bridge sent."""
     faults: list[str] = []
     """Everything that is wrong, in sentences."""
     error: str | None = None
@@ -168,6 +170,7 @@ def _verdict(result: Replay) -> Verdict:
         checks=len(result.checks),
         failed_checks=[check.name for check in result.checks if check.failed],
         diverges=len(result.divergence.causes),
+        is_compared=result.divergence.same is not None,
         faults=result.faults,
     )
 
@@ -184,8 +187,10 @@ def _print(verdicts: list[Verdict]) -> None:
         table.add_row(*(Text(printable(cell)) for cell in _cells(one)))
     print_table(out, table)
     out.print()
-    good = sum(one.exit_code == 0 for one in verdicts)
+    good = sum(one.exit_code == 0 and one.is_compared for one in verdicts)
     out.print(f"{good} of {len(verdicts)} recordings are as recorded and keep every promise")
+    if silent := sum(one.exit_code == 0 and not one.is_compared for one in verdicts):
+        out.print(f"{silent} keep every promise, and do not tell what their bridge sent")
 
 
 def _cells(one: Verdict) -> tuple[str, str, str, str, str]:
@@ -193,7 +198,8 @@ def _cells(one: Verdict) -> tuple[str, str, str, str, str]:
         return one.name, "", "", "ERROR", one.error
     assert one.duration_ms is not None
     held = one.checks - len(one.failed_checks)
-    word = "DIVERGED" if one.diverges else "FAILED" if one.faults else "same"
+    as_before = "same" if one.is_compared else "not compared"
+    word = "DIVERGED" if one.diverges else "FAILED" if one.faults else as_before
     first = one.faults[0] if one.faults else ""
     return one.name, f"{one.duration_ms / 1000:.1f} s", f"{held}/{one.checks}", word, first
 

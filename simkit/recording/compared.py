@@ -29,7 +29,9 @@ def with_recording(
     past = as_recorded(recording, place).page(recording.name, panels=2)
     past.panels[0].title, page.panels[0].title = shown(f"recorded: {recording.name}"), "replayed"
     page = paired(past, page, differences(divergence))
-    page.verdict = [*map(shown, _told(divergence)), *page.verdict]
+    # A broken promise is what counts, whatever the recorded bridge did.
+    first = 1 if any(not promise.passed for promise in page.promises) else 0
+    page.verdict[first:first] = map(shown, _told(divergence))
     if not divergence.compared:
         page.remarks.append(shown(divergence.summary))
     page.remarks.append(

@@ -62,6 +62,11 @@ class Divergence(Struct, frozen=True, kw_only=True):
         return not self.causes
 
     @property
+    def same(self) -> bool | None:
+        """Whether the bridge does as recorded; None where there was nothing to compare."""
+        return self.is_none if self.compared else None
+
+    @property
     def summary(self) -> str:
         """What was compared, and how many things differ, in a line."""
         if not self.compared:
@@ -98,8 +103,11 @@ def diverged(
     recorded = recorded_outputs(recording)
     if recorded.is_cut and recorded.end_ns is not None:
         today = today.until(recorded.end_ns)
+    recorded = recorded.only(known, ignored)
+    if recorded.is_cut and not recorded.sent:
+        known = {}  # it ends before its bridge sent anything
     causes = deviations(
-        recorded.only(known, ignored),
+        recorded,
         today.only(known, ignored),
         tolerance_ms=tolerance_ms,
     )

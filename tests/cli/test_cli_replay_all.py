@@ -70,20 +70,23 @@ def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_each_recording_is_a_row_and_the_worst_is_the_exit_code(folder):
-    shutil.copytree(RECORDINGS / "pricing-question", folder / "the-same")
-    header, *events = (folder / "the-same" / "call.jsonl").read_text().splitlines(keepends=True)
+    shutil.copytree(RECORDINGS / "pricing-question", folder / "silent")
+    header, *events = (folder / "silent" / "call.jsonl").read_text().splitlines(keepends=True)
     unknown = [line for line in events if '"clear"' not in line]
-    (folder / "the-same" / "call.jsonl").write_text(header + "".join(unknown))
+    (folder / "silent" / "call.jsonl").write_text(header + "".join(unknown))
     done = run(folder, "-n", "3", "--app", "apps:never_clears")
     assert done.returncode == 2
-    _, broken, pricing, same, _, total = [line.rstrip() for line in done.stdout.splitlines()]
+    _, broken, pricing, silent, _, total, rest = [
+        line.rstrip() for line in done.stdout.splitlines()
+    ]
     assert broken.startswith("broken ")
     assert "ERROR" in broken
     assert broken.endswith("call.jsonl:1: the object: Expected `object`, got `array`")
     assert pricing.split()[:5] == ["pricing-question", "12.8", "s", "16/16", "DIVERGED"]
     assert pricing.endswith("  at 2.817: clear not sent")
-    assert same.split() == ["the-same", "12.8", "s", "16/16", "same"]
-    assert total == "1 of 3 recordings are as recorded and keep every promise"
+    assert silent.split() == ["silent", "12.8", "s", "16/16", "not", "compared"]
+    assert total == "0 of 3 recordings are as recorded and keep every promise"
+    assert rest == "1 keep every promise, and do not tell what their bridge sent"
     assert "\x1b" not in done.stdout + done.stderr
     assert "may print" in done.stderr
 

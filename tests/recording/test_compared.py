@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from simkit.audio.mulaw import decode, encode
+from simkit.checks import CheckResult, Violation
 from simkit.recording import Recording, read, replay
 from simkit.recording.as_recorded import Place, as_recorded
 from simkit.recording.compared import differences, with_recording
@@ -106,6 +108,14 @@ def test_a_planted_bug_is_the_first_cause_where_it_was_and_is_not(broken):
         f"The bridge does otherwise than recorded, first at {at} s: clear not sent."
     )
     assert "clear not sent" in render_page(page)
+
+
+def test_a_broken_promise_comes_before_a_bridge_that_did_as_recorded(again):
+    blocked = CheckResult("no-blocking", "it never was", [Violation(MS, "it was blocked")])
+    page = replace(again, checks=[blocked]).page("barge-in")
+    assert page.passed is False
+    assert page.verdict[0] == "1 of 1 promises was broken: no-blocking."
+    assert page.verdict[1].startswith("The bridge did as recorded (compared: ")
 
 
 def test_where_nothing_was_captured_what_the_agent_said_tells_what_was_heard():

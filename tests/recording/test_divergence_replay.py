@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,17 @@ def test_a_recording_that_tells_nothing_of_the_bridge_cannot_diverge():
     events = [event for event in whole.events if event.direction != "out"]
     mute = Recording("mute", whole.header, events, whole.sounds)
     found = replay(mute, app=ours(NeverClears)).divergence
-    assert (found.is_none, found.compared) == (True, [])
+    assert (found.is_none, found.same, found.compared) == (True, None, [])
+
+
+def test_a_recording_that_ends_before_its_bridge_sent_anything_is_not_the_same(tmp_path):
+    folder = tmp_path / "short"
+    shutil.copytree(RECORDINGS / "barge-in", folder)
+    whole = (folder / "call.jsonl").read_text().splitlines(keepends=True)
+    (folder / "call.jsonl").write_text("".join(whole[:2]))
+    found = replay(read(folder)).divergence
+    assert found.same is None
+    assert found.summary.startswith("nothing to compare: ")
 
 
 # A service that streams silence, as Vapi does
