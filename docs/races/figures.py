@@ -47,7 +47,12 @@ def picture(name: str, *, tutorial: bool) -> str:
     """Return what came of it as SVG, with the verdict above."""
     result = outcome(name, tutorial=tutorial)
     whose = "As tutorials write it" if tutorial else "simkit's bridge"
-    return draw(result.timeline, call=result.worst_call, heading=f"{whose}: {verdict(result)}")
+    return draw(
+        result.timeline,
+        call=result.worst_call,
+        heading=f"{whose}: {verdict(result)}",
+        checks=result.checks,
+    )
 
 
 def place(name: str, *, tutorial: bool) -> Path:

@@ -5,7 +5,7 @@ where one says which of them are of no account and how strict the others are.
 """
 
 from .catalogue import ALL, run
-from .check import NOT_JUDGED, Check, CheckResult, Limit, Violation, not_judged
+from .check import NOT_JUDGED, Check, CheckResult, Limit, Sound, Violation, not_judged
 from .promises import CheckError, Checks, describe
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "CheckResult",
     "Checks",
     "Limit",
+    "Sound",
     "Violation",
     "describe",
     "not_judged",

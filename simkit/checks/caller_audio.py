@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from ..timeline import Event, Timeline, carrier_delay_ns, carrier_lost_ns, upstreams_of
 from ..timeline.text import quoted
-from .check import Check, Limit, Violation, milliseconds, named, seconds
+from .check import Check, Limit, Violation, milliseconds, named, seconds, sound_of
 from .spans import FRAGMENT_NS, Sessions, is_held_up, said_dropped
 
 _TOLERANCE_NS = 60_000_000
@@ -46,7 +46,7 @@ def _caller_audio_complete(timeline: Timeline, late_ms: float) -> list[Violation
             pieces = [latest]
         else:
             continue
-        found.append(Violation(spoken.t_ns, text, (spoken, *pieces)))
+        found.append(Violation(spoken.t_ns, text, (spoken, *pieces), (sound_of(spoken),)))
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..timeline import Event, Timeline
 from ..timeline.text import line, printable
@@ -21,6 +22,16 @@ _MOST_EVENTS = 12
 Word = Literal["passed", "failed", "waived", "not judged"]
 
 
+class Sound(Struct, frozen=True):
+    """From when until when something was said or heard in a call, or should have been."""
+
+    call: int
+    row: Literal["mouth", "ear"]
+    """The caller's."""
+    start_ns: int
+    end_ns: int
+
+
 class Violation(Struct, frozen=True):
     """One place where a promise was broken."""
 
@@ -29,6 +40,8 @@ class Violation(Struct, frozen=True):
     """What a person needs to know, with the instant in it."""
     events: Sequence[Event] = ()
     """What proves it, in the order of time."""
+    sounds: Sequence[Sound] = ()
+    """What of the call's sound it is about, as far as it is about any."""
 
     @property
     def evidence(self) -> list[str]:
@@ -125,7 +138,7 @@ class Check:
         chosen.update(limits or {})
         violations = [
             # Sentences quote the bridge and the caller.
-            Violation(found.at_ns, printable(found.sentence), found.events)
+            replace(found, sentence=printable(found.sentence))
             for found in sorted(self.find(timeline, **chosen), key=lambda found: found.at_ns)
         ]
         unseen = self.only_simulated if in_real_time else ""
@@ -135,6 +148,12 @@ class Check:
 def named(service: str) -> str:
     """Write a service's name, which is that of its lane, as it writes itself."""
     return "OpenAI" if service == "openai" else service.capitalize()
+
+
+def sound_of(event: Event) -> Sound:
+    """Return when what an event tells of was said or heard by the caller."""
+    row: Literal["mouth", "ear"] = "ear" if event.kind == "hears" else "mouth"
+    return Sound(event.call or 0, row, event.t_ns, event.t_ns + event.fields["duration_ns"])
 
 
 def seconds(ns: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..timeline import Event, Timeline, audible, is_directed
 from ..timeline.text import quoted
 from .caller_audio import covered
-from .check import Check, Limit, Violation, milliseconds, seconds
+from .check import Check, Limit, Sound, Violation, milliseconds, seconds
 from .spans import Sessions
 
 _DISTURBANCES = ("fault", "stall", "open", "close", "retry", "slow-reader")
@@ -92,6 +92,7 @@ def _left_on_the_line(timeline: Timeline, answer_ms: float, silence_ms: float) -
                     f"from {seconds(quiet_ns)} on the caller was alone on the line for "
                     f"{milliseconds(limit_ns)} and more: {why}, and nobody said so",
                     (start, *over[-1:]),
+                    (Sound(call or 0, "ear", quiet_ns, end_ns),),
                 )
             )
     return found
@@ -148,6 +149,7 @@ def _waited(timeline: Timeline, answer_ms: float, silence_ms: float) -> list[Vio
                     f"and more, having said {quoted(spoken.fields['text'])}, and heard nothing: "
                     f"{why}",
                     (spoken, *pieces_there, *([reply] if reply is not None else [])),
+                    (Sound(call, "ear", quiet_ns, min(heard_ns, waits_ns)),),
                 )
             )
     return found

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..timeline import Event, Timeline, bridged
 from ..timeline.text import quoted
-from .check import Check, Violation, seconds
+from .check import Check, Violation, seconds, sound_of
 
 _HEARD_NS = 500_000_000
 """Who has heard so much of what is said has heard it begin."""
@@ -119,7 +119,10 @@ class _Turns:
         if not what:
             return []
         reply, instant = event.fields["reply"], seconds(event.t_ns)
-        return [Violation(event.t_ns, f"reply {reply} at {instant} {what}", (*before, event))]
+        key = event.fields["utterance"]
+        sounds = [sound_of(piece) for piece in self._heard if piece.fields["utterance"] == key]
+        text = f"reply {reply} at {instant} {what}"
+        return [Violation(event.t_ns, text, (*before, event), sounds)]
 
     def _was_heard(self, event: Event) -> bool:
         """Tell whether the caller has heard the same words already, or how they begin."""

@@ -9,7 +9,7 @@ from ..timeline import (
     carrier_lost_ns,
 )
 from ..timeline.text import quoted
-from .check import Check, Violation, milliseconds, named, seconds
+from .check import Check, Sound, Violation, milliseconds, named, seconds, sound_of
 from .spans import FRAGMENT_NS
 from .turns import evidence_of
 from .unheard import unheard
@@ -40,6 +40,7 @@ def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
                         f"caller heard {milliseconds(heard.fields['duration_ns'])} of sound at "
                         f"{seconds(heard.t_ns)} that nobody is known to have made",
                         (heard,),
+                        (sound_of(heard),),
                     )
                 )
             continue
@@ -59,18 +60,22 @@ def _agent_audio_intact(timeline: Timeline) -> list[Violation]:
             since_ns = heard.t_ns - max(jump_ns, gap_ns)
             lost_ns = carrier_lost_ns(timeline, heard.call, "caller", since_ns, heard.t_ns)
             lost_ns += _PAUSE_NS if lost_ns else 0
+        from_ns, until_ns = heard.t_ns, heard.t_ns
         if jump_ns < -_STALE_NS:
+            until_ns += min(-jump_ns, heard.fields["duration_ns"])
             what = f"{milliseconds(-jump_ns)} of it again"
         elif jump_ns > _TOLERANCE_NS + lost_ns:
             what = f"it with {milliseconds(jump_ns)} missing"
         elif gap_ns > _TOLERANCE_NS + lost_ns:
+            from_ns -= gap_ns
             what = f"it after a gap of {milliseconds(gap_ns)}"
         else:
             what = ""
         if what:
             events = (replies[key], *([] if before is None else [before]), heard)
             text = f"at {seconds(heard.t_ns)}, of {text}, caller heard {what}"
-            found.append(Violation(heard.t_ns, text, events))
+            about = Sound(heard.call or 0, "ear", from_ns, until_ns)
+            found.append(Violation(heard.t_ns, text, events, (about,)))
         last[heard.call, key] = heard
     found += [
         violation
@@ -121,15 +126,29 @@ def _no_stale_audio(timeline: Timeline) -> list[Violation]:
     for barge_in in barge_ins(timeline):
         stale_ms = barge_in.stale_after_clear_ms or 0.0
         if stale_ms * 1e6 > _STALE_NS:
+            sounds = [
+                Sound(barge_in.call, "ear", one.start_ns, one.end_ns) for one in barge_in.stale
+            ]
             found.append(
                 Violation(
-                    barge_in.onset_ns,
+                    sounds[0].start_ns,
                     f"caller heard {stale_ms:.0f} ms of reply {barge_in.reply} after the clear "
                     f"that followed the interruption at {seconds(barge_in.onset_ns)}",
-                    evidence_of(timeline, barge_in, timeline.duration_ns),
+                    _of_one_reply(evidence_of(timeline, barge_in, sounds[-1].end_ns - 1)),
+                    sounds,
                 )
             )
     return found
+
+
+def _of_one_reply(evidence: list[Event]) -> list[Event]:
+    """Leave out what was said and heard beside the reply that was heard last."""
+    last = [event for event in evidence if event.kind == "hears"][-1].fields["utterance"]
+    return [
+        event
+        for event in evidence
+        if event.kind not in ("hears", "replies") or event.fields["utterance"] == last
+    ]
 
 
 def _no_cross_talk(timeline: Timeline) -> list[Violation]:
@@ -150,6 +169,7 @@ def _no_cross_talk(timeline: Timeline) -> list[Violation]:
                         f"caller {event.call} heard at {seconds(event.t_ns)} what was said to "
                         f"caller {session_call[session]}",
                         (said[key], event),
+                        (sound_of(event),),
                     )
                 )
         elif event.kind == "receives" and key in said_in:
@@ -162,6 +182,7 @@ def _no_cross_talk(timeline: Timeline) -> list[Violation]:
                         f"{seconds(event.t_ns)} what caller {caller} said, besides caller "
                         f"{session_caller[event.session]}",
                         (said[key], event),
+                        (sound_of(said[key]),),
                     )
                 )
     return found

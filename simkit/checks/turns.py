@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..timeline import Event, Timeline, barge_ins, calls_of, chances, sessions_of
+from ..timeline import Event, Timeline, audible, barge_ins, calls_of, chances, sessions_of
 from ..timeline.barge_ins import YIELD_NS, BargeIn
 from ..timeline.text import quoted
-from .check import Check, Limit, Violation, milliseconds, seconds
+from .check import Check, Limit, Sound, Violation, milliseconds, seconds
 
 _DECIDES = ("user-interrupted", "interrupt")
 """The assistant says that it has taken what it heard for an interruption."""
@@ -30,14 +30,20 @@ def _stops_when_interrupted(timeline: Timeline, within_ms: float) -> list[Violat
         if stop_ms is not None and stop_ms <= within_ms:
             continue
         onset_ns = barge_in.onset_ns
+        late_ns = onset_ns + round(within_ms * 1e6)
         heard = "and never stopped" if stop_ms is None else f"for {stop_ms:.0f} ms more"
         until_ns = timeline.duration_ns if stop_ms is None else onset_ns + round(stop_ms * 1e6)
         found.append(
             Violation(
-                onset_ns,
+                late_ns,
                 f"caller interrupted at {seconds(onset_ns)} ({quoted(barge_in.text)}) and "
                 f"the agent went on {heard}",
                 evidence_of(timeline, barge_in, until_ns),
+                [
+                    Sound(barge_in.call, "ear", max(piece.start_ns, late_ns), end_ns)
+                    for piece in audible(timeline, barge_in.call)
+                    if (end_ns := min(piece.end_ns, until_ns)) > max(piece.start_ns, late_ns)
+                ],
             )
         )
     return found

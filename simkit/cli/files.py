@@ -108,6 +108,7 @@ class Files:
                     start=self.from_s or 0.0,
                     end=self.to_s,
                     heading=heading,
+                    checks=result.checks,
                 )
             except ValueError as error:
                 raise Refusal(f"--svg {self.svg}: {error}") from None

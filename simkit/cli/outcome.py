@@ -125,6 +125,7 @@ def as_plain(result: Outcome) -> dict[str, Any]:
                 "promise": check.promise,
                 "at_ns": [violation.at_ns for violation in check.violations],
                 "not_judged": check.not_judged or None,
+                "sounds": [msgspec.to_builtins(violation.sounds) for violation in check.violations],
             }
             for check in result.checks
         ],

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from ..audio import AudioFileError, Samples, files
-from ..checks import CheckResult, Violation
+from ..checks import CheckResult, Sound, Violation
 from ..report import Outcome
 from ..report.outcome import Sides
 from ..timeline import BargeIn, CallMeasures, Event, Timeline
@@ -32,6 +32,7 @@ class _SavedCheck(msgspec.Struct):
     not_judged: str | None = None
     evidence: list[list[str]] = []
     promise: str = ""
+    sounds: list[list[Sound]] = []
 
 
 class _SavedSound(msgspec.Struct):
@@ -140,7 +141,8 @@ def _check(saved: _SavedCheck, by_line: dict[str, Event]) -> CheckResult:
         lines = saved.evidence[number] if number < len(saved.evidence) else []
         proof = [by_line[text] for text in lines if text in by_line]
         at_ns = saved.at_ns[number] if number < len(saved.at_ns) else 0
-        violations.append(Violation(at_ns, sentence, proof))
+        sounds = saved.sounds[number] if number < len(saved.sounds) else []
+        violations.append(Violation(at_ns, sentence, proof, sounds))
     waived = saved.waived or ""
     promise = saved.promise or saved.sentence
     return CheckResult(saved.name, promise, violations, waived, saved.not_judged or "")

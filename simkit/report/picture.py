@@ -6,10 +6,13 @@ anything from elsewhere.
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape
+from collections.abc import Sequence
+from xml.sax.saxutils import escape, quoteattr
 
+from ..checks import CheckResult
 from ..timeline import BargeIn, Event, Timeline, barge_ins, calls_of, upstreams_of
 from ..timeline.text import line, printable
+from . import axis
 from .voices import colour, own_sessions, voices
 
 _WIDTH = 860
@@ -24,8 +27,6 @@ _ROW = 18
 _MOST_ROWS = 12
 _BAR = 250
 """Width of the longest barge-in below the lanes."""
-_STEPS = 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600
-"""Seconds between the instants on the axis; twelve hours have room."""
 _NAMED = {
     "clear",
     "close",
@@ -50,12 +51,13 @@ text{fill:#1f2933}.heading{font-weight:600}.dim{fill:#5f6b77}.on{fill:#fff}
 .unknown{fill:#65717d}.unheard{fill:none;stroke:#65717d;stroke-dasharray:3 2}
 .arrow{stroke:#87939f;fill:none}.named{stroke:#1f2933;stroke-width:1.4}.bad{stroke:#c8372a}
 text.bad{fill:#c8372a;stroke:none}
+.sound{fill:#c8372a}
 text.name{paint-order:stroke;stroke:#fff;stroke-width:3px}.stop{fill:#c8372a;opacity:.18}
 .p0{fill:#9a6700}.p1{fill:#9c1f24}.p2{fill:#1f7096}.p3{fill:#5f3aa0}
 @media(prefers-color-scheme:dark){svg{background:#14191f}text{fill:#e4e7eb}.dim{fill:#97a3af}\
 .on{fill:#14191f}.mouth{fill:#5aa6e4}.r0{fill:#66d9a0}.r1{fill:#e08a3c}.r2{fill:#9d80f0}\
 .r3{fill:#e27fb4}.unknown{fill:#8b97a3}text.name{stroke:#14191f}.named{stroke:#e4e7eb}\
-.bad{stroke:#ff7566}text.bad{fill:#ff7566}.stop{fill:#ff7566}\
+.bad{stroke:#ff7566}.sound{fill:#ff7566}text.bad{fill:#ff7566}.stop{fill:#ff7566}\
 .p0{fill:#f2b640}.p1{fill:#ec6459}.p2{fill:#3f97dd}.p3{fill:#cdbdf0}}
 """.strip()
 
@@ -67,6 +69,7 @@ def draw(
     start: float = 0.0,
     end: float | None = None,
     heading: str = "",
+    checks: Sequence[CheckResult] = (),
 ) -> str:
     """Return a call as SVG.
 
@@ -76,6 +79,7 @@ def draw(
         start: first second that is shown.
         end: last second; None: where the timeline ends.
         heading: a line above it; cut where the picture ends.
+        checks: how they came out: what broke a promise, and was said or heard, is framed.
 
     Raises:
         ValueError: there is nothing between them.
@@ -84,7 +88,7 @@ def draw(
     start_ns = round(start * 1e9)
     if not start_ns < end_ns:
         raise ValueError(f"a picture from {start:g} s on ends later; found {end_ns / 1e9:g} s")
-    return _Picture(timeline, call, start_ns, end_ns, heading).draw()
+    return _Picture(timeline, call, start_ns, end_ns, heading).draw(checks)
 
 
 class _Picture:
@@ -117,7 +121,7 @@ class _Picture:
         self._names: list[str] = []
         """Written last, over all lines."""
 
-    def draw(self) -> str:
+    def draw(self, checks: Sequence[CheckResult]) -> str:
         """Return the whole picture."""
         if self._heading:
             self._text(
@@ -136,6 +140,7 @@ class _Picture:
         ):
             self._text(4, y + 16, name)
         self._voices()
+        self._broken(checks)
         for name in self._lanes:
             y = self._y(name)
             self._parts.append(f'<path class="lane" d="M{_LEFT} {y}H{_WIDTH - _RIGHT}"/>')
@@ -147,11 +152,11 @@ class _Picture:
                 self._event(event)
         self._parts += self._names
         self._rows()
+        told = printable(self._heading or f"call {self._call}, both voices and every message")
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {self._height}" '
-            f'width="{_WIDTH}" height="{self._height}" role="img">\n<style>{_STYLE}</style>\n'
-            + "\n".join(self._parts)
-            + "\n</svg>\n"
+            f'width="{_WIDTH}" height="{self._height}" role="img" aria-label={quoteattr(told)}>\n'
+            f"<style>{_STYLE}</style>\n" + "\n".join(self._parts) + "\n</svg>\n"
         )
 
     def _x(self, t_ns: int) -> float:
@@ -171,15 +176,11 @@ class _Picture:
         self._parts.append(f'<text x="{x:g}" y="{y:g}"{kind}{where}>{shown}</text>')
 
     def _axis(self) -> None:
-        step = next((step for step in _STEPS if step * 1e9 * self._scale >= 56), _STEPS[-1])
-        step_ns = round(step * 1e9)
-        t_ns = -(-self._start_ns // step_ns) * step_ns
-        while t_ns <= self._end_ns:
+        for t_ns in axis.lines(self._start_ns, self._end_ns, 56 / self._scale):
             x = self._x(t_ns)
             self._parts.append(f'<path class="grid" d="M{x:g} {self._top}V{self._axis_y - 14}"/>')
             if x < _WIDTH - 24:
-                self._text(x, self._axis_y, f"{t_ns / 1e9:g} s", "dim", "middle")
-            t_ns += step_ns
+                self._text(x, self._axis_y, axis.name(t_ns), "dim", "middle")
 
     def _stop_ns(self, barge_in: BargeIn) -> int:
         if barge_in.time_to_stop_ms is None:
@@ -247,6 +248,27 @@ class _Picture:
         for one in voices(self._timeline, self._call):
             title, text = line(one.event).strip(), one.event.fields["text"] or ""
             self._span(one.start_ns, one.end_ns, rows[one.row], colour(one), title, text)
+
+    def _broken(self, checks: Sequence[CheckResult]) -> None:
+        """Frame what was said or heard, or silence, by which a promise was broken."""
+        rows = {"mouth": self._mouth_y, "ear": self._ear_y}
+        broken = {
+            (check.name, sound): violation.sentence
+            for check in checks
+            if not check.passed
+            for violation in check.violations
+            for sound in violation.sounds
+            if sound.call == self._call and self._is_seen(sound.start_ns, sound.end_ns)
+        }
+        for (name, sound), sentence in broken.items():
+            x, end, y = self._x(sound.start_ns), self._x(sound.end_ns), rows[sound.row]
+            end = max(end, x + 4)
+            self._parts.append(
+                f'<path class="sound" fill-rule="evenodd" d="M{x - 2:g} {y - 2}H{end + 2:g}'
+                f"V{y + _VOICE + 5}H{x - 2:g}zM{x:g} {y}V{y + _VOICE}H{end:g}V{y}z"
+                f'"><title>{escape(printable(sentence))}</title></path>'
+            )
+            self._name(x, self._ear_y + _VOICE + 14, name, "bad", elsewhere=False)
 
     def _span(
         self,

@@ -5,9 +5,11 @@ SVG to stand within an HTML page, which has the colours: classes as in :mod:`.pi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from ..checks import Violation
 from ..timeline import Timeline, barge_ins
+from . import axis
 from .voices import colour, voices
 
 WIDTH = 280
@@ -16,18 +18,21 @@ _ROWS = {"mouth": (2, 10), "agent": (14, 3), "ear": (18, 10)}
 """Upper edge and height: what the agent sends is a line along what is heard of it."""
 _TICKS_Y = 30
 _TICKS = {"clear": "named"} | dict.fromkeys(("error", "fault", "unhandled-error", "warning"), "bad")
-_STEPS_NS = [10**9 * step for step in (1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600)]
 _STEP_WIDTH = 24
+_NAME_WIDTH = 48
+"""Between lines that have their instants written below."""
+_LETTERS_WIDTH = 12
+"""Of half a name: so far it is from both ends."""
 _NEAR = 0.7
 """Pieces that are no further apart than this are one on a screen."""
 
 
-def strip(timeline: Timeline, broken_ns: Iterable[int] = (), *, call: int = 1) -> str:
+def strip(timeline: Timeline, broken: Sequence[Violation] = (), *, call: int = 1) -> str:
     """Return a call as a small SVG; empty where nothing happened.
 
     Args:
         timeline: of the run.
-        broken_ns: when promises were broken.
+        broken: how promises were broken.
         call: which of its calls, from 1.
     """
     end_ns = timeline.duration_ns
@@ -39,8 +44,10 @@ def strip(timeline: Timeline, broken_ns: Iterable[int] = (), *, call: int = 1) -
         return round(min(max(t_ns, 0), end_ns) * scale, 1)
 
     parts = []
-    step_ns = next((s for s in _STEPS_NS if s * scale >= _STEP_WIDTH), _STEPS_NS[-1])
-    grid = "".join(f"M{x(t_ns):g} 0V{HEIGHT}" for t_ns in range(step_ns, end_ns, step_ns))
+    grid = "".join(
+        f"M{x(t_ns):g} 0V{HEIGHT}" for t_ns in axis.lines(1, end_ns - 1, _STEP_WIDTH / scale)
+    )
+    parts.append(f'<rect class="ground" width="{WIDTH}" height="{HEIGHT}" rx="3"/>')
     parts.append(f'<path class="grid" d="M0 {_TICKS_Y}H{WIDTH}{grid}"/>')
     for barge_in in barge_ins(timeline):
         if barge_in.call == call:
@@ -63,16 +70,26 @@ def strip(timeline: Timeline, broken_ns: Iterable[int] = (), *, call: int = 1) -
             ticks.setdefault(_TICKS[event.kind], []).append(x(event.t_ns))
     for style, at in ticks.items():
         parts.append(_lines(style, at, f"{_TICKS_Y}V{HEIGHT}"))
-    parts.append(_lines("broken", map(x, broken_ns), f"0V{HEIGHT}"))
+    sounds = dict.fromkeys(sound for one in broken for sound in one.sounds if sound.call == call)
+    for sound in sounds:
+        top, height = _ROWS[sound.row]
+        parts.append(_box("sound", x(sound.start_ns), x(sound.end_ns), top + height, 2))
+    parts.append(_lines("broken", (x(one.at_ns) for one in broken), f"0V{HEIGHT}"))
     spoken, heard = (
         sum(len(pieces) for (row, _), pieces in boxes.items() if row == wanted)
         for wanted in ("mouth", "ear")
     )
     told = f"{end_ns / 1e9:.1f} s; pieces of speech: {spoken} from the caller, {heard} heard"
+    # The drawing is as wide as there is room; letters keep their shape.
+    names = "".join(
+        f'<text x="{100 * t_ns / end_ns:.4g}%" y="{HEIGHT + 10}">{axis.name(t_ns)}</text>'
+        for t_ns in axis.lines(1, end_ns - 1, _NAME_WIDTH / scale)
+        if _LETTERS_WIDTH < t_ns * scale < WIDTH - _LETTERS_WIDTH
+    )
     return (
-        f'<svg class="strip" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" '
-        f'role="img" aria-label="{told}">'
-        f"{''.join(parts)}</svg>"
+        f'<svg class="timed" role="img" aria-label="{told}">'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" width="100%" '
+        f'height="{HEIGHT}">{"".join(parts)}</svg>{names}</svg>'
     )
 
 

@@ -25,7 +25,7 @@ def shown(verdict: Verdict, outcome: Outcome, folder: Path) -> Verdict:
 
     It is without a page where that cannot be written.
     """
-    broken = [one.at_ns for check in outcome.checks if check.failed for one in check.violations]
+    broken = [one for check in outcome.checks if check.failed for one in check.violations]
     found = replace(verdict, strip=strip(outcome.timeline, broken))
     if not len(outcome.timeline):
         return found  # there was no call

@@ -55,6 +55,8 @@ class BargeIn(Struct, frozen=True, kw_only=True):
 
     yielded: bool | None = None
     """Whether the agent stopped within 2 s; None when the run ended before that."""
+    stale: tuple[Interval, ...] = ()
+    """When that of ``stale_after_clear_ms`` was heard."""
 
     @property
     def parts(self) -> tuple[float | None, float | None, float | None, float | None]:
@@ -136,6 +138,7 @@ def _measure(timeline: Timeline, call: int, spoken: Event, pieces: list[Interval
     utterance = heard[-1].fields["utterance"] if heard else None
     reply = next((e for e in timeline.of("replies") if e.fields["utterance"] == utterance), None)
     arrived = clear.arrived_ns if clear is not None else None
+    stale = _stale(timeline, call, utterance, arrived)
     return BargeIn(
         call=call,
         onset_ns=onset,
@@ -149,8 +152,11 @@ def _measure(timeline: Timeline, call: int, spoken: Event, pieces: list[Interval
         reply=reply.fields["reply"] if reply else None,
         reply_at_ms=milliseconds(told.t_ns if told else None, reply.arrived_ns if reply else None),
         unheard_ms=unheard_of(timeline, call, reply) if reply else None,
-        stale_after_clear_ms=_stale(timeline, call, utterance, arrived),
+        stale_after_clear_ms=(
+            None if stale is None else sum(one.end_ns - one.start_ns for one in stale) / 1e6
+        ),
         yielded=_yielded(timeline, onset, stops),
+        stale=tuple(stale or ()),
     )
 
 
@@ -209,19 +215,15 @@ def describe_telling(event: Event) -> str:
 
 def _stale(
     timeline: Timeline, call: int, utterance: int | None, cleared_ns: int | None
-) -> float | None:
+) -> list[Interval] | None:
     """Return what was heard of an utterance later than the frame that was leaving at the clear."""
     if cleared_ns is None or utterance is None:
         return None
     # What had left Twilio by then is still on its way to the caller.
     from_ns = cleared_ns + 20_000_000 + carrier_delay_ns(timeline, call, "caller")
-    return (
-        float(
-            sum(
-                max(0, event.t_ns + event.fields["duration_ns"] - max(event.t_ns, from_ns))
-                for event in timeline.of("hears", call=call)
-                if event.fields["utterance"] == utterance
-            )
-        )
-        / 1e6
-    )
+    return [
+        Interval(max(event.t_ns, from_ns), end_ns)
+        for event in timeline.of("hears", call=call)
+        if event.fields["utterance"] == utterance
+        and (end_ns := event.t_ns + event.fields["duration_ns"]) > from_ns
+    ]

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
-from simkit.report.page.model import Promise, Proof
+from simkit.report.page.model import Promise, Proof, Stretch
 
 from .pages import call
 
@@ -71,6 +72,36 @@ def test_a_page_opens_where_a_promise_was_broken_with_the_whole_interruption(
     # A flag in the picture tells which promise it was, and leads to the evidence.
     browser.press(browser.x_of(proof.at / 1e6) + 8, 40)
     assert browser.text("#pinned h3") == "no-stale-audio: it was"
+
+
+def test_the_sound_by_which_a_promise_was_broken_is_framed(browser: Browser) -> None:
+    page = call()
+    (bracket,) = page.panels[0].brackets
+    stopped = bracket.onset + round(1000 * (bracket.stop_ms or 0))
+    sounds = [Stretch(row="ear", start=stopped - 200_000, end=stopped)]
+    proof = Proof(at=stopped - 200_000, sentence="it was", call=0, events=[], lines=[])
+    broken = Promise(name="no-stale-audio", promise="", passed=False, waived="", proofs=[proof])
+    page.promises[0] = broken
+    browser.open(page)
+    bare = browser.picture()
+    broken.proofs[0] = replace(proof, sounds=sounds)
+    browser.open(page)
+    assert browser.picture() != bare
+    ear = 26 + 24 + 42 + 4 + 58 + 4 + 26 + 4
+    browser.press(browser.x_of((stopped - 100_000) / 1e6), ear + 40)
+    assert browser.text("#pinned h3") == "no-stale-audio: it was"
+
+
+def test_of_long_calls_instants_are_told_with_minutes(browser: Browser) -> None:
+    page = call()
+    page.panels[0].duration = 2_000_000_000
+    browser.open(page, at="#t=1834.532")
+    browser.settle()
+    assert browser.text("#clock") == "30:34.532"
+    assert browser.run("return [99999000, 1e8, 119999600, 36e8].map((us) => seconds(us))") == [
+        "99.999 s", "1:40.000", "2:00.000", "60:00.000",
+    ]  # fmt: skip
+    assert browser.run("return [minutes(6e7, 0), seconds(1.005e8, 1)]") == ["1:00", "1:40.5"]
 
 
 def test_the_way_back_leads_to_where_one_was(browser: Browser) -> None:

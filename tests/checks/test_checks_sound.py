@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from simkit.checks import Sound
 from simkit.checks.caller_audio import CALLER_AUDIO_COMPLETE
 from simkit.checks.sound import (
     AGENT_AUDIO_INTACT,
@@ -337,6 +338,18 @@ def test_more_is():
     assert NO_STALE_AUDIO.judge(interrupted(2720)).sentence == (
         "caller heard 260 ms of reply 1 after the clear that followed the interruption at 2.500"
     )
+
+
+def test_what_is_stale_is_told_with_what_shows_it_and_nothing_else():
+    timeline = interrupted(2720)
+    replies(timeline, 2900, 500, utterance=3, reply=2)
+    hears(timeline, 3400, 0, 500, utterance=3)
+    (violation,) = NO_STALE_AUDIO.judge(timeline).violations
+    assert violation.at_ns == 2740 * MS
+    assert violation.sounds == [Sound(1, "ear", 2740 * MS, 3000 * MS)]
+    kinds = sorted(event.kind for event in violation.events)
+    assert kinds == ["clear", "hears", "replies", "speaks"]
+    assert {event.fields.get("utterance") for event in violation.events} == {None, 1, 2}
 
 
 def test_without_a_clear_nothing_is_stale():

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from simkit.checks import CheckResult, Sound, Violation
 from simkit.report import draw
 from simkit.timeline import Timeline
 from tests.report.page.test_events import two_calls
@@ -229,3 +230,16 @@ def test_everything_stands_in_its_place(snapshot):
 
 def test_the_same_call_gives_the_same_bytes():
     assert draw(barge_in()) == draw(barge_in())
+
+
+def test_what_broke_a_promise_is_framed_and_the_picture_has_a_name():
+    sounds = Sound(1, "ear", 2250 * MS, 2300 * MS), Sound(2, "ear", 1000 * MS, 2300 * MS)
+    found = [Violation(2250 * MS, "heard <50 ms>", (), sounds)]
+    broken = CheckResult("no-stale-audio", "", found)
+    picture = ElementTree.fromstring(draw(barge_in(), heading='a "call"', checks=[broken]))
+    (frame,) = (it for it in picture.iter(f"{SVG}path") if it.get("class") == "sound")
+    assert frame.findtext(f"{SVG}title") == "heard <50 ms>"
+    assert "no-stale-audio" in [it.text for it in picture.iter(f"{SVG}text")]
+    assert picture.get("aria-label") == 'a "call"'
+    waived = CheckResult("no-stale-audio", "", found, waived="known")
+    assert draw(barge_in(), checks=[waived]) == draw(barge_in())

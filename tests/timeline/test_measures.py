@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simkit.timeline import BargeIn
+from simkit.timeline import BargeIn, Interval
 from tests.timeline.stories import Story, interrupted
 
 MS = 1_000_000
@@ -29,6 +29,7 @@ def test_every_field_of_a_barge_in():
         unheard_ms=700.0,
         stale_after_clear_ms=110.0,
         yielded=True,
+        stale=(Interval(2290 * MS, 2400 * MS),),
     )
     assert story.barge_in().parts == (210.0, 40.0, 20.0, 130.0)
 

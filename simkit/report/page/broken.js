@@ -49,6 +49,30 @@ function drawBroken(sheet, scene, number, row, bottom) {
   }
 }
 
+/**
+ * What was said or heard that broke it: hatched and framed, whosever it is.
+ * @param {Sheet} sheet @param {Scene} scene @param {number} number @param {Row[]} rows
+ */
+function drawBrokenSounds(sheet, scene, number, rows) {
+  const { pen, colours } = sheet;
+  for (const one of brokenIn(scene, number)) {
+    for (const { row: id, start, end } of one.proof.sounds) {
+      const row = rows.find((it) => it.id === id);
+      const [x, toX] = [Math.max(sheet.x(start), sheet.left - 6), Math.min(sheet.x(end), sheet.right + 6)];
+      if (!row || toX <= x) continue;
+      const box = /** @type {const} */ ([x, row.top, Math.max(toX - x, 2), row.height]);
+      pen.fillStyle = hatching(pen, colours.bad);
+      pen.globalAlpha = 0.45;
+      pen.fillRect(x, row.top + EDGE, box[2], row.height - EDGE); // the words above can be read
+      pen.globalAlpha = 1;
+      pen.strokeStyle = colours.bad;
+      pen.lineWidth = 2;
+      pen.strokeRect(...box);
+      sheet.place(x, row.top, toX, row.top + row.height, { call: number, broken: one });
+    }
+  }
+}
+
 /** Go to where a promise was broken, with all of the interruption that it was about. @param {Scene} scene @param {number} call @param {Broken} broken */
 function showBroken(scene, call, broken) {
   const { at, events } = broken.proof;

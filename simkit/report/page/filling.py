@@ -12,7 +12,7 @@ from ..terminal import measured
 from .curves import curves
 from .events import CallEvents, columns, lanes, microseconds
 from .meanings import MEANINGS
-from .model import FORMAT, Page, Panel, Promise, Proof
+from .model import FORMAT, Page, Panel, Promise, Proof, Stretch
 from .plain import clipped
 from .sounds import sounds, wave
 from .spans import Replies, brackets, spans
@@ -130,7 +130,10 @@ def _promise(check: CheckResult, shown: list[CallEvents]) -> Promise:
     proofs = []
     for violation in check.violations[:_MOST_PROOFS]:
         each = [events.places(violation.events) for events in shown]
-        call = max(range(len(each)), key=lambda number: len(each[number]))
+        about = {sound.call for sound in violation.sounds}
+        call = max(
+            range(len(each)), key=lambda number: (shown[number].call in about, len(each[number]))
+        )
         proofs.append(
             Proof(
                 at=microseconds(violation.at_ns),
@@ -138,6 +141,15 @@ def _promise(check: CheckResult, shown: list[CallEvents]) -> Promise:
                 call=call,
                 events=each[call],
                 lines=[clipped(line) for line in violation.evidence],
+                sounds=[
+                    Stretch(
+                        row=sound.row,
+                        start=microseconds(sound.start_ns),
+                        end=microseconds(sound.end_ns),
+                    )
+                    for sound in violation.sounds
+                    if sound.call == shown[call].call
+                ],
             )
         )
     return Promise(

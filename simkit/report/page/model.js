@@ -17,8 +17,9 @@
  * @typedef {{title: string, duration: number, lanes: Lane[], kinds: string[], events: Events,
  *   spans: Span[], curves: Curve[], brackets: Bracket[], waves: Object<string, Outline>,
  *   sound: Sound|null}} Panel
+ * @typedef {{row: string, start: number, end: number}} Stretch
  * @typedef {{at: number, sentence: string, call: number, events: number[],
- *   lines: string[]}} Proof
+ *   lines: string[], sounds: Stretch[]}} Proof
  * @typedef {{name: string, promise: string, passed: boolean, waived: string,
  *   not_judged: string, proofs: Proof[]}} Promised
  * @typedef {{number: number, above: number|null, below: number|null, sentence: string,

@@ -126,6 +126,15 @@ class Panel(Struct, kw_only=True):
     sound: Sound | None
 
 
+class Stretch(Struct, frozen=True, kw_only=True):
+    """From when until when something was said or heard, or should have been."""
+
+    row: str
+    """``mouth``, ``ear``."""
+    start: int
+    end: int
+
+
 class Proof(Struct, frozen=True, kw_only=True):
     """One place where a promise was broken."""
 
@@ -136,6 +145,8 @@ class Proof(Struct, frozen=True, kw_only=True):
     events: list[int]
     """Indices into that panel's events, as far as they are shown there."""
     lines: list[str]
+    sounds: list[Stretch] = []
+    """What of the call's sound it is about."""
 
 
 class Promise(Struct, frozen=True, kw_only=True):

@@ -17,14 +17,21 @@ function clamp(value, low, high) {
   return Math.min(Math.max(value, low), high);
 }
 
-/** An instant as people read it. @param {number} us @param {number} [digits] */
+/** An instant as people read it: from 100 seconds on with its minutes. @param {number} us @param {number} [digits] */
 function seconds(us, digits = 3) {
-  return `${(us / 1e6).toFixed(digits)} s`;
+  return us < 1e8 ? `${(us / 1e6).toFixed(digits)} s` : minutes(us, digits);
+}
+
+/** @param {number} us @param {number} digits */
+function minutes(us, digits) {
+  const unit = 10 ** (6 - digits);
+  const [whole, rest] = [Math.round(us / unit) * unit, 6e7];
+  return `${Math.floor(whole / rest)}:${((whole % rest) / 1e6).toFixed(digits).padStart(digits ? digits + 3 : 2, "0")}`;
 }
 
 /** A short stretch of time. @param {number} us */
 function stretch(us) {
-  if (Math.abs(us) >= 1e6) return seconds(us, Math.abs(us) >= 1e7 ? 1 : 2);
+  if (Math.abs(us) >= 1e6) return `${(us / 1e6).toFixed(Math.abs(us) >= 1e7 ? 1 : 2)} s`;
   const ms = us / 1000;
   return `${Math.abs(ms) >= 10 || Number.isInteger(ms) ? ms.toFixed(0) : ms.toFixed(1)} ms`;
 }

@@ -115,6 +115,7 @@ class Picture extends Drawn {
     }
     drawMessages(sheet, call, rows, this.scene.chosen);
     const broken = rows.find((row) => row.id === "broken");
+    drawBrokenSounds(sheet, this.scene, number, rows);
     if (broken) drawBroken(sheet, this.scene, number, broken, bottom);
     const span = this.scene.chosen?.span;
     if (span && this.scene.chosen?.call === number) {

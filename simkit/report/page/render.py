@@ -15,6 +15,7 @@ import msgspec
 from markupsafe import Markup
 
 from ...checks.check import ALL_OF_IT, NOT_JUDGED
+from .. import axis
 from .meanings import PARTS
 from .model import Page
 
@@ -88,6 +89,7 @@ def _joined(ending: str) -> str:
 def _template() -> Any:
     environment = templates()
     environment.filters["instants"] = instants
+    environment.filters["instant"] = lambda us: axis.instant(1000 * us)
     return environment.get_template("page.html")
 
 

@@ -114,7 +114,7 @@ function gridStep(least) {
 
 /** @param {number} t @param {number} step */
 function gridName(t, step) {
-  if (step >= 6e7) return `${Math.round(t / 6e7)} min`;
+  if (step >= 6e7) return minutes(t, 0);
   return seconds(t, Math.max(0, Math.ceil(6 - Math.log10(step) - 1e-9)));
 }
 
