@@ -262,10 +262,10 @@ def test_who_interrupts_gets_a_page_that_says_that_it_is_not_complete(tmp_path, 
     half = tmp_path / "calls" / ".dtmf-1.html.part"
     half.parent.mkdir()
     half.write_text("<!doc")
-    result = invoke(*only("greeting", "idle"), "--html", str(tmp_path))
+    result = invoke(*only("greeting", "backchannel"), "--html", str(tmp_path))
     assert result.exit_code == 130
     text = (tmp_path / "index.html").read_text()
-    runs = len(plan(["greeting", "idle"]))
+    runs = len(plan(["greeting", "backchannel"]))
     assert f"Not complete: interrupted when 1 of {runs} runs were done." in text
     assert 'id="idle"' not in text
     assert not half.exists()
