@@ -20,6 +20,8 @@ from ..explore import Crew, CrewError, processors
 from ..explore.campaign import Campaign, CampaignError, Failure, Ledger, Tally
 from ..explore.campaign_page import render
 from ..explore.cluster import Cluster
+from ..explore.conformance import loaded
+from ..network.serve import AppError, parts_of
 from ..report import console, print_table
 from ..scenarios import REGISTRY, ScenarioError
 from ..scenarios.job import Verdict
@@ -31,6 +33,8 @@ from .main import Refusal
 
 _SHARE = 16
 """Jobs at most that go to a process at once."""
+_FIRST_SECONDS = 5.0
+"""After which it is said how long the rest will take."""
 _SHARES = 8
 """Shares at least for each process, so that all end together."""
 
@@ -74,6 +78,8 @@ def run_campaign(
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         try:
+            if app is not None:
+                parts_of(app)
             total = len(campaign)
             ledger = None
             if output is not None:
@@ -90,8 +96,10 @@ def run_campaign(
             jobs = (job for job in campaign.jobs() if ledger is None or not ledger.holds(job))
             tally = ledger.tally if ledger is not None else Tally()
             before = tally.runs
-            is_interrupted = _follow(crew.run(jobs, share=share), tally, ledger, total)
-        except (ScenarioError, CampaignError, CrewError) as error:
+            click.echo(_announced(campaign, total, before, workers), err=True)
+            verdicts = loaded(crew.run(jobs, share=share))
+            is_interrupted = _follow(verdicts, tally, ledger, total)
+        except (ScenarioError, CampaignError, CrewError, AppError) as error:
             raise Refusal(str(error)) from None
         except OSError as error:
             hint = "; --resume goes on when there is place" if error.errno == errno.ENOSPC else ""
@@ -120,8 +128,22 @@ def run_campaign(
     sys.exit(2 if tally.of("error") else 1 if tally.of("failed") else 0)
 
 
+def _announced(campaign: Campaign, total: int, done: int, workers: int) -> str:
+    """Return how much there is to do, before it begins."""
+    names, seeds = len(campaign.scenarios), campaign.seeds
+    variants = total // seeds
+    parts = [
+        f"{count:,} {what}{'s' * (count != 1)}"
+        for count, what in ((names, "scenario"), (variants, "variant"), (seeds, "seed"))
+    ]
+    rest = f"; {done:,} of them are done" if done else ""
+    return f"simkit: {total:,} runs on {workers} at a time ({', '.join(parts)}){rest}"
+
+
 def _follow(verdicts: Iterator[Verdict], tally: Tally, ledger: Ledger | None, total: int) -> bool:
     """Count verdicts as they come; returns whether somebody said that it is enough."""
+    began: float | None = None  # when the first came back: until then the crew is starting
+    before, is_said = tally.runs + 1, False
     with progress() as bar:
         task = bar.add_task("runs", total=total, completed=tally.runs)
         try:
@@ -129,11 +151,26 @@ def _follow(verdicts: Iterator[Verdict], tally: Tally, ledger: Ledger | None, to
                 if ledger is not None:
                     ledger.write(verdict)
                 tally.add(verdict)
+                now = time.monotonic()
+                began = began or now
+                if now - began > _FIRST_SECONDS and not is_said:
+                    is_said = True
+                    a_second = (tally.runs - before) / (now - began)
+                    left = _lasting((total - tally.runs) / a_second)
+                    bar.console.print(f"about {left} more, at {a_second:.1f} runs a second")
                 failed = tally.of("failed") + tally.of("error")
                 bar.update(task, advance=1, description=f"{failed} failed" if failed else "runs")
         except KeyboardInterrupt:
             return True
     return False
+
+
+def _lasting(seconds: float) -> str:
+    """Write how long something will take, as people say it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} minutes" if minutes < 90 else f"{minutes / 60:.1f} hours"
 
 
 def _print(tally: Tally) -> None:

@@ -17,6 +17,7 @@ from rich.text import Text
 from ..checks import NOT_JUDGED
 from ..explore import Crew, CrewError
 from ..explore.conformance import Row, alone, judged, not_judged, plan, rows
+from ..network.serve import AppError, parts_of
 from ..report import Outcome, console, print_table
 from ..scenarios import ScenarioError, find, play
 from ..scenarios.job import (
@@ -94,6 +95,8 @@ def run_conformance(
     calls = pages.calls if pages is not None else None
     try:
         real = RealTime(wall["bridge"], wall["command"]) if wall["wall"] else None
+        if app is not None:
+            parts_of(app)
         jobs = plan(names, app=app, seed=seed, upstream=upstream, wall=real)
         if wall["wall"]:
             with_bridge: Iterator[Verdict] = _in_real_time(jobs, wall, calls)
@@ -103,7 +106,7 @@ def run_conformance(
                 pass  # what goes with --wall only is refused
             with Crew(processes, real_limit=limit, pages=calls) as crew:
                 found, is_interrupted = _collected(judged(jobs, crew), len(jobs))
-    except (ScenarioError, CrewError, WallError) as error:
+    except (ScenarioError, CrewError, WallError, AppError) as error:
         raise Refusal(str(error)) from None
     table = rows(jobs, found)
     failed = [one for row in table for one in row.verdicts if one.result == "failed"]

@@ -7,7 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from ..scenarios.job import NOT_TO_ITS_END, Job, RealTime, Result, Verdict, gravest, not_run
+from ..network.serve import NotLoadedError
+from ..scenarios.job import (
+    NOT_LOADED,
+    NOT_TO_ITS_END,
+    Job,
+    RealTime,
+    Result,
+    Verdict,
+    gravest,
+    not_run,
+)
 from ..scenarios.patience import HUNG
 from ..scenarios.registry import REGISTRY, find
 from .crew import Crew
@@ -94,12 +104,27 @@ def plan(
     ]
 
 
+def loaded(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
+    """Pass verdicts on, unless the first one tells that there is no application to be run.
+
+    Raises:
+        NotLoadedError: it does.
+    """
+    for number, verdict in enumerate(verdicts):
+        if not number and verdict.failures and verdict.failures[0][0] == NOT_LOADED:
+            raise NotLoadedError(verdict.sentence)
+        yield verdict
+
+
 def judged(jobs: Sequence[Job], crew: Crew) -> Iterator[Verdict]:
     """Run jobs, and yield verdicts as they come.
 
     When a few runs did not come back in real time, the others are not run: they would not, either,
     and each takes as long. Nor are they when the first few all end with the same error, as where
-    there is no such app.
+    the app does not start.
+
+    Raises:
+        NotLoadedError: there is no such app, or it cannot be imported.
     """
     hung = alike = 0
     error: str | None = None
@@ -112,7 +137,7 @@ def judged(jobs: Sequence[Job], crew: Crew) -> Iterator[Verdict]:
             yield waiting.pop()
 
     share = _OWN_SHARE if all(job.app is None for job in jobs) else 1
-    for number, verdict in enumerate(crew.run(sparing(), share=share)):
+    for number, verdict in enumerate(loaded(crew.run(sparing(), share=share))):
         hung += HUNG in verdict.sentence
         if verdict.result == "error" and alike == number and error in (None, verdict.sentence):
             alike, error = alike + 1, verdict.sentence

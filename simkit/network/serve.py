@@ -32,6 +32,10 @@ class AppError(Exception):
     """The program under test cannot be loaded or did not start; says why."""
 
 
+class NotLoadedError(AppError):
+    """There is no such application, or its module cannot be imported."""
+
+
 class AppServer:
     """One program on one host; starts as soon as the loop runs.
 
@@ -194,44 +198,58 @@ def _listening_for_failures(reasons: list[str]) -> Iterator[None]:
         logger.removeHandler(collector)
 
 
-def load(spec: str) -> Any:
-    """Import ``package.module:attribute``; the working directory is looked at first.
+def parts_of(spec: str) -> tuple[str, str]:
+    """Return the module and the attribute of ``package.module:attribute``.
 
     Raises:
-        AppError: no such module or attribute, or the module raised.
+        NotLoadedError: it is not of that form.
     """
     module_name, _, attribute = spec.partition(":")
     path = PurePath(module_name)
     if not module_name or not attribute or path.suffix == ".py" or "/" in module_name:
         example = f"{path.stem or 'my_app'}:{attribute or 'app'}"
-        raise AppError(f"app {spec!r}: expected 'package.module:attribute', as in {example!r}")
+        raise NotLoadedError(
+            f"app {spec!r}: expected 'package.module:attribute', as in {example!r}"
+        )
+    return module_name, attribute
+
+
+def load(spec: str) -> Any:
+    """Import ``package.module:attribute``; the working directory is looked at first.
+
+    Raises:
+        NotLoadedError: no such module or attribute, or the module raised.
+    """
+    module_name, attribute = parts_of(spec)
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is not None and module_name.startswith(error.name):
-            raise AppError(
+            raise NotLoadedError(
                 f"app {spec!r}: there is no module {error.name!r}, neither in this folder nor "
                 "installed: go to the folder that holds it"
             ) from None
-        raise AppError(
+        raise NotLoadedError(
             f"app {spec!r}: importing it failed: {_named(error)}{_place(error)}; install it where "
             "simkit is installed"
         ) from error
     except (Exception, SystemExit) as error:
-        raise AppError(
+        raise NotLoadedError(
             f"app {spec!r}: importing it failed: {_named(error)}{_place(error)}"
         ) from error
     for name in attribute.split("."):
         try:
             found = getattr(found, name)
         except AttributeError:
-            raise AppError(
+            raise NotLoadedError(
                 f"app {spec!r}: module {module_name!r} has no {attribute!r}{_instead(name, found)}"
             ) from None
     if not callable(found):
-        raise AppError(f"app {spec!r}: expected an ASGI application, found {type(found).__name__}")
+        raise NotLoadedError(
+            f"app {spec!r}: expected an ASGI application, found {type(found).__name__}"
+        )
     return found
 
 

@@ -22,7 +22,7 @@ from ..checks.conduct import (
     PROTOCOL_CONFORMANCE,
 )
 from ..network.openings import LeftOpenWarning
-from ..network.serve import AppError
+from ..network.serve import AppError, NotLoadedError
 from ..recording import ENVIRONMENT
 from ..report import Outcome
 from ..timeline import Timeline
@@ -39,6 +39,8 @@ NOT_TO_ITS_END = "scenario"
 """Stands in place of a check's name where the scenario itself did not go to its end."""
 _CAUSES = (NO_UNHANDLED_ERROR.name, NO_OUTSIDE_WORLD.name)
 """Checks that name why a call broke off, where others only tell that it did."""
+NOT_LOADED = "app"
+"""Stands there where the application could not even be imported."""
 _GRAVITY = {name: place for place, name in enumerate((NOT_TO_ITS_END, *CHECKS))}
 REAL_LIMIT = 60.0
 """Seconds of real time that a run may take."""
@@ -134,7 +136,8 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
         if not self.failures:
             return self.reason
         check, sentence = self.failures[0]
-        told = sentence if check == NOT_TO_ITS_END else f"{check}: {sentence}"
+        own_words = check in (NOT_TO_ITS_END, NOT_LOADED)
+        told = sentence if own_words else f"{check}: {sentence}"
         causes = [said for name, said in self.failures if name in _CAUSES]
         if causes and check in (NOT_TO_ITS_END, PROTOCOL_CONFORMANCE.name):
             first, newline, rest = told.partition("\n")
@@ -183,6 +186,8 @@ def judge(job: Job, *, real_limit: float = REAL_LIMIT, pages: Path | None = None
             )
     except SystemExit as error:
         return went_wrong(job, f"the bridge ended its process: SystemExit: {error}")
+    except NotLoadedError as error:
+        return Verdict(job, "error", [(NOT_LOADED, _sayable(str(error)))])
     except AppError as error:
         return not_run(job, str(error))
     except Exception as error:

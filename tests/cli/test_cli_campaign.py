@@ -93,11 +93,35 @@ def test_whoever_runs_it_is_told_of_the_limit(monkeypatch, where):
     assert told == [(3 if where == "Crew" else "tcp://centre:8786", 7.0)]
 
 
-def test_what_could_not_be_run_exits_with_2_whatever_else_failed():
-    result = invoke("--scenarios", "greeting,idle", "--seeds", "1", "--app", "no_such:app")
+def test_what_could_not_be_run_exits_with_2_whatever_else_failed(tmp_path, monkeypatch):
+    source = "def serve(sim):\n    raise ValueError('it does not start today')\n"
+    (tmp_path / "not_today.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    args = ("--scenarios", "greeting,idle", "--seeds", "1", "--app", "not_today:serve")
+    result = invoke(*args)
     assert result.exit_code == 2
     assert "1 x greeting: scenario  " in result.stdout
-    assert "there is no module 'no_such'" in result.stdout
+    assert "it does not start today" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("app", "told"),
+    [("no_such:app", "there is no module 'no_such'"), ("my_app", "expected 'package.module:attr")],
+)
+def test_an_app_that_is_not_there_is_one_line_and_no_campaign(app, told, monkeypatch):
+    monkeypatch.setattr(HereInstead, "judged", lambda self, job: judge(job))
+    result = invoke("--scenarios", "greeting,idle", "--app", app)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"simkit: app '{app}': {told}" in result.stderr.splitlines()[-1]
+
+
+def test_how_much_there_is_to_do_is_said_before_and_how_long_it_takes_after_a_while(monkeypatch):
+    clock = iter(range(0, 1000, 3))
+    monkeypatch.setattr("simkit.cli.campaign.time.monotonic", lambda: float(next(clock)))
+    result = invoke("--scenarios", "idle", "--seeds", "50", "-n", "2")
+    first, second = result.stderr.splitlines()
+    assert first == "simkit: 100 runs on 2 at a time (1 scenario, 2 variants, 50 seeds)"
+    assert second == "about 5 minutes more, at 0.3 runs a second"
 
 
 def test_what_was_done_before_is_told_apart_from_what_is_done_now(tmp_path):

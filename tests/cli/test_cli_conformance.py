@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from simkit.cli import main
 from simkit.cli.junit import junit
 from simkit.explore.conformance import judged, plan, rows
-from simkit.scenarios import Job, Verdict
+from simkit.scenarios import Job, Verdict, judge
 from tests.full_disk import little_place
 
 SENTENCE = "caller heard 340 ms of reply 1 after the clear at 3.112\nand more"
@@ -163,6 +163,18 @@ def test_who_interrupts_gets_the_table_so_far(monkeypatch, crew):
     assert "dtmf" in result.stdout
     assert "greeting" not in result.stdout
     assert result.stdout.endswith(f"interrupted: {runs} of {runs + 1} runs were done\n")
+
+
+def test_an_app_that_is_not_there_is_one_line_and_no_table(monkeypatch, crew):
+    result = invoke("--app", "my_app")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("simkit: app 'my_app': expected 'package.module:attribute'")
+    verdict = judge(Job("greeting", app="no_such:app"))
+    monkeypatch.setattr(crew, "found", [verdict])
+    result = invoke("--app", "no_such:app", "--scenario", "greeting")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"simkit: {verdict.sentence}\n"
+    assert "there is no module 'no_such'" in verdict.sentence
 
 
 def test_when_runs_do_not_come_back_the_others_are_spared():
