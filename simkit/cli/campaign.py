@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from rich.text import Text
 
 from ..explore import Crew, CrewError, processors
 from ..explore.campaign import Campaign, CampaignError, Failure, Ledger, Tally
-from ..explore.campaign_page import render
+from ..explore.campaign_page import pictured, render
 from ..explore.cluster import Cluster
 from ..explore.conformance import loaded
 from ..network.serve import AppError, parts_of
@@ -119,7 +120,8 @@ def run_campaign(
             rest = f"; --output {output} --resume goes on" if output else ""
             out.print(f"interrupted: {tally.runs} of {total} runs were done{rest}", soft_wrap=True)
     if html is not None:
-        page = render(campaign, tally, runs=total, speed=speed)
+        pictures = {} if is_interrupted else _pictures(campaign, tally, processes, limit)
+        page = render(campaign, tally, runs=total, speed=speed, pictures=pictures)
         write_text("--html", html, page)
         if not as_json:
             console().print(f"the page: {html}", soft_wrap=True)
@@ -171,6 +173,22 @@ def _lasting(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} minutes" if minutes < 90 else f"{minutes / 60:.1f} hours"
+
+
+def _pictures(
+    campaign: Campaign, tally: Tally, processes: int | None, limit: float
+) -> dict[str, str]:
+    """Run one failure of each kind once more; returns how the calls look, by their commands."""
+    repeats = {f.command: job for f in pictured(tally) for job in campaign.repeats(f)}
+    found: dict[str, str] = {}
+    workers = min(len(repeats), processes or processors())
+    # The page does without those that are not to be had: here is no bridge, or no patience.
+    with contextlib.suppress(CrewError, KeyboardInterrupt), contextlib.ExitStack() as stack:
+        if repeats:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            crew = stack.enter_context(Crew(workers, real_limit=limit, pages=folder))
+            found.update((it.job.command(), it.strip) for it in crew.run(repeats.values()))
+    return found
 
 
 def _print(tally: Tally) -> None:

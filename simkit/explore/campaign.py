@@ -49,13 +49,20 @@ class Campaign(msgspec.Struct, frozen=True):
         Raises:
             ScenarioError: there is no such scenario.
         """
-        scenarios = [find(name) for name in self.scenarios]
+        scenarios = [find(name).name for name in self.scenarios]
         for seed in range(self.first_seed, self.first_seed + self.seeds):
             for scenario in scenarios:
-                for settings in scenario.variants:
-                    yield Job(
-                        scenario.name, dict(settings), seed, self.app, self.varied, self.upstream
-                    )
+                yield from self._variants(scenario, seed)
+
+    def _variants(self, scenario: str, seed: int) -> Iterator[Job]:
+        for settings in find(scenario).variants:
+            yield Job(scenario, dict(settings), seed, self.app, self.varied, self.upstream)
+
+    def repeats(self, failure: Failure) -> Iterator[Job]:
+        """Yield the job that came to a failure."""
+        for job in self._variants(failure.scenario, failure.seed):
+            if job.command() == failure.command:
+                yield job
 
     def __len__(self) -> int:
         """How many jobs there are."""

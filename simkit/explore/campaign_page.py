@@ -6,11 +6,12 @@ All of it is what the tally keeps: it does not grow with the number of runs.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..scenarios.job import RANKS, Result, gravity
 from .campaign import STEP_MS, Campaign, Failure, Tally
-from .tables import filled, incomplete
+from .tables import LEGEND, filled, incomplete
 
 _WIDTH = 280
 _HEIGHT = 40
@@ -19,6 +20,8 @@ _SCALES_MS = (500, 1000, 2000, 5000)
 _LINES = 5
 """Parts into which lines divide the axis."""
 _BARS = 50
+_MOST_KINDS = 3
+"""Of failures, that stand in a race's row."""
 
 
 @dataclass
@@ -57,7 +60,20 @@ class _Row:
         return min((gravity(kind.check) for kind in self.kinds), default=0)
 
 
-def render(campaign: Campaign, tally: Tally, *, runs: int, speed: str) -> str:
+def pictured(tally: Tally) -> list[Failure]:
+    """Return the failures of which the page may show the call: in each row, of each kind one."""
+    names = sorted({scenario for scenario, _ in tally.first})
+    return [kind.first[0] for name in names for kind in _kinds(name, tally)[:_MOST_KINDS]]
+
+
+def render(
+    campaign: Campaign,
+    tally: Tally,
+    *,
+    runs: int,
+    speed: str,
+    pictures: Mapping[str, str] | None = None,
+) -> str:
     """Return the page; the same for the same verdicts, in whichever order they came.
 
     Args:
@@ -65,6 +81,7 @@ def render(campaign: Campaign, tally: Tally, *, runs: int, speed: str) -> str:
         tally: what came of it.
         runs: that were to be done; where fewer were, the page says that it is not complete.
         speed: how fast they were, in words.
+        pictures: of calls, by the commands that repeat them.
     """
     scale_ms = _scale(tally)
     first, last = campaign.first_seed, campaign.first_seed + campaign.seeds - 1
@@ -88,6 +105,9 @@ def render(campaign: Campaign, tally: Tally, *, runs: int, speed: str) -> str:
         step=scale_ms // _LINES,
         digest=tally.digest,
         speed=speed,
+        most=_MOST_KINDS,
+        pictures=pictures or {},
+        legend=LEGEND if pictures else (),
     )
 
 
@@ -95,14 +115,18 @@ def _was_run(name: str, tally: Tally) -> bool:
     return any(tally.results[name, result] for result in RANKS)
 
 
-def _row(name: str, tally: Tally, scale_ms: int) -> _Row:
+def _kinds(name: str, tally: Tally) -> list[_Kind]:
     kinds = [
         _Kind(check, tally.failed[scenario, check], first)
         for (scenario, check), first in tally.first.items()
         if scenario == name
     ]
-    kinds.sort(key=lambda kind: (-kind.count, kind.check))
-    row = _Row(name, {result: tally.results[name, result] for result in RANKS}, kinds)
+    return sorted(kinds, key=lambda kind: (-kind.count, kind.check))
+
+
+def _row(name: str, tally: Tally, scale_ms: int) -> _Row:
+    results = {result: tally.results[name, result] for result in RANKS}
+    row = _Row(name, results, _kinds(name, tally))
     stops = tally.stops.get(name)
     if stops:
         row.told = (

@@ -12,18 +12,9 @@ from urllib.parse import quote
 from ..checks import NOT_JUDGED
 from ..scenarios import Verdict
 from .conformance import Row, not_judged
-from .tables import filled, incomplete
+from .tables import LEGEND, filled, incomplete
 
 _COLUMNS = ("race", "result", "stops after", "words lost", "leaks", "the call", "what is wrong")
-_LEGEND = (
-    ("mouth", "the caller speaks"),
-    ("r0", "a reply of the agent is heard; the line above it: it is sent"),
-    ("unknown", "something unknown is heard"),
-    ("stop", "from an interruption until the agent is silent"),
-    ("named", "clear"),
-    ("bad", "an error, a fault"),
-    ("broken", "a promise is broken"),
-)
 
 
 def render(
@@ -63,7 +54,7 @@ def render(
         columns=_COLUMNS,
         unfold="every variant",
         folder=quote(os.fsencode(folder)),
-        legend=_LEGEND,
+        legend=LEGEND,
         figures=_figures,
     )
 

@@ -23,6 +23,19 @@ _MOST = 4000
 """Letters of what a bridge said that are shown."""
 
 
+LEGEND = (
+    ("mouth", "the caller speaks"),
+    ("r0", "a reply of the agent is heard; the line above it: it is sent"),
+    ("unknown", "something unknown is heard"),
+    ("stop", "from an interruption until the agent is silent"),
+    ("named", "clear"),
+    ("bad", "an error, a fault"),
+    ("broken", "a promise is broken"),
+    ("sound", "by this sound, or silence"),
+)
+"""What stands for what in the small pictures of calls."""
+
+
 class Race(Protocol):
     """A row."""
 

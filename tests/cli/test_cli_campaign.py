@@ -20,12 +20,12 @@ from simkit.scenarios import Job, Verdict, judge
 class HereInstead:
     """A crew that runs jobs in this process, in the other order."""
 
-    def __init__(self, workers: int, *, real_limit: float) -> None:
-        self.workers = workers
+    def __init__(self, workers: int, *, real_limit: float, pages: Path | None = None) -> None:
+        self.workers, self.pages = workers, pages
 
-    def run(self, jobs, *, share: int):
+    def run(self, jobs, *, share: int = 1):
         for job in reversed(list(jobs)):
-            yield self.judged(job)
+            yield self.judged(job) if self.pages is None else judge(job, pages=self.pages)
 
     def judged(self, job: Job) -> Verdict:
         if job.scenario == "idle":
@@ -76,6 +76,9 @@ def test_a_campaign_is_written_as_a_page(tmp_path):
     assert "1 of 1 race lost" in text
     # The first of the kind, and each that is folded up; a race that is named twice is one row.
     assert text.count("simkit run idle") == 1 + 2 * len(Campaign(["idle"], 4, 2))
+    # It is shown how the first of the kind looks.
+    assert text.count('<svg class="timed"') == 1
+    assert "the caller speaks" in text
 
 
 @pytest.mark.parametrize("where", ["Crew", "Cluster"])
@@ -85,7 +88,7 @@ def test_whoever_runs_it_is_told_of_the_limit(monkeypatch, where):
     class Told(HereInstead):
         def __init__(self, workers: int | str, *, real_limit: float) -> None:
             told.append((workers, real_limit))
-            self.workers = 1
+            super().__init__(1, real_limit=real_limit)
 
     monkeypatch.setattr(f"simkit.cli.campaign.{where}", Told)
     workers = ("-n", "3") if where == "Crew" else ("--dask", "tcp://centre:8786")

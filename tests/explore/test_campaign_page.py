@@ -8,7 +8,7 @@ import re
 import pytest
 
 from simkit.explore import Campaign, Tally
-from simkit.explore.campaign_page import render
+from simkit.explore.campaign_page import pictured, render
 from simkit.scenarios import Job, Verdict
 from tests.explore.test_races_page import HOSTILE, Read
 
@@ -72,6 +72,24 @@ def test_how_soon_the_agent_stopped_is_drawn_from_what_was_counted():
     assert [height for _, height in bars] == pytest.approx([30.4, 38, 38, 38, 7.6, 3.8])
     assert "from 0 to 500 ms, a line every 100 ms" in text
     assert "stops after:" not in page(verdicts()[:1])
+
+
+def test_calls_that_failed_are_shown_once_for_each_kind():
+    tally = Tally()
+    for verdict in verdicts():
+        tally.add(verdict)
+    first = pictured(tally)
+    assert [(it.check, it.seed) for it in first] == [("no-blocking", 3), ("liveness", 4)]
+    plain = Campaign(["barge-in"], first_seed=3, seeds=40, varied=False)
+    assert [job for it in first for job in plain.repeats(it)] == [
+        Job("barge-in", seed=3),
+        Job("barge-in", seed=4),
+    ]
+    pictures = {first[1].command: '<svg class="timed"/>'}
+    text = render(CAMPAIGN, tally, runs=121, speed="", pictures=pictures)
+    [(before, after)] = re.findall(r'(.*)<svg class="timed"/>(.*)', text, re.DOTALL)
+    assert before.rstrip().endswith("mute</p>")
+    assert after.lstrip().startswith('<p class="command"><code>simkit run barge-in --seed 4<')
 
 
 def test_the_same_verdicts_give_the_same_bytes_in_any_order():

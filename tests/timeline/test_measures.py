@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simkit.timeline import BargeIn, Interval
+from simkit.timeline import BargeIn
+from simkit.timeline.intervals import Interval
 from tests.timeline.stories import Story, interrupted
 
 MS = 1_000_000
