@@ -92,6 +92,24 @@ def test_the_sound_by_which_a_promise_was_broken_is_framed(browser: Browser) -> 
     assert browser.text("#pinned h3") == "no-stale-audio: it was"
 
 
+def test_on_a_small_screen_figures_do_not_push_a_failed_call_off_it(
+    browser: Browser, pictures: Path
+) -> None:
+    page = call()
+    page.passed = False
+    lowest = "return document.getElementById('stage').getBoundingClientRect().bottom"
+    browser.open(page, width=1024, height=768)
+    browser.settle()
+    folded = browser.run(lowest)
+    browser.shot(pictures / "small-screen.png")
+    assert folded <= 768 + 40
+    browser.click("#measures summary")
+    assert browser.run(lowest) > folded
+    page.passed = True
+    browser.open(page, width=1024, height=768)
+    assert browser.run("return document.getElementById('measures').open")
+
+
 def test_of_long_calls_instants_are_told_with_minutes(browser: Browser) -> None:
     page = call()
     page.panels[0].duration = 2_000_000_000

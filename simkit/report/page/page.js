@@ -37,6 +37,13 @@ function watchSummary(scene) {
   });
 }
 
+/** Where a promise was broken, and figures would push the picture off a small screen, they wait. */
+function foldFigures(/** @type {Page} */ page) {
+  const isSmall = matchMedia("(min-width: 47.5em) and (max-width: 75em)").matches;
+  const figures = element("measures");
+  if (figures && isSmall && page.passed === false) figures.open = false;
+}
+
 /** Look at another call of the run. @param {Scene} scene @param {number} number */
 function show(scene, number) {
   scene.open(number);
@@ -59,6 +66,7 @@ function tellNothing(scene) {
 
 function begin() {
   const scene = new Scene(readPage());
+  foldFigures(scene.page);
   if (!tellNothing(scene)) {
     watchTheme(() => {});
     return;
