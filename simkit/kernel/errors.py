@@ -84,7 +84,11 @@ def await_line(task: asyncio.Task[Any]) -> str:
 def armed_line(timer: asyncio.TimerHandle) -> str:
     """Say which line of the program armed a timer; "" where a library did, or a task sleeps."""
     armed: tuple[CodeType, int] | None = getattr(timer, "armed", None)
-    return "" if armed is None or is_library(armed[0].co_filename) else _place(*armed)
+    if armed is None or is_library(armed[0].co_filename):
+        return ""
+    code, instruction = armed
+    lines = (line for start, end, line in code.co_lines() if start <= instruction < end)
+    return _place(code, next(lines, None) or code.co_firstlineno)
 
 
 def describe_frame(frame: FrameType | None, leaving_out: tuple[str, ...]) -> str:

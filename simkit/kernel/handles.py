@@ -19,10 +19,10 @@ WAKES = asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-define
 
 
 def arming(frame: FrameType, loop_file: str) -> tuple[CodeType, int]:
-    """Return the function and the line that arm a timer, outside of the loop's own file."""
+    """Return the function and its instruction that arm a timer, outside of the loop's own file."""
     while frame.f_code.co_filename == loop_file and frame.f_back is not None:
         frame = frame.f_back
-    return frame.f_code, frame.f_lineno
+    return frame.f_code, frame.f_lasti  # the line of it takes longer to find
 
 
 class TimerHandle(asyncio.TimerHandle):
@@ -31,7 +31,7 @@ class TimerHandle(asyncio.TimerHandle):
     __slots__ = ("armed", "made_ns")
 
     armed: tuple[CodeType, int]
-    """The function and the line that armed it; none where a task does but sleep."""
+    """The function and its instruction that armed it; none where a task does but sleep."""
     made_ns: int
     """When it was set."""
 
