@@ -319,7 +319,7 @@ def test_whatever_happens_the_rules_hold(steps):
         assert not (at.send(event) and was_over)
         at.wait(wait_ms)
         assert at.core._jitter.held_ns <= 2_000_000_000
-        assert at.core._waiting.size <= 10 * 50 * 640
+        assert at.core._waiting.size <= 15 * 50 * 640
     at.wait(25_000)
     assert at.core.is_over
     uncut = False
