@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -62,7 +63,8 @@ def run_replay(
                     tolerance_ms=tolerance_ms,
                 )
 
-        with console(sys.stderr).status("replaying"):
+        # What the bridge prints is not part of the report, which may be JSON for a program.
+        with console(sys.stderr).status("replaying"), contextlib.redirect_stdout(sys.stderr):
             result, runs = settled(once)
     except (RecordingError, AppError, WallError) as error:
         raise Refusal(str(error)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -118,7 +119,8 @@ def run_scenario(
                     return play(scenario, world, chosen)
             return simulate(scenario, chosen, app=app, seed=seed, varied=varied, upstream=upstream)
 
-        with console(sys.stderr).status(f"running {name}"):
+        # What the bridge prints is not part of the report, which may be JSON for a program.
+        with console(sys.stderr).status(f"running {name}"), contextlib.redirect_stdout(sys.stderr):
             result, runs = settled(once)
     except (ScenarioError, AppError, WallError) as error:
         raise Refusal(str(error)) from None

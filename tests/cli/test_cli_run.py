@@ -155,6 +155,15 @@ def test_json_says_what_was_run():
     assert [event["kind"] for event in data["timeline"][:2]] == ["clip", "request"]
 
 
+def test_what_a_bridge_prints_is_not_part_of_the_report(tmp_path, monkeypatch):
+    told = "from simkit.bridge import create_app\nprint('up')\napp = create_app()\n"
+    (tmp_path / "talkative.py").write_text(told)
+    monkeypatch.syspath_prepend(tmp_path)
+    result = invoke("run", "dtmf", "--app", "talkative:app", "--json")
+    assert json.loads(result.stdout)["passed"] is True
+    assert "up\n" in result.stderr
+
+
 def test_a_wrong_bridge_exits_with_1(tmp_path, monkeypatch):
     (tmp_path / "never_clears.py").write_text(NEVER_CLEARS)
     monkeypatch.syspath_prepend(tmp_path)
