@@ -177,7 +177,7 @@ def test_failures_explain_themselves_and_seeds_are_obeyed(project):
     result = run(project, "--simkit-seed", "7")
     result.assert_outcomes(failed=2, passed=2)
     result.stdout.fnmatch_lines(["*simkit timeline*", "*POST /voice/inbound*"])
-    result.stdout.fnmatch_lines(["*AppError*no module 'nowhere'*"])
+    result.stdout.fnmatch_lines(["*NotLoadedError*no module 'nowhere'*"])
 
 
 def test_errors_that_newcomers_meet_have_a_note(project):
