@@ -274,6 +274,7 @@ def test_json_holds_every_check(as_json):
             "promise",
             "at_ns",
             "not_judged",
+            "sounds",
         ]
         assert check["passed"]
         assert check["violations"] == []
