@@ -60,6 +60,7 @@ class Simulation(Observed):
         ids: the ids of calls follow from it, too. A program that outlives one simulation takes the
             same id in the next one for a replay, as it should.
 
+    >>> import asyncio
     >>> sim = Simulation(seed=0)
     >>> async def an_hour() -> float:
     ...     await asyncio.sleep(3600)
@@ -217,6 +218,7 @@ class Simulation(Observed):
         Raises:
             ValueError: there is no such host, or a figure is negative or no number.
 
+        >>> import asyncio
         >>> with Simulation() as sim:
         ...     office = sim.host("office")
         ...     sim.cpu("office", per_callback=0.002)
