@@ -75,6 +75,29 @@ def test_who_comes_later_is_found_and_who_ended_is_forgotten(processes, waiting)
     assert waiting.summary()["bridge_max_ms"] == 4.0
 
 
+def test_new_threads_are_looked_for_every_fiftieth_time(processes, waiting):
+    waiting.skip()
+    processes.tell(6, 66, 500)
+    for _ in range(49):
+        waiting.look()
+    processes.tell(6, 66, 504)
+    waiting.look()
+    assert waiting.summary()["bridge_max_ms"] == 0.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists open files")
+def test_what_was_opened_is_closed(processes, waiting):
+    def opened() -> int:
+        links = [os.path.join("/proc/self/fd", fd) for fd in os.listdir("/proc/self/fd")]
+        places = [os.readlink(link) for link in links if os.path.islink(link)]
+        return sum(place.startswith(str(processes.folder)) for place in places)
+
+    waiting.skip()
+    assert opened() == 3
+    waiting.close()
+    assert opened() == 0
+
+
 def test_where_the_system_does_not_tell_nothing_is_known(tmp_path):
     waiting = Waiting(5, proc=tmp_path)
     waiting.skip()
