@@ -190,9 +190,10 @@ class Tracker:
             self._accept(track, fits)
             return True
         if found is None:
-            # Frames that are resampled each by itself come a sample short.
+            # Frames that are resampled each by itself come a sample short; a rest of some samples
+            # would fit anywhere.
             fits, slid = slide(here, track, at)
-            if fits >= _SAME:
+            if fits >= _SAME and at + WINDOW <= min(self._received.end, slid.end):
                 if slid != track:
                     self._lock_on(slid, at)
                 self._accept(slid, fits)

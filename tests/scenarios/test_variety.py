@@ -124,6 +124,7 @@ def test_simkits_own_bridge_stands_it(seed):
         ("packet-loss", {"loss": 0.05}, 5018),  # 34 ms between losses, taken for another place
         ("reconnect", {"phase": "mid-reply"}, 20007),  # a word ends so elsewhere, too
         ("agent-hangs-up", {"lead": 0.0}, 20023),  # told of the end and acting on it in one instant
+        ("duplicate-turn", {}, 500034),  # the last 2 ms of a reply fit a sample further on, too
     ],
 )
 def test_what_was_once_a_false_alarm_is_none(name, settings, seed):
